@@ -1,0 +1,361 @@
+//! What happened and how things stand, durable.
+//!
+//! [`Store`] speaks in verbs of the domain. Every write is one [`unit`] that a single writer puts into a transaction
+//! together with its audit entry; units that wait are committed together, without a timer. No verb returns before its
+//! transaction is durable, and nothing outside this module contains SQL.
+//!
+//! A verb that fails with a [`StoreError`] wrote nothing, except that after [`StoreError::Unavailable`] it is unknown
+//! whether the transaction under way reached the disk. A verb that refuses wrote nothing but its refusal.
+
+mod error;
+pub mod model;
+mod sqlite;
+mod unit;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::audit::{Checkpoint, LogSigner};
+pub use error::{OpenError, StoreError};
+pub use model::*;
+use unit::Work;
+
+/// Where the store is and who signs its log.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The SQLite file. The checkpoint file is beside it: [`Options::checkpoint_path`].
+    pub path: PathBuf,
+    /// The key that signs checkpoints; its name is the log's origin.
+    pub signer: Arc<LogSigner>,
+    /// How many reader connections to keep.
+    pub readers: u32,
+}
+
+impl Options {
+    /// Four readers.
+    pub fn new(path: impl Into<PathBuf>, signer: Arc<LogSigner>) -> Self {
+        Self { path: path.into(), signer, readers: 4 }
+    }
+
+    /// `audit.checkpoint` beside the database: the newest signed checkpoint, so that a truncated or restored database is
+    /// noticed.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        crate::audit::checkpoint_path(&self.path)
+    }
+}
+
+/// The store. Cloning shares it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<sqlite::Sqlite>,
+}
+
+/// Whether the store takes writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Writing,
+    /// It does not any more, for this reason; reads still work.
+    ReadOnly(Arc<str>),
+}
+
+impl Store {
+    /// Opens, creates or migrates the database and checks that its log continues what was last signed.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        Ok(Self { inner: Arc::new(sqlite::Sqlite::open(options).await?) })
+    }
+
+    /// Whether writes are taken.
+    pub fn health(&self) -> Health {
+        self.inner.health()
+    }
+
+    /// Writes what waits, then the checkpoint file, then closes. Later writes are refused.
+    pub async fn close(&self) {
+        self.inner.close().await;
+    }
+
+    // --- decisions ---
+
+    /// Records a decision with its event, challenge, list effects and audit entry.
+    pub async fn record_decision(&self, decision: NewDecision) -> Result<Recorded, RecordError> {
+        self.inner.submit(|reply| Work::RecordDecision(Box::new(decision), reply)).await?
+    }
+
+    /// Sets the state of an action from outside.
+    pub async fn set_action_state(&self, change: StateChange) -> Result<Decision, StateChangeError> {
+        self.inner.submit(|reply| Work::SetActionState(change, reply)).await?
+    }
+
+    /// The decision with this name on the wire.
+    pub async fn decision_by_key(&self, key: &DecisionKey) -> Result<Option<Decision>, StoreError> {
+        self.inner.decision_by_key(key).await
+    }
+
+    /// The decision with this id.
+    pub async fn decision(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<Decision>, StoreError> {
+        self.inner.decision(tenant, id).await
+    }
+
+    /// The replay input recorded with a decision; `None` if there is no such decision or it was erased.
+    pub async fn decision_record(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<String>, StoreError> {
+        self.inner.decision_record(tenant, id).await
+    }
+
+    /// Decisions, newest first.
+    pub async fn decisions(
+        &self,
+        tenant: &TenantId,
+        filter: &DecisionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Decision>, StoreError> {
+        self.inner.decisions(tenant, filter, page).await
+    }
+
+    // --- challenges ---
+
+    /// Keeps a challenge that no decision made (an anonymous or refreshed QR).
+    pub async fn create_challenge(&self, challenge: NewChallenge) -> Result<RecordedChallenge, StoreError> {
+        self.inner.submit(|reply| Work::CreateChallenge(Box::new(challenge), reply)).await?
+    }
+
+    /// Takes one step of a challenge's life. Of concurrent steps that exclude each other exactly one succeeds.
+    pub async fn transition(&self, request: TransitionRequest) -> Result<Transitioned, TransitionError> {
+        self.inner.submit(|reply| Work::Transition(request, reply)).await?
+    }
+
+    /// The challenge with this id.
+    pub async fn challenge(&self, tenant: &TenantId, id: ChallengeId) -> Result<Option<StoredChallenge>, StoreError> {
+        self.inner.challenge(tenant, id).await
+    }
+
+    /// A user's challenges that are open at `now`, newest first.
+    pub async fn open_challenges(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredChallenge>, StoreError> {
+        self.inner.open_challenges(tenant, user, now).await
+    }
+
+    /// Up to `limit` challenges of all tenants whose time is over at `now` but which are still open: the expiry worker's.
+    pub async fn overdue_challenges(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, ChallengeId)>, StoreError> {
+        self.inner.overdue_challenges(now, limit).await
+    }
+
+    /// When the next open challenge of any tenant expires.
+    pub async fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_expiry().await
+    }
+
+    // --- credentials ---
+
+    /// Enrols a device key; the same user's repeat of an active key finds the first enrolment.
+    pub async fn enrol(&self, credential: NewCredential) -> Result<Enrolled, EnrolError> {
+        self.inner.submit(|reply| Work::Enrol(Box::new(credential), reply)).await?
+    }
+
+    /// Revokes a credential for good; a repeat finds it revoked. `actor` is an API key id, a credential id or a reason
+    /// and must not name a person.
+    pub async fn revoke_credential(
+        &self,
+        tenant: &TenantId,
+        id: &CredentialId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<StoredCredential, RevokeError> {
+        let (tenant, id, actor) = (tenant.clone(), id.clone(), actor.to_owned());
+        self.inner.submit(|reply| Work::RevokeCredential { tenant, id, actor, at, reply }).await?
+    }
+
+    /// The credential with this id, revoked or not.
+    pub async fn credential(
+        &self,
+        tenant: &TenantId,
+        id: &CredentialId,
+    ) -> Result<Option<StoredCredential>, StoreError> {
+        self.inner.credential(tenant, id).await
+    }
+
+    /// The credential with this public key (SPKI DER), revoked or not.
+    pub async fn credential_by_key(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        public_key: &[u8],
+    ) -> Result<Option<StoredCredential>, StoreError> {
+        self.inner.credential_by_key(tenant, kind, public_key).await
+    }
+
+    /// A user's active credentials, oldest first.
+    pub async fn credentials(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<StoredCredential>, StoreError> {
+        self.inner.credentials(tenant, user).await
+    }
+
+    // --- users ---
+
+    /// Creates the user if need be and sets the attributes that are given.
+    pub async fn upsert_user(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        attributes: UserAttributes,
+        at: Timestamp,
+    ) -> Result<User, StoreError> {
+        let (tenant, user) = (tenant.clone(), user.clone());
+        self.inner.submit(|reply| Work::UpsertUser { tenant, user, attributes, at, reply }).await?
+    }
+
+    /// Forgets a user's attributes and revokes their credentials. Decisions stay.
+    pub async fn delete_user(&self, tenant: &TenantId, user: &UserId, at: Timestamp) -> Result<(), DeleteUserError> {
+        let (tenant, user) = (tenant.clone(), user.clone());
+        self.inner.submit(|reply| Work::DeleteUser { tenant, user, at, reply }).await?
+    }
+
+    /// The user with this id, unless deleted.
+    pub async fn user(&self, tenant: &TenantId, user: &UserId) -> Result<Option<User>, StoreError> {
+        self.inner.user(tenant, user).await
+    }
+
+    /// Users that were not deleted, by id.
+    pub async fn users(
+        &self,
+        tenant: &TenantId,
+        filter: &UserFilter,
+        page: &PageRequest,
+    ) -> Result<Page<User>, StoreError> {
+        self.inner.users(tenant, filter, page).await
+    }
+
+    // --- things that work once ---
+
+    /// Uses up a token, a nonce, a removal window. Of any number of concurrent uses exactly one is [`Use::First`].
+    pub async fn consume(&self, thing: NewUse) -> Result<Use, StoreError> {
+        self.inner.submit(|reply| Work::Consume(thing, reply)).await?
+    }
+
+    // --- lists and packs ---
+
+    /// Puts a value on a managed list, or extends its stay.
+    pub async fn add_list_entry(&self, entry: NewListEntry) -> Result<ListChange, StoreError> {
+        self.inner.submit(|reply| Work::AddListEntry(entry, reply)).await?
+    }
+
+    /// Takes a value off a managed list.
+    pub async fn remove_list_entry(
+        &self,
+        tenant: &TenantId,
+        list: &str,
+        value: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<ListChange, StoreError> {
+        let (tenant, list, value, actor) = (tenant.clone(), list.to_owned(), value.to_owned(), actor.to_owned());
+        self.inner.submit(|reply| Work::RemoveListEntry { tenant, list, value, actor, at, reply }).await?
+    }
+
+    /// The values on a tenant's managed lists (one list, or all) that have not expired at `now`, in a fixed order.
+    pub async fn list_entries(
+        &self,
+        tenant: &TenantId,
+        list: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<ListEntry>, StoreError> {
+        self.inner.list_entries(tenant, list, now).await
+    }
+
+    /// Keeps a pack by its content hash and puts it into force.
+    pub async fn activate_pack(&self, pack: NewPack) -> Result<ActivePack, StoreError> {
+        self.inner.submit(|reply| Work::ActivatePack(Box::new(pack), reply)).await?
+    }
+
+    /// The pack in force.
+    pub async fn active_pack(&self, tenant: &TenantId) -> Result<Option<ActivePack>, StoreError> {
+        self.inner.active_pack(tenant).await
+    }
+
+    /// The files of a pack that was once in force, as `NewPack::archive` held them.
+    pub async fn pack_archive(&self, tenant: &TenantId, version: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.pack_archive(tenant, version).await
+    }
+
+    // --- tenants and keys ---
+
+    /// Creates a tenant or changes its name and settings. Writes nothing if they are so already.
+    pub async fn put_tenant(&self, tenant: NewTenant) -> Result<Tenant, StoreError> {
+        self.inner.submit(|reply| Work::PutTenant(tenant, reply)).await?
+    }
+
+    /// The tenant with this id.
+    pub async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.inner.tenant(id).await
+    }
+
+    /// Every tenant, by id.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.tenants().await
+    }
+
+    /// Adds an API key, or changes its role and name. Writes nothing if they are so already.
+    pub async fn put_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
+        self.inner.submit(|reply| Work::PutApiKey(key, reply)).await?
+    }
+
+    /// Revokes an API key; `None` if there is no such key.
+    pub async fn revoke_api_key(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let (tenant, id, actor) = (tenant.clone(), id.to_owned(), actor.to_owned());
+        self.inner.submit(|reply| Work::RevokeApiKey { tenant, id, actor, at, reply }).await?
+    }
+
+    /// The key whose secret has this SHA-256, unless revoked. Not tenant-bound: the key says whose it is.
+    pub async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        self.inner.api_key_by_hash(hash).await
+    }
+
+    /// A tenant's API keys, revoked ones included.
+    pub async fn api_keys(&self, tenant: &TenantId) -> Result<Vec<ApiKey>, StoreError> {
+        self.inner.api_keys(tenant).await
+    }
+
+    // --- the log ---
+
+    /// Writes an audit entry of a refusal that never reached a verb (a bad signature on an unknown challenge, a foreign
+    /// secret). `facts` must hold nothing personal.
+    pub async fn record_refusal(&self, refusal: NewRefusal) -> Result<Seq, StoreError> {
+        self.inner.submit(|reply| Work::RecordRefusal(refusal, reply)).await?
+    }
+
+    /// Up to `limit` steps of all tenants after audit entry `after` (`None`: from the beginning), in commit order. An
+    /// empty answer is the end.
+    pub async fn journal(&self, after: Option<Seq>, limit: u32) -> Result<Vec<JournalEntry>, StoreError> {
+        self.inner.journal(after, limit).await
+    }
+
+    /// The newest signed checkpoint, as a signed note; `None` while the log is empty.
+    pub async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        self.inner.checkpoint().await
+    }
+
+    /// How many entries the log has, and their root.
+    pub async fn log_head(&self) -> Result<Checkpoint, StoreError> {
+        self.inner.log_head().await
+    }
+
+    /// The canonical bytes of one tenant's audit entry.
+    pub async fn audit_leaf(&self, tenant: &TenantId, seq: Seq) -> Result<Option<String>, StoreError> {
+        self.inner.audit_leaf(tenant, seq).await
+    }
+}

@@ -1,0 +1,165 @@
+use challenge::claim::ClaimError;
+use challenge::retire::{ExpireError, SupersedeError};
+use challenge::state::Supersession;
+use challenge::{AnswerError, Challenge, Credential, Effect, Transition};
+use jiff::Timestamp;
+
+use super::{ChallengeId, CredentialId, Decision, DecisionId, Seq, TenantId};
+use crate::store::StoreError;
+
+/// A challenge to keep. Its tenant, id, user and device code are the frozen ones.
+#[derive(Debug, Clone)]
+pub struct NewChallenge {
+    /// The challenge, in state `generated`.
+    pub challenge: Challenge,
+    /// The decision that asked for it; `record_decision` fills it in itself.
+    pub decision: Option<DecisionId>,
+    /// The unclaimed challenge whose place it takes (a refreshed QR), superseded in the same transaction.
+    pub supersedes: Option<ChallengeId>,
+}
+
+/// A challenge as it stands now.
+#[derive(Debug, Clone)]
+pub struct StoredChallenge {
+    /// The challenge.
+    pub challenge: Challenge,
+    /// The decision that asked for it.
+    pub decision: Option<DecisionId>,
+    /// The audit entry that last described it.
+    pub seq: Seq,
+}
+
+/// A claim's or answer's pure transition, given the challenge and the credential as they are in the transaction.
+pub type Judge<E> = Box<dyn Fn(&Challenge, &Credential, Timestamp) -> Result<Transition, E> + Send + Sync>;
+
+/// What to do to a challenge.
+pub enum Operation {
+    /// A phone claims it.
+    Claim {
+        /// With this credential.
+        credential: CredentialId,
+        /// Calls [`Challenge::claim`] with what the phone sent.
+        judge: Judge<ClaimError>,
+    },
+    /// The claimer answers.
+    Answer {
+        /// With this credential.
+        credential: CredentialId,
+        /// Calls [`Challenge::answer`] with what the phone sent.
+        judge: Judge<AnswerError>,
+    },
+    /// Its time is over.
+    Expire,
+    /// It is taken back.
+    Supersede(Supersession),
+}
+
+impl Operation {
+    /// A claim; `judge` calls [`Challenge::claim`].
+    pub fn claim<J>(credential: CredentialId, judge: J) -> Self
+    where
+        J: Fn(&Challenge, &Credential, Timestamp) -> Result<Transition, ClaimError> + Send + Sync + 'static,
+    {
+        Self::Claim { credential, judge: Box::new(judge) }
+    }
+
+    /// An answer; `judge` calls [`Challenge::approve`] or [`Challenge::reject`].
+    pub fn answer<J>(credential: CredentialId, judge: J) -> Self
+    where
+        J: Fn(&Challenge, &Credential, Timestamp) -> Result<Transition, AnswerError> + Send + Sync + 'static,
+    {
+        Self::Answer { credential, judge: Box::new(judge) }
+    }
+
+    /// The audit log's word for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Claim { .. } => "claim",
+            Self::Answer { .. } => "answer",
+            Self::Expire => "expire",
+            Self::Supersede(_) => "supersede",
+        }
+    }
+
+    /// The credential it is done with, if it needs one.
+    pub fn credential(&self) -> Option<&CredentialId> {
+        match self {
+            Self::Claim { credential, .. } | Self::Answer { credential, .. } => Some(credential),
+            Self::Expire | Self::Supersede(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Operation::{}", self.name())
+    }
+}
+
+/// One step of one challenge.
+#[derive(Debug)]
+pub struct TransitionRequest {
+    /// Whose; another tenant's challenge does not exist (T-41).
+    pub tenant: TenantId,
+    /// Which challenge.
+    pub challenge: ChallengeId,
+    /// What to do.
+    pub operation: Operation,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A durable step. When the challenge belongs to a decision, its state has followed in the same transaction: approved →
+/// `CHALLENGE_SUCCEEDED`, rejected → `CHALLENGE_FAILED`; an expired or superseded challenge leaves it as it is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Transitioned {
+    /// The challenge as it was.
+    pub before: Challenge,
+    /// The challenge as it is.
+    pub after: Challenge,
+    /// What the step achieved; a wrong match code is counted, and is not an error.
+    pub effect: Effect,
+    /// The decision it belongs to, as it is.
+    pub decision: Option<Decision>,
+    /// The audit entry; `None` when a repeated request changed nothing.
+    pub seq: Option<Seq>,
+}
+
+/// A durable new challenge.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RecordedChallenge {
+    /// Which.
+    pub id: ChallengeId,
+    /// The audit entry.
+    pub seq: Seq,
+    /// The predecessor it superseded, as it is now. `None` when there was none, or it was past superseding.
+    pub superseded: Option<Challenge>,
+}
+
+/// Why a step was refused. The challenge is as it was; the refusal itself is in the audit log.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransitionError {
+    /// There is no such challenge in this tenant.
+    #[error("there is no such challenge")]
+    NotFound,
+    /// There is no such credential in this tenant.
+    #[error("there is no such credential")]
+    UnknownCredential,
+    /// The claim is refused.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The answer is refused.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// It cannot expire.
+    #[error(transparent)]
+    Expire(#[from] ExpireError),
+    /// It cannot be taken back.
+    #[error(transparent)]
+    Supersede(#[from] SupersedeError),
+    /// The store could not write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,93 @@
+use challenge::Credential;
+use jiff::Timestamp;
+
+use super::Seq;
+use crate::store::StoreError;
+
+/// A device key to enrol.
+#[derive(Clone)]
+pub struct NewCredential {
+    /// Id, tenant, user, key, platform and protection; its status is taken to be active.
+    pub credential: Credential,
+    /// `qr-code`, `push`, `in-app`: (tenant, kind, key) is unique (T-23).
+    pub kind: String,
+    /// What the user calls the device.
+    pub device_name: Option<String>,
+    /// `devicePlatform` as the device said it.
+    pub device_platform: String,
+    /// What the device sent to prove its key, as text of the caller's making.
+    pub attestation: Option<String>,
+    /// Where to push, if the device said.
+    pub push_token: Option<String>,
+    /// When it was enrolled (and, by that act, verified).
+    pub enrolled_at: Timestamp,
+    /// When it stops working by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A device key as it stands now.
+#[derive(Clone)]
+#[allow(missing_docs)] // Fields mean what they mean in `NewCredential`.
+pub struct StoredCredential {
+    pub credential: Credential,
+    pub kind: String,
+    pub device_name: Option<String>,
+    pub device_platform: String,
+    pub attestation: Option<String>,
+    pub push_token: Option<String>,
+    pub enrolled_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    /// When it last approved something.
+    pub last_verified_at: Option<Timestamp>,
+    /// When it was revoked, for good.
+    pub revoked_at: Option<Timestamp>,
+    /// The audit entry that last described this row.
+    pub seq: Seq,
+}
+
+impl std::fmt::Debug for StoredCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredCredential")
+            .field("id", &self.credential.id)
+            .field("kind", &self.kind)
+            .field("revoked_at", &self.revoked_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A durable enrolment.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// The credential: the new one, or the same user's active one for the same key.
+    pub credential: StoredCredential,
+    /// Whether this very call enrolled it; `false` for a repeat.
+    pub new: bool,
+}
+
+/// Why a key was not enrolled.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EnrolError {
+    /// Another user holds or held this key (T-23).
+    #[error("the key belongs to another user")]
+    KeyTaken,
+    /// The key was enrolled before and revoked; revoked is for good (T-15).
+    #[error("the key was revoked")]
+    KeyRevoked,
+    /// The credential id is in use.
+    #[error("the credential id is in use")]
+    IdTaken,
+    /// The store could not write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a credential was not revoked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RevokeError {
+    /// There is no such credential in this tenant.
+    #[error("there is no such credential")]
+    NotFound,
+    /// The store could not write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

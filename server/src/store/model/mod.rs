@@ -1,0 +1,34 @@
+//! The things the store keeps, in the words of the domain. No SQL and no wire names here.
+//!
+//! Times are kept in whole milliseconds; a finer timestamp is rounded down when it enters the store, so that what a verb
+//! returns is what a later read returns.
+
+mod challenges;
+mod credential;
+mod decision;
+mod journal;
+mod page;
+mod policy;
+mod tenant;
+mod uses;
+mod user;
+
+pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, TenantId, UserId};
+
+pub use challenges::{
+    Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest, Transitioned,
+};
+pub use credential::{EnrolError, Enrolled, NewCredential, RevokeError, StoredCredential};
+pub use decision::{
+    ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, Outcome, RecordError, Recorded,
+    StateChange, StateChangeError,
+};
+pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
+pub use page::{Cursor, Page, PageRequest};
+pub use policy::{ActivePack, ListChange, ListEntry, ListEntryId, NewListEntry, NewPack};
+pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};
+pub use uses::{NewUse, Use, UseKind};
+pub use user::{DeleteUserError, User, UserAttributes, UserFilter};
+
+/// The number of an audit entry: gap-free, from 0, in commit order.
+pub type Seq = u64;
