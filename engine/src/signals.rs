@@ -1,0 +1,73 @@
+//! Everything a rule can read about one event: the whole input of a decision.
+//!
+//! Serialised into the audit entry, so that the entry alone replays the decision.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Event,
+    maybe::{Maybe, Why},
+    value::{Country, GeoFix, Precision},
+};
+
+/// An event and what was looked up about it, before history is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Located {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Where its address is.
+    pub place: Maybe<Arc<GeoFix>>,
+    /// What network its address belongs to.
+    pub network: NetworkFacts,
+    /// What is known about the user.
+    pub user: UserFacts,
+}
+
+impl Located {
+    /// Puts the facts together. The position of an address that is an exit of Tor, a VPN or a
+    /// hosting network is the exit's, not the person's: it loses its city (`language.md` §7).
+    #[must_use]
+    pub fn new(event: Arc<Event>, place: Maybe<Arc<GeoFix>>, network: NetworkFacts, user: UserFacts) -> Located {
+        let hides = [&network.tor, &network.vpn, &network.hosting].into_iter().any(|fact| *fact == Maybe::Known(true));
+        let place = place.map(|fix| if hides { hidden(&fix) } else { fix });
+        Located { event, place, network, user }
+    }
+
+    /// An event of which nothing was looked up.
+    #[must_use]
+    pub fn nowhere(event: Arc<Event>) -> Located {
+        Located::new(event, Maybe::Unknown(Why::Absent), NetworkFacts::default(), UserFacts::default())
+    }
+}
+
+fn hidden(fix: &GeoFix) -> Arc<GeoFix> {
+    Arc::new(GeoFix { region: None, city: None, time_zone: None, precision: Precision::Hidden, ..fix.clone() })
+}
+
+/// What network an address belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkFacts {
+    /// The autonomous system's number.
+    pub asn: Maybe<u32>,
+    /// Who runs it.
+    pub as_org: Maybe<Arc<str>>,
+    /// Whether it is a hosting provider's.
+    pub hosting: Maybe<bool>,
+    /// Whether it is an exit of a VPN.
+    pub vpn: Maybe<bool>,
+    /// Whether it is an exit of Tor.
+    pub tor: Maybe<bool>,
+}
+
+/// What is known about the user beside the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserFacts {
+    /// Where the user lives.
+    pub home_country: Maybe<Country>,
+    /// The user's IANA time zone.
+    pub tz: Maybe<Arc<str>>,
+}
