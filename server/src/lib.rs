@@ -1,1 +1,9 @@
-//! server
+//! The HTTP service: pipeline, store, audit log, pages.
+//!
+//! In the order data flows: `serve` accepts, `http` reads, `pipeline` decides, `store` records, `notify` tells.
+
+pub mod clock;
+pub mod error;
+pub mod json;
+pub mod limits;
+pub mod random;

@@ -1,0 +1,346 @@
+//! Every way we say no to an API client, in one closed list.
+//!
+//! One body satisfies the wire (`error`, `errorCode`, `errorDescription`) and RFC 9457 (`type`, `title`, `status`,
+//! `detail`, `instance`, and our extension `errors[]` with one JSON pointer per field). Causes inside the server
+//! never reach the body: they go to the log under the request's id.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// The closed registry of problems. Adding one means adding a row to [`Problem::entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is described by its row in `entry`")]
+pub enum Problem {
+    MalformedRequest,
+    MalformedJson,
+    InvalidField,
+    InvalidEvent,
+    UnknownAction,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    IdempotencyConflict,
+    Conflict,
+    PayloadTooLarge,
+    UriTooLong,
+    HeadersTooLarge,
+    UnsupportedMediaType,
+    TooManyRequests,
+    InvalidConfiguration,
+    InvalidToken,
+    ExpiredToken,
+    InvalidCredential,
+    UnknownCredential,
+    CredentialNotFound,
+    InvalidSignature,
+    ChallengeNotFound,
+    ChallengeExpired,
+    ChallengeClosed,
+    InvalidPolicy,
+    Internal,
+    Unavailable,
+}
+
+/// What a problem always looks like from outside.
+pub struct Entry {
+    /// Last part of the stable `type` URI.
+    pub slug: &'static str,
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The wire's `error` and `errorCode`.
+    pub code: &'static str,
+    /// RFC 9457 `title`: the same for every occurrence.
+    pub title: &'static str,
+}
+
+impl Problem {
+    /// All problems, for the documentation and the test that pins them.
+    pub const ALL: [Problem; 30] = [
+        Problem::MalformedRequest,
+        Problem::MalformedJson,
+        Problem::InvalidField,
+        Problem::InvalidEvent,
+        Problem::UnknownAction,
+        Problem::Unauthorized,
+        Problem::Forbidden,
+        Problem::NotFound,
+        Problem::MethodNotAllowed,
+        Problem::RequestTimeout,
+        Problem::IdempotencyConflict,
+        Problem::Conflict,
+        Problem::PayloadTooLarge,
+        Problem::UriTooLong,
+        Problem::HeadersTooLarge,
+        Problem::UnsupportedMediaType,
+        Problem::TooManyRequests,
+        Problem::InvalidConfiguration,
+        Problem::InvalidToken,
+        Problem::ExpiredToken,
+        Problem::InvalidCredential,
+        Problem::UnknownCredential,
+        Problem::CredentialNotFound,
+        Problem::InvalidSignature,
+        Problem::ChallengeNotFound,
+        Problem::ChallengeExpired,
+        Problem::ChallengeClosed,
+        Problem::InvalidPolicy,
+        Problem::Internal,
+        Problem::Unavailable,
+    ];
+
+    /// The row of this problem in the registry. The slug, status and code are stable: clients rely on them.
+    pub fn entry(self) -> Entry {
+        let (slug, status, code, title) = match self {
+            Problem::MalformedRequest => ("malformed-request", 400, "invalid_request", "The request cannot be read"),
+            Problem::MalformedJson => ("malformed-json", 400, "invalid_request", "The body is not the JSON we accept"),
+            Problem::InvalidField => ("invalid-field", 400, "invalid_request", "A field has a wrong value"),
+            Problem::InvalidEvent => ("invalid-event", 422, "invalid_request", "The event does not fit its declaration"),
+            Problem::UnknownAction => ("unknown-action", 422, "invalid_request", "No policy knows this action"),
+            Problem::Unauthorized => ("unauthorized", 401, "unauthorized", "The request is unauthorized"),
+            Problem::Forbidden => ("forbidden", 403, "forbidden", "This API key may not do this"),
+            Problem::NotFound => ("not-found", 404, "not_found", "There is nothing here"),
+            Problem::MethodNotAllowed => ("method-not-allowed", 405, "method_not_allowed", "Not with this method"),
+            Problem::RequestTimeout => ("request-timeout", 408, "request_timeout", "The request took too long to arrive"),
+            Problem::IdempotencyConflict => {
+                ("idempotency-conflict", 409, "idempotency-conflict", "The idempotency key belongs to another request")
+            }
+            Problem::Conflict => ("conflict", 409, "conflict", "The state has moved on"),
+            Problem::PayloadTooLarge => ("payload-too-large", 413, "payload_too_large", "The body is too large"),
+            Problem::UriTooLong => ("uri-too-long", 414, "invalid_request", "The address is too long"),
+            Problem::UnsupportedMediaType => {
+                ("unsupported-media-type", 415, "unsupported_media_type", "The body must be plain application/json")
+            }
+            Problem::TooManyRequests => ("too-many-requests", 429, "too_many_requests", "Too many requests"),
+            Problem::HeadersTooLarge => ("headers-too-large", 431, "invalid_request", "The headers are too large"),
+            Problem::InvalidConfiguration => {
+                ("invalid-configuration", 400, "invalid_configuration", "This is not offered or not configured here")
+            }
+            Problem::InvalidToken => ("invalid-token", 401, "invalid_token", "The token is not valid"),
+            Problem::ExpiredToken => ("expired-token", 401, "expired_token", "The token has expired"),
+            Problem::InvalidCredential => ("invalid-credential", 400, "invalid_credential", "The credential is not valid"),
+            Problem::UnknownCredential => {
+                ("unknown-credential", 404, "unknown_credential", "This key is not enrolled here")
+            }
+            Problem::CredentialNotFound => {
+                ("credential-not-found", 404, "credential_not_found", "There is no such credential")
+            }
+            Problem::InvalidSignature => ("invalid-signature", 400, "invalid_signature", "The signature does not fit"),
+            Problem::ChallengeNotFound => ("challenge-not-found", 404, "challenge_not_found", "There is no such challenge"),
+            Problem::ChallengeExpired => ("challenge-expired", 400, "challenge_expired", "The challenge has expired"),
+            Problem::ChallengeClosed => ("challenge-closed", 409, "challenge_closed", "The challenge is no longer open"),
+            Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),
+            Problem::Internal => ("internal-error", 500, "internal_error", "We failed"),
+            Problem::Unavailable => ("unavailable", 503, "service_unavailable", "We cannot answer right now"),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Entry { slug, status, code, title }
+    }
+
+    /// The stable identifier of the problem type (RFC 9457 `type`).
+    pub fn type_uri(self) -> String {
+        format!("urn:stepup:problem:{}", self.entry().slug)
+    }
+}
+
+/// One field that is wrong: where (RFC 6901), which rule it breaks, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldIssue {
+    /// JSON pointer into the body, or into `/path`, `/query` or `/header` pseudo-trees for the rest of the request.
+    pub pointer: String,
+    /// Stable slug: `missing-field`, `wrong-type`, `too-long`, ….
+    pub code: String,
+    /// One sentence for a developer.
+    pub detail: String,
+}
+
+impl FieldIssue {
+    /// An issue at `pointer`.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> FieldIssue {
+        FieldIssue { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+    }
+}
+
+/// A refusal on its way to a client.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    problem: Problem,
+    detail: String,
+    errors: Vec<FieldIssue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<Arc<str>>,
+}
+
+impl ApiError {
+    /// A refusal with the sentence the client will read as `errorDescription`.
+    pub fn new(problem: Problem, detail: impl Into<String>) -> ApiError {
+        ApiError { problem, detail: detail.into(), errors: Vec::new(), headers: Vec::new(), cause: None }
+    }
+
+    /// A body or parameter that is wrong in named places; the first one is the description.
+    pub fn fields(problem: Problem, errors: Vec<FieldIssue>) -> ApiError {
+        let detail = match errors.as_slice() {
+            [] => problem.entry().title.to_owned(),
+            [only] => format!("{}: {}", only.pointer, only.detail),
+            [first, rest @ ..] => format!("{}: {} (and {} more, see `errors`)", first.pointer, first.detail, rest.len()),
+        };
+        ApiError { errors, ..ApiError::new(problem, detail) }
+    }
+
+    /// A single wrong field.
+    pub fn field(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> ApiError {
+        ApiError::fields(Problem::InvalidField, vec![FieldIssue::new(pointer, code, detail)])
+    }
+
+    /// The wire's 401, with the text that the published SDKs' suites pin.
+    pub fn unauthorized() -> ApiError {
+        ApiError::new(
+            Problem::Unauthorized,
+            "The request is unauthorized. Check that your API key and region base URL are correctly configured.",
+        )
+        .header(header::WWW_AUTHENTICATE, "Basic realm=\"stepup\"")
+    }
+
+    /// 404 for a thing of ours: `not_found("decision")`.
+    pub fn not_found(what: &str) -> ApiError {
+        ApiError::new(Problem::NotFound, format!("there is no such {what}"))
+    }
+
+    /// Our failure. The cause is logged under the request id and never sent.
+    pub fn internal(cause: impl fmt::Display) -> ApiError {
+        let mut error =
+            ApiError::new(Problem::Internal, "something went wrong on our side; the request id leads to the details");
+        error.cause = Some(Arc::from(cause.to_string()));
+        error
+    }
+
+    /// We cannot do this now but may soon; `retry_after_s` seconds is our advice.
+    pub fn unavailable(cause: impl fmt::Display, retry_after_s: u64) -> ApiError {
+        let mut error = ApiError::new(Problem::Unavailable, "the service cannot record anything right now; try again");
+        error.cause = Some(Arc::from(cause.to_string()));
+        error.header(header::RETRY_AFTER, retry_after_s.to_string())
+    }
+
+    /// A method that stock SDKs know and Stepup does not offer.
+    pub fn not_offered(what: &str) -> ApiError {
+        ApiError::new(
+            Problem::InvalidConfiguration,
+            format!("{what} is not offered by this server; offered: QR_CODE, PUSH and DEVICE (a phone that holds a key)"),
+        )
+    }
+
+    /// Adds a response header; a value that is no header value is left out.
+    pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> ApiError {
+        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Tells hyper to close the connection after this answer.
+    pub fn closing(self) -> ApiError {
+        self.header(header::CONNECTION, "close")
+    }
+
+    /// Which problem this is.
+    pub fn problem(&self) -> Problem {
+        self.problem
+    }
+
+    /// The sentence for the client.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The wrong fields, if any.
+    pub fn issues(&self) -> &[FieldIssue] {
+        &self.errors
+    }
+
+    /// The cause inside the server, for the log only.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The body: the wire's trio and RFC 9457 in one object.
+    pub fn body(&self, instance: Option<&str>) -> Value {
+        let entry = self.problem.entry();
+        let mut body = json!({
+            "error": entry.code,
+            "errorCode": entry.code,
+            "errorDescription": self.detail,
+            "type": self.problem.type_uri(),
+            "title": entry.title,
+            "status": entry.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(instance) = instance {
+            body["instance"] = Value::from(instance);
+        }
+        if !self.errors.is_empty() {
+            body["errors"] = self
+                .errors
+                .iter()
+                .map(|issue| json!({"pointer": issue.pointer, "code": issue.code, "detail": issue.detail}))
+                .collect();
+        }
+        body
+    }
+
+    /// The whole answer; `instance` is the id under which the log knows this request.
+    pub fn response(&self, instance: Option<&str>) -> Response {
+        let mut response = Response::new(Body::from(self.body(instance).to_string()));
+        *response.status_mut() = self.problem.entry().status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in &self.headers {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The answer without an instance; the outermost layer finds the error in the extensions and adds it.
+    fn into_response(self) -> Response {
+        let mut response = self.response(None);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.problem.entry().slug, self.detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_its_own_type_and_a_status_that_is_a_refusal() {
+        let mut slugs: Vec<&str> = Problem::ALL.iter().map(|problem| problem.entry().slug).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), Problem::ALL.len());
+        for problem in Problem::ALL {
+            assert!(problem.entry().status.as_u16() >= 400, "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn a_cause_never_reaches_the_body() {
+        let error = ApiError::internal("no such table: decisions");
+        assert!(!error.body(Some("urn:uuid:1")).to_string().contains("decisions"));
+        assert_eq!(error.cause(), Some("no such table: decisions"));
+    }
+}
