@@ -101,13 +101,17 @@ impl Problem {
             Problem::MalformedRequest => ("malformed-request", 400, "invalid_request", "The request cannot be read"),
             Problem::MalformedJson => ("malformed-json", 400, "invalid_request", "The body is not the JSON we accept"),
             Problem::InvalidField => ("invalid-field", 400, "invalid_request", "A field has a wrong value"),
-            Problem::InvalidEvent => ("invalid-event", 422, "invalid_request", "The event does not fit its declaration"),
+            Problem::InvalidEvent => {
+                ("invalid-event", 422, "invalid_request", "The event does not fit its declaration")
+            }
             Problem::UnknownAction => ("unknown-action", 422, "invalid_request", "No policy knows this action"),
             Problem::Unauthorized => ("unauthorized", 401, "unauthorized", "The request is unauthorized"),
             Problem::Forbidden => ("forbidden", 403, "forbidden", "This API key may not do this"),
             Problem::NotFound => ("not-found", 404, "not_found", "There is nothing here"),
             Problem::MethodNotAllowed => ("method-not-allowed", 405, "method_not_allowed", "Not with this method"),
-            Problem::RequestTimeout => ("request-timeout", 408, "request_timeout", "The request took too long to arrive"),
+            Problem::RequestTimeout => {
+                ("request-timeout", 408, "request_timeout", "The request took too long to arrive")
+            }
             Problem::IdempotencyConflict => {
                 ("idempotency-conflict", 409, "idempotency-conflict", "The idempotency key belongs to another request")
             }
@@ -124,7 +128,9 @@ impl Problem {
             }
             Problem::InvalidToken => ("invalid-token", 401, "invalid_token", "The token is not valid"),
             Problem::ExpiredToken => ("expired-token", 401, "expired_token", "The token has expired"),
-            Problem::InvalidCredential => ("invalid-credential", 400, "invalid_credential", "The credential is not valid"),
+            Problem::InvalidCredential => {
+                ("invalid-credential", 400, "invalid_credential", "The credential is not valid")
+            }
             Problem::UnknownCredential => {
                 ("unknown-credential", 404, "unknown_credential", "This key is not enrolled here")
             }
@@ -132,9 +138,13 @@ impl Problem {
                 ("credential-not-found", 404, "credential_not_found", "There is no such credential")
             }
             Problem::InvalidSignature => ("invalid-signature", 400, "invalid_signature", "The signature does not fit"),
-            Problem::ChallengeNotFound => ("challenge-not-found", 404, "challenge_not_found", "There is no such challenge"),
+            Problem::ChallengeNotFound => {
+                ("challenge-not-found", 404, "challenge_not_found", "There is no such challenge")
+            }
             Problem::ChallengeExpired => ("challenge-expired", 400, "challenge_expired", "The challenge has expired"),
-            Problem::ChallengeClosed => ("challenge-closed", 409, "challenge_closed", "The challenge is no longer open"),
+            Problem::ChallengeClosed => {
+                ("challenge-closed", 409, "challenge_closed", "The challenge is no longer open")
+            }
             Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),
             Problem::Internal => ("internal-error", 500, "internal_error", "We failed"),
             Problem::Unavailable => ("unavailable", 503, "service_unavailable", "We cannot answer right now"),
@@ -188,7 +198,9 @@ impl ApiError {
         let detail = match errors.as_slice() {
             [] => problem.entry().title.to_owned(),
             [only] => format!("{}: {}", only.pointer, only.detail),
-            [first, rest @ ..] => format!("{}: {} (and {} more, see `errors`)", first.pointer, first.detail, rest.len()),
+            [first, rest @ ..] => {
+                format!("{}: {} (and {} more, see `errors`)", first.pointer, first.detail, rest.len())
+            }
         };
         ApiError { errors, ..ApiError::new(problem, detail) }
     }
@@ -231,7 +243,9 @@ impl ApiError {
     pub fn not_offered(what: &str) -> ApiError {
         ApiError::new(
             Problem::InvalidConfiguration,
-            format!("{what} is not offered by this server; offered: QR_CODE, PUSH and DEVICE (a phone that holds a key)"),
+            format!(
+                "{what} is not offered by this server; offered: QR_CODE, PUSH and DEVICE (a phone that holds a key)"
+            ),
         )
     }
 

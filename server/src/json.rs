@@ -124,9 +124,8 @@ impl Reader {
                 let items = serde_json::Deserializer::from_str(text)
                     .deserialize_seq(Items)
                     .map_err(|error| malformed(&at.0, "not-json", lower(&error)))?;
-                let read = |(index, raw): (usize, &RawValue)| {
-                    at.within(&index.to_string(), |at| self.value(raw, at, depth))
-                };
+                let read =
+                    |(index, raw): (usize, &RawValue)| at.within(&index.to_string(), |at| self.value(raw, at, depth));
                 items.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>().map(Value::Array)
             }
             Some(b'"') => serde_json::from_str(text)
@@ -387,7 +386,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits_and_an_empty_body_is_an_empty_object() {
-        let body = object(br#"{"a":18446744073709551616,"b":1e-400,"c":0.10,"d":{"$serde_json::private::Number":"7"}}"#);
+        let body =
+            object(br#"{"a":18446744073709551616,"b":1e-400,"c":0.10,"d":{"$serde_json::private::Number":"7"}}"#);
         let body = body.expect("good JSON");
         assert_eq!(body["a"].to_string(), "18446744073709551616");
         assert_eq!(body["b"].to_string(), "1e-400");

@@ -249,8 +249,7 @@ impl<K: Hash + Eq + Clone> Table<K> {
             self.limit.per_minute,
             self.name.replace('-', " ")
         );
-        let error =
-            ApiError::new(Problem::TooManyRequests, detail).header(header::RETRY_AFTER, wait_s.to_string());
+        let error = ApiError::new(Problem::TooManyRequests, detail).header(header::RETRY_AFTER, wait_s.to_string());
         spent.fields().into_iter().fold(error, |error, (name, value)| error.header(name, value))
     }
 
@@ -262,8 +261,7 @@ impl<K: Hash + Eq + Clone> Table<K> {
         let now = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let next = self.next_sweep_ns.load(Ordering::Relaxed);
         let after = now.saturating_add(SWEEP_EVERY_NS);
-        if now >= next
-            && self.next_sweep_ns.compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        if now >= next && self.next_sweep_ns.compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
             self.full.store(false, Ordering::Relaxed);
             self.limiter.retain_recent();
