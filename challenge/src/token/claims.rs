@@ -1,0 +1,245 @@
+//! What the tokens say.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Purpose, Registered};
+use crate::assurance::{Acr, Amr, Assurance, Link};
+use crate::id::{ActionCode, ChallengeId, IdempotencyKey, Issuer, TenantId, UserId};
+use crate::state::Challenge;
+
+/// What every mint is told: whose, when and for how long.
+#[derive(Debug, Clone)]
+pub struct Mint<'a> {
+    /// The public base URL.
+    pub issuer: &'a Issuer,
+    /// Whom it is for: the tenant, for both purposes.
+    pub audience: &'a TenantId,
+    /// A fresh unique name.
+    pub jti: String,
+    /// Now.
+    pub at: Timestamp,
+    /// How long it is valid; cut to the purpose's longest life.
+    pub life: SignedDuration,
+}
+
+impl Mint<'_> {
+    /// `iat` and `exp`. Fractions of the present second are dropped, so a token is valid at the moment it is minted.
+    fn times(&self, longest: SignedDuration) -> (i64, i64) {
+        let iat = self.at.as_second();
+        (iat, iat.saturating_add(self.life.min(longest).as_secs().max(0)))
+    }
+}
+
+/// The claim `other`, which stock SDKs read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Other {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The tenant again: what browsers may know of it.
+    pub publishable_key: String,
+    /// The user.
+    pub user_id: String,
+    /// The user's name, if tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The user's e-mail address, if tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The user's phone number, if tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// The action tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action_code: Option<String>,
+    /// Which attempt at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+impl Other {
+    fn of(tenant: &TenantId, user: &UserId, action: &ActionCode, key: &IdempotencyKey) -> Self {
+        Self {
+            tenant_id: tenant.to_string(),
+            publishable_key: tenant.to_string(),
+            user_id: user.to_string(),
+            action_code: Some(action.to_string()),
+            idempotency_key: Some(key.to_string()),
+            ..Self::default()
+        }
+    }
+}
+
+/// What `track` hands to the browser: it may create challenges for this action and, by scope, manage credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackClaims {
+    /// See [`Registered::iss`].
+    pub iss: String,
+    /// See [`Registered::aud`].
+    pub aud: String,
+    /// The user.
+    pub sub: String,
+    /// See [`Registered::jti`].
+    pub jti: String,
+    /// See [`Registered::iat`].
+    pub iat: i64,
+    /// See [`Registered::nbf`].
+    pub nbf: i64,
+    /// See [`Registered::exp`].
+    pub exp: i64,
+    /// The action.
+    pub act: String,
+    /// The idempotency key.
+    pub idk: String,
+    /// What it permits, separated by spaces: `read:authenticators add:authenticators`.
+    pub scope: String,
+    /// For stock SDKs.
+    pub other: Other,
+}
+
+/// What a track token is made from.
+#[derive(Debug, Clone)]
+pub struct TrackFacts<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The action.
+    pub action: &'a ActionCode,
+    /// Which attempt at it.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// What it permits, separated by spaces.
+    pub scope: &'a str,
+}
+
+impl TrackClaims {
+    /// Whether `scope` names this permission.
+    pub fn permits(&self, permission: &str) -> bool {
+        self.scope.split(' ').any(|word| word == permission)
+    }
+
+    /// The claims for a tracked action.
+    pub fn new(mint: Mint<'_>, facts: &TrackFacts<'_>) -> Self {
+        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
+        Self {
+            iss: mint.issuer.to_string(),
+            aud: mint.audience.to_string(),
+            sub: facts.user.to_string(),
+            jti: mint.jti,
+            iat,
+            nbf: iat,
+            exp,
+            act: facts.action.to_string(),
+            idk: facts.idempotency_key.to_string(),
+            scope: facts.scope.to_owned(),
+            other: Other::of(mint.audience, facts.user, facts.action, facts.idempotency_key),
+        }
+    }
+}
+
+impl Purpose for TrackClaims {
+    const TYP: &'static str = "stepup-track+jwt";
+    const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(60);
+
+    fn registered(&self) -> Registered<'_> {
+        let Self { iss, aud, sub, jti, iat, nbf, exp, .. } = self;
+        Registered { iss, aud, sub, jti, iat: *iat, nbf: *nbf, exp: *exp }
+    }
+}
+
+/// How the action stands; the wire's spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TokenState {
+    /// The challenge was approved.
+    #[serde(rename = "CHALLENGE_SUCCEEDED")]
+    ChallengeSucceeded,
+}
+
+/// What an approved challenge hands to the screen, for the backend to validate once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultClaims {
+    /// See [`Registered::iss`].
+    pub iss: String,
+    /// See [`Registered::aud`].
+    pub aud: String,
+    /// The user who approved.
+    pub sub: String,
+    /// See [`Registered::jti`].
+    pub jti: String,
+    /// See [`Registered::iat`].
+    pub iat: i64,
+    /// See [`Registered::nbf`].
+    pub nbf: i64,
+    /// See [`Registered::exp`].
+    pub exp: i64,
+    /// The action.
+    pub act: String,
+    /// The idempotency key.
+    pub idk: String,
+    /// The challenge.
+    pub cid: ChallengeId,
+    /// SHA-256 of the context bytes, base64url.
+    pub ctx: String,
+    /// How the action stands.
+    pub state: TokenState,
+    /// The rung of the ladder.
+    pub acr: Acr,
+    /// What was used.
+    pub amr: Vec<Amr>,
+    /// What ties the approval to the bound fields.
+    pub link: Link,
+    /// Whether two categories of factor were shown.
+    pub sca: bool,
+    /// What it permits when stock SDKs send it back, separated by spaces.
+    pub scope: String,
+    /// For stock SDKs.
+    pub other: Other,
+}
+
+/// What a result token is made from.
+#[derive(Debug, Clone)]
+pub struct ResultFacts<'a> {
+    /// The approved challenge.
+    pub challenge: &'a Challenge,
+    /// What it permits, separated by spaces.
+    pub scope: &'a str,
+}
+
+impl ResultClaims {
+    /// The claims for an approved challenge; `None` for any other, which is what keeps I5: no approval, no token.
+    pub fn new(mint: Mint<'_>, facts: &ResultFacts<'_>) -> Option<Self> {
+        let Assurance { acr, amr, link, sca } = facts.challenge.assurance()?;
+        let user = facts.challenge.user()?;
+        let frozen = facts.challenge.frozen();
+        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
+        Some(Self {
+            iss: mint.issuer.to_string(),
+            aud: mint.audience.to_string(),
+            sub: user.to_string(),
+            jti: mint.jti,
+            iat,
+            nbf: iat,
+            exp,
+            act: frozen.action.to_string(),
+            idk: frozen.idempotency_key.to_string(),
+            cid: frozen.id,
+            ctx: frozen.context.hash_base64url(),
+            state: TokenState::ChallengeSucceeded,
+            acr,
+            amr,
+            link,
+            sca,
+            scope: facts.scope.to_owned(),
+            other: Other::of(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key),
+        })
+    }
+}
+
+impl Purpose for ResultClaims {
+    const TYP: &'static str = "stepup-result+jwt";
+    const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+    fn registered(&self) -> Registered<'_> {
+        let Self { iss, aud, sub, jti, iat, nbf, exp, .. } = self;
+        Registered { iss, aud, sub, jti, iat: *iat, nbf: *nbf, exp: *exp }
+    }
+}
