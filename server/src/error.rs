@@ -43,6 +43,22 @@ pub enum Problem {
     ChallengeNotFound,
     ChallengeExpired,
     ChallengeClosed,
+    ChallengeNotClaimed,
+    ChallengeAlreadyClaimed,
+    ChallengeAlreadyAnswered,
+    ChallengeSuperseded,
+    NotClaimer,
+    WrongUser,
+    WrongCode,
+    SignatureReused,
+    ProtocolTooOld,
+    ProtocolMismatch,
+    QrStale,
+    InvalidChallengeId,
+    InvalidPublicKey,
+    KeyTaken,
+    ActionBlocked,
+    OriginRefused,
     InvalidPolicy,
     Internal,
     Unavailable,
@@ -62,7 +78,7 @@ pub struct Entry {
 
 impl Problem {
     /// All problems, for the documentation and the test that pins them.
-    pub const ALL: [Problem; 30] = [
+    pub const ALL: [Problem; 46] = [
         Problem::MalformedRequest,
         Problem::MalformedJson,
         Problem::InvalidField,
@@ -90,6 +106,22 @@ impl Problem {
         Problem::ChallengeNotFound,
         Problem::ChallengeExpired,
         Problem::ChallengeClosed,
+        Problem::ChallengeNotClaimed,
+        Problem::ChallengeAlreadyClaimed,
+        Problem::ChallengeAlreadyAnswered,
+        Problem::ChallengeSuperseded,
+        Problem::NotClaimer,
+        Problem::WrongUser,
+        Problem::WrongCode,
+        Problem::SignatureReused,
+        Problem::ProtocolTooOld,
+        Problem::ProtocolMismatch,
+        Problem::QrStale,
+        Problem::InvalidChallengeId,
+        Problem::InvalidPublicKey,
+        Problem::KeyTaken,
+        Problem::ActionBlocked,
+        Problem::OriginRefused,
         Problem::InvalidPolicy,
         Problem::Internal,
         Problem::Unavailable,
@@ -145,6 +177,34 @@ impl Problem {
             Problem::ChallengeClosed => {
                 ("challenge-closed", 409, "challenge_closed", "The challenge is no longer open")
             }
+            Problem::ChallengeNotClaimed => {
+                ("challenge-not-claimed", 409, "challenge_not_claimed", "The challenge must be claimed first")
+            }
+            Problem::ChallengeAlreadyClaimed => {
+                ("challenge-already-claimed", 409, "challenge_already_claimed", "Another phone has this challenge")
+            }
+            Problem::ChallengeAlreadyAnswered => {
+                ("challenge-already-answered", 409, "challenge_already_answered", "The challenge has its answer")
+            }
+            Problem::ChallengeSuperseded => {
+                ("challenge-superseded", 409, "challenge_superseded", "The challenge was replaced or cancelled")
+            }
+            Problem::NotClaimer => ("not-claimer", 403, "not_claimer", "Another phone has this challenge"),
+            Problem::WrongUser => ("wrong-user", 403, "wrong_user", "The challenge is for another user"),
+            Problem::WrongCode => ("wrong-code", 400, "wrong_code", "The code is not the one on the screen"),
+            Problem::SignatureReused => ("signature-reused", 401, "signature_reused", "The signature was used before"),
+            Problem::ProtocolTooOld => ("protocol-too-old", 400, "protocol_too_old", "Version 2 signatures are needed"),
+            Problem::ProtocolMismatch => {
+                ("protocol-mismatch", 409, "protocol_mismatch", "The claim was signed in the other version")
+            }
+            Problem::QrStale => ("qr-stale", 400, "qr_stale", "The QR code is too old"),
+            Problem::InvalidChallengeId => {
+                ("invalid-challenge-id", 400, "invalid_challenge_id", "This is not a challenge id")
+            }
+            Problem::InvalidPublicKey => ("invalid-public-key", 400, "invalid_public_key", "The key cannot be used"),
+            Problem::KeyTaken => ("key-taken", 409, "key_taken", "The key belongs to another user"),
+            Problem::ActionBlocked => ("action-blocked", 403, "action_blocked", "A policy refuses this action"),
+            Problem::OriginRefused => ("origin-refused", 403, "origin_refused", "This web page may not connect"),
             Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),
             Problem::Internal => ("internal-error", 500, "internal_error", "We failed"),
             Problem::Unavailable => ("unavailable", 503, "service_unavailable", "We cannot answer right now"),
