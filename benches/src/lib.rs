@@ -1,1 +1,1 @@
-//! benches
+//! What the benchmarks share. The benchmarks themselves are in `benches/benches/`.

@@ -1,1 +1,1 @@
-//! tests
+//! What the end-to-end stories share. The stories themselves are in `tests/tests/`.

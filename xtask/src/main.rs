@@ -1,1 +1,37 @@
-fn main() {}
+//! `cargo xtask …`: everything that is done to this repository, one file a command.
+
+mod accept;
+mod bench;
+mod ci;
+mod crash;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of this repository")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that `./test` runs: format, lints, tests, packs, browser, short forms of the slow suites
+    Ci(ci::Ci),
+    /// Rewrite the expected output of all corpora; look at the diff before you commit it
+    Accept,
+    /// Kill the loaded server with -9 at random moments and look for every answer it gave
+    Crash(crash::Crash),
+    /// Run the benchmarks in full
+    Bench(bench::Bench),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse().task {
+        Task::Ci(task) => task.run(),
+        Task::Accept => accept::run(),
+        Task::Crash(task) => task.run(),
+        Task::Bench(task) => task.run(),
+    }
+}

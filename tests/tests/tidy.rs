@@ -1,0 +1,158 @@
+//! The house rules that a machine can check (docs/ARCHITECTURE.md lists them).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file that git tracks and whose name ends in one of `endings`.
+fn tracked(endings: &[&str]) -> Vec<(PathBuf, String)> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output();
+    let listed = listed.expect("git lists the files of the checkout");
+    assert!(listed.status.success(), "git ls-files failed: {}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout).expect("file names are UTF-8");
+    let files = names.lines().filter(|name| endings.iter().any(|ending| name.ends_with(ending)));
+    files.filter_map(|name| Some((PathBuf::from(name), std::fs::read_to_string(root().join(name)).ok()?))).collect()
+}
+
+fn manifest(crate_name: &str) -> String {
+    std::fs::read_to_string(root().join(crate_name).join("Cargo.toml")).expect("each crate has a manifest")
+}
+
+/// The names in a manifest's `[dependencies]` table.
+fn dependencies(crate_name: &str) -> BTreeSet<String> {
+    let manifest = manifest(crate_name);
+    let table = manifest.lines().skip_while(|line| line.trim() != "[dependencies]").skip(1);
+    let table = table.take_while(|line| !line.starts_with('['));
+    let names = table
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty() && !name.starts_with('#'));
+    names.map(str::to_owned).collect()
+}
+
+const OURS: [&str; 6] = ["grammar", "engine", "challenge", "geoip", "server", "cli"];
+
+#[test]
+fn crates_depend_only_along_the_arrows() {
+    let allowed: [(&str, &[&str]); 6] = [
+        ("grammar", &[]),
+        ("challenge", &[]),
+        ("geoip", &[]),
+        ("engine", &["grammar"]),
+        ("server", &["grammar", "engine", "challenge", "geoip"]),
+        ("cli", &["grammar", "engine", "challenge", "geoip", "server"]),
+    ];
+    for (name, arrows) in allowed {
+        let found: Vec<String> =
+            dependencies(name).into_iter().filter(|other| OURS.contains(&other.as_str())).collect();
+        let wrong: Vec<&String> = found.iter().filter(|other| !arrows.contains(&other.as_str())).collect();
+        assert!(wrong.is_empty(), "`{name}` must not depend on {wrong:?}");
+    }
+}
+
+#[test]
+fn pure_crates_have_no_runtime_database_or_network() {
+    for name in ["grammar", "engine", "challenge"] {
+        let found = dependencies(name);
+        for effect in ["tokio", "axum", "hyper", "sqlx", "reqwest", "rand", "tracing", "notify"] {
+            assert!(!found.contains(effect), "`{name}` is pure and must not depend on `{effect}`");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_do_not_read_the_clock_the_disk_or_the_dice() {
+    let forbidden = [
+        "std::fs",
+        "std::net::Tcp",
+        "SystemTime::now",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "SystemRandom",
+        "std::env::var",
+    ];
+    for (path, text) in tracked(&[".rs"]) {
+        let pure = ["grammar/src", "engine/src", "challenge/src"].iter().any(|folder| path.starts_with(folder));
+        if pure && !path.components().any(|part| part.as_os_str() == "tests.rs") {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in forbidden {
+                assert!(!code.contains(word), "{} is in a pure crate and says `{word}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_store_and_the_audit_verifier_contain_sql() {
+    for (path, text) in tracked(&[".rs"]) {
+        let shell = path.starts_with("server/src") || path.starts_with("cli/src");
+        let allowed = path.starts_with("server/src/store") || path.starts_with("server/src/audit");
+        if shell && !allowed {
+            assert!(!text.contains("sqlx::"), "{} says `sqlx::`: SQL lives in server/src/store", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_half_done() {
+    let words = [
+        concat!("to", "do!("),
+        concat!("unimpl", "emented!("),
+        concat!("FIX", "ME"),
+        concat!("#[ign", "ore"),
+        concat!("db", "g!("),
+    ];
+    for (path, text) in tracked(&[".rs", ".mjs", ".js", ".ts"]) {
+        if path.to_string_lossy().contains("vendor") {
+            continue;
+        }
+        for word in words {
+            assert!(!text.contains(word), "{} still says `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn paths_named_in_the_documents_exist() {
+    let folders = [
+        "grammar/",
+        "engine/",
+        "challenge/",
+        "geoip/",
+        "server/",
+        "cli/",
+        "rules/",
+        "tests/",
+        "benches/",
+        "docs/",
+        "xtask/",
+    ];
+    for (path, text) in tracked(&[".md"]) {
+        if path.starts_with("docs/STYLE.md") {
+            continue;
+        }
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let named = quoted.split([' ', ':', '#']).next().unwrap_or_default();
+            let is_path =
+                folders.iter().any(|folder| named.starts_with(folder)) && !named.contains(['*', '{', '<', '…', '$']);
+            if is_path {
+                assert!(root().join(named).exists(), "{} names `{named}`, which does not exist", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_one_cryptographic_backend_is_aws_lc() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("the lock file is committed");
+    for other in ["ring", "rsa", "openssl-sys", "serde_yaml"] {
+        assert!(!lock.contains(&format!("name = \"{other}\"\n")), "`{other}` came into the lock file");
+    }
+}

@@ -1,0 +1,136 @@
+//! The whole test run: every step is run, even after one failed, and the summary at the end is honest.
+
+use std::time::Instant;
+
+use crate::run;
+
+/// Options of the whole test run.
+#[derive(clap::Args)]
+pub struct Ci {
+    /// Only the steps whose name contains this text
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// How a step's own output tells how many tests it ran.
+enum Counts {
+    /// The step is one check.
+    One,
+    /// `cargo nextest` or `cargo test` summary lines.
+    Rust,
+    /// The summary of `node --test`.
+    Node,
+    /// `N passed, N failed` lines, as `stepup test` prints them.
+    Plain,
+}
+
+struct Step {
+    name: &'static str,
+    words: Vec<&'static str>,
+    directory: &'static str,
+    counts: Counts,
+}
+
+fn step(name: &'static str, words: &str, counts: Counts) -> Step {
+    let words: Vec<&'static str> = words.split_whitespace().map(|word| &*String::from(word).leak()).collect();
+    Step { name, words, directory: ".", counts }
+}
+
+fn steps() -> Vec<Step> {
+    let nextest = run::exists("cargo-nextest");
+    let tests =
+        if nextest { "cargo nextest run --workspace --no-fail-fast" } else { "cargo test --workspace --no-fail-fast" };
+    let stepup = "cargo run --quiet --package cli --bin stepup --";
+    let packs = |verb: &str| format!("{stepup} {verb} rules/starter");
+    let mut steps = vec![
+        step("format", "cargo fmt --all --check", Counts::One),
+        step("lints", "cargo clippy --workspace --all-targets --quiet -- -D warnings", Counts::One),
+        step("tests", tests, Counts::Rust),
+        step("doc tests", "cargo test --workspace --doc --quiet", Counts::Rust),
+        step("packs: check", &packs("check"), Counts::One),
+        step("packs: fmt", &packs("fmt --check"), Counts::One),
+        step("packs: test", &packs("test"), Counts::Plain),
+        step("benchmarks, short form", "cargo test --package benches --benches --quiet", Counts::One),
+        step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
+        step("client packages and browser", "node --test --test-concurrency=1 --test-reporter=tap", Counts::Node),
+    ];
+    for step in &mut steps {
+        if step.name.starts_with("client packages") {
+            step.directory = "tests/e2e";
+        }
+    }
+    steps
+}
+
+impl Ci {
+    /// Runs all steps; fails if one of them did.
+    pub fn run(self) -> anyhow::Result<()> {
+        let (mut passed, mut failed, mut lines) = (0, 0, Vec::new());
+        for step in steps() {
+            if self.only.as_ref().is_some_and(|only| !step.name.contains(only.as_str())) {
+                continue;
+            }
+            println!("\n== {} ({})", step.name, step.words.join(" "));
+            let started = Instant::now();
+            let mut command = run::command(&step.words);
+            command.current_dir(run::root().join(step.directory));
+            let (succeeded, printed) = run::shown(command)?;
+            let (good, bad) = count(&step.counts, &printed, succeeded);
+            passed += good;
+            failed += bad;
+            let verdict = if bad == 0 { "ok" } else { "FAILED" };
+            lines.push(format!(
+                "{verdict:>6}  {:<28} {good} passed, {bad} failed  ({} s)",
+                step.name,
+                started.elapsed().as_secs()
+            ));
+        }
+        println!("\n{}\n\n{passed} passed, {failed} failed", lines.join("\n"));
+        anyhow::ensure!(failed == 0, "not everything passed");
+        Ok(())
+    }
+}
+
+/// How many tests passed and failed; a step that failed without saying what counts as one failure, and a
+/// step of tests that ran none is a failure too.
+fn count(counts: &Counts, printed: &str, succeeded: bool) -> (u64, u64) {
+    let (good, bad) = match counts {
+        Counts::One => return if succeeded { (1, 0) } else { (0, 1) },
+        Counts::Rust => sum(printed, "passed", "failed"),
+        Counts::Plain => sum(printed, "passed", "failed"),
+        Counts::Node => (after(printed, "# pass "), after(printed, "# fail ")),
+    };
+    match (succeeded, good, bad) {
+        (true, 0, 0) if !matches!(counts, Counts::Rust) => (0, 1),
+        (true, good, _) => (good, 0),
+        (false, good, bad) => (good, bad.max(1)),
+    }
+}
+
+/// Adds the numbers that stand before two words in the lines that are summaries.
+fn sum(printed: &str, good: &str, bad: &str) -> (u64, u64) {
+    let before = |line: &str, word: &str| -> u64 {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let place = words.iter().position(|found| found.trim_end_matches([',', ';']) == word);
+        place
+            .and_then(|place| place.checked_sub(1))
+            .and_then(|place| words.get(place))
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0)
+    };
+    let summaries =
+        printed.lines().filter(|line| line.contains("test result:") || line.contains("Summary [") || is_plain(line));
+    summaries.fold((0, 0), |(passed, failed), line| (passed + before(line, good), failed + before(line, bad)))
+}
+
+fn is_plain(line: &str) -> bool {
+    line.contains(" passed, ") && line.trim_end().ends_with("failed")
+}
+
+fn after(printed: &str, label: &str) -> u64 {
+    printed
+        .lines()
+        .filter_map(|line| line.strip_prefix(label))
+        .filter_map(|number| number.trim().parse::<u64>().ok())
+        .sum()
+}
