@@ -12,25 +12,25 @@ use crate::signature::Signature;
 use crate::state::{Answer, Challenge, Claim, Decision, Effect, Protocol, Rejection, State, Subject, Transition};
 
 /// One request to answer.
-pub struct AnswerAttempt<'a> {
-    /// The credential found by the key that the phone sent, read in the same transaction.
-    pub credential: &'a Credential,
+#[derive(Clone)]
+pub struct AnswerAttempt {
     /// The phone's signature.
     pub signature: Signature,
     /// How it signed.
-    pub proof: AnswerProof<'a>,
+    pub proof: AnswerProof,
     /// The digits the user typed, or none.
-    pub code: &'a TypedCode,
+    pub code: TypedCode,
 }
 
 /// What the phone signed. The endpoint says which; neither is ever tried for the other (T-10).
-pub enum AnswerProof<'a> {
+#[derive(Clone)]
+pub enum AnswerProof {
     /// The challenge id; the decision travels unsigned.
     Compat,
     /// The message `stepup/v2/decide`.
     V2 {
         /// The issuer the phone pinned at enrolment.
-        issuer: &'a Issuer,
+        issuer: Issuer,
     },
 }
 
@@ -93,31 +93,45 @@ impl AnswerError {
 
 impl Challenge {
     /// The claimer approves. [`Effect::WrongCode`] is not an error but a change that must be stored.
-    pub fn approve(&self, attempt: &AnswerAttempt<'_>, now: Timestamp) -> Result<Transition, AnswerError> {
-        self.answer(Decision::Approve, attempt, now)
+    pub fn approve(
+        &self,
+        credential: &Credential,
+        attempt: &AnswerAttempt,
+        now: Timestamp,
+    ) -> Result<Transition, AnswerError> {
+        self.answer(Decision::Approve, credential, attempt, now)
     }
 
     /// The claimer declines; no code is asked for.
-    pub fn reject(&self, attempt: &AnswerAttempt<'_>, now: Timestamp) -> Result<Transition, AnswerError> {
-        self.answer(Decision::Reject, attempt, now)
+    pub fn reject(
+        &self,
+        credential: &Credential,
+        attempt: &AnswerAttempt,
+        now: Timestamp,
+    ) -> Result<Transition, AnswerError> {
+        self.answer(Decision::Reject, credential, attempt, now)
     }
 
-    /// Approves or rejects.
+    /// Approves or rejects. `credential` is the one found by the key that the phone sent, read in the transaction that stores
+    /// the result, so that one revoked a moment ago does not decide (T-21).
     pub fn answer(
         &self,
         decision: Decision,
-        attempt: &AnswerAttempt<'_>,
+        credential: &Credential,
+        attempt: &AnswerAttempt,
         now: Timestamp,
     ) -> Result<Transition, AnswerError> {
-        let verified = self.verify_answer(decision, attempt, now)?;
+        let verified = self.verify_answer(decision, credential, attempt, now)?;
         let claim = verified.claim;
         match (&self.state, decision) {
-            (State::Claimed(_), Decision::Approve) => Ok(self.approved_or_wrong_code(verified, attempt, now)),
+            (State::Claimed(_), Decision::Approve) => {
+                Ok(self.approved_or_wrong_code(verified, credential, attempt, now))
+            }
             (State::Claimed(_), Decision::Reject) => {
                 let state = State::Rejected { claim: claim.clone(), at: now, reason: Rejection::Declined };
                 Ok(self.moved_to(state, Effect::Moved))
             }
-            (State::Approved { .. }, Decision::Approve) if code_fits(claim, attempt.code) => {
+            (State::Approved { .. }, Decision::Approve) if code_fits(claim, &attempt.code) => {
                 Ok(self.unchanged(Effect::Repeated))
             }
             (State::Rejected { reason: Rejection::Declined, .. }, Decision::Reject) => {
@@ -134,10 +148,10 @@ impl Challenge {
     fn verify_answer(
         &self,
         decision: Decision,
-        attempt: &AnswerAttempt<'_>,
+        credential: &Credential,
+        attempt: &AnswerAttempt,
         now: Timestamp,
     ) -> Result<VerifiedAnswer<'_>, AnswerError> {
-        let credential = attempt.credential;
         if credential.tenant != self.frozen.tenant {
             return Err(AnswerError::NotFound);
         }
@@ -163,7 +177,7 @@ impl Challenge {
                 claim: &claim.nonce,
                 context: &self.frozen.context.hash(),
                 decision,
-                code: attempt.code,
+                code: &attempt.code,
             }),
             (AnswerProof::Compat, Protocol::V2) | (AnswerProof::V2 { .. }, Protocol::Compat) => {
                 return Err(AnswerError::ProtocolMismatch);
@@ -192,11 +206,12 @@ impl Challenge {
     fn approved_or_wrong_code(
         &self,
         verified: VerifiedAnswer<'_>,
-        attempt: &AnswerAttempt<'_>,
+        credential: &Credential,
+        attempt: &AnswerAttempt,
         now: Timestamp,
     ) -> Transition {
         let claim = verified.claim;
-        if !code_fits(claim, attempt.code) {
+        if !code_fits(claim, &attempt.code) {
             return self.count_wrong_code(claim, attempt.signature, now);
         }
         let answer = Answer {
@@ -205,7 +220,7 @@ impl Challenge {
             message_hash: URL_SAFE_NO_PAD.encode(sha256(verified.message.as_bytes())),
             repeats_claim: verified.repeats_claim,
             code_matched: claim.match_code.is_some(),
-            evidence: attempt.credential.protection,
+            evidence: credential.protection,
         };
         self.moved_to(State::Approved { claim: claim.clone(), answer }, Effect::Moved)
     }

@@ -13,13 +13,12 @@ use crate::state::{Challenge, Claim, Effect, Freshness, Protocol, State, Subject
 const MOST_SPENT: usize = 16;
 
 /// One request to claim. The challenge id's format was checked before anything was looked up ([`crate::ChallengeId`]).
-pub struct ClaimAttempt<'a> {
-    /// The credential found by the key that the phone sent.
-    pub credential: &'a Credential,
+#[derive(Clone)]
+pub struct ClaimAttempt {
     /// The phone's signature.
     pub signature: Signature,
     /// What it signed besides the challenge.
-    pub proof: ClaimProof<'a>,
+    pub proof: ClaimProof,
     /// 16 fresh random bytes; a repeated claim keeps the first ones.
     pub nonce: ClaimNonce,
     /// Digits to ask for, if the claim-time policy says so.
@@ -27,21 +26,22 @@ pub struct ClaimAttempt<'a> {
 }
 
 /// What the phone signed. The endpoint says which; neither is ever tried for the other (T-10).
-pub enum ClaimProof<'a> {
+#[derive(Clone)]
+pub enum ClaimProof {
     /// The challenge id and nothing else.
     Compat,
     /// The message `stepup/v2/claim`.
     V2 {
         /// The issuer the phone pinned at enrolment.
-        issuer: &'a Issuer,
+        issuer: Issuer,
         /// 16 bytes of the phone's choice.
-        phone_nonce: &'a PhoneNonce,
+        phone_nonce: PhoneNonce,
         /// The code in the scanned QR and the key to check it with; `None` when a bare id was scanned.
-        rolling: Option<(&'a RollingKey, &'a RollingCode)>,
+        rolling: Option<(RollingKey, RollingCode)>,
     },
 }
 
-impl ClaimProof<'_> {
+impl ClaimProof {
     fn protocol(&self) -> Protocol {
         match self {
             Self::Compat => Protocol::Compat,
@@ -104,12 +104,17 @@ impl ClaimError {
 }
 
 impl Challenge {
-    /// Gives the challenge to the credential that scanned it.
+    /// Gives the challenge to the credential that scanned it. `credential` is the one found by the key that the phone sent,
+    /// read in the transaction that stores the result.
     ///
     /// [`Effect::Moved`] for the first claim. [`Effect::Repeated`] when the claimer asks again: same claim, same nonce,
     /// though a *new* compat signature is remembered as spent, so the version may grow.
-    pub fn claim(&self, attempt: ClaimAttempt<'_>, now: Timestamp) -> Result<Transition, ClaimError> {
-        let credential = attempt.credential;
+    pub fn claim(
+        &self,
+        credential: &Credential,
+        attempt: &ClaimAttempt,
+        now: Timestamp,
+    ) -> Result<Transition, ClaimError> {
         let protocol = attempt.proof.protocol();
         if credential.tenant != self.frozen.tenant {
             return Err(ClaimError::NotFound);
@@ -120,7 +125,7 @@ impl Challenge {
         if protocol < self.frozen.minimum_protocol {
             return Err(ClaimError::ProtocolTooOld);
         }
-        let message = self.claim_message(&attempt);
+        let message = self.claim_message(credential, attempt);
         credential.key.verify(message.as_bytes(), &attempt.signature).map_err(|_| ClaimError::BadSignature)?;
         match credential.status {
             CredentialStatus::Active => {}
@@ -131,7 +136,7 @@ impl Challenge {
             Subject::Identified(_) | Subject::Anonymous => {}
         }
         match &self.state {
-            State::Generated => self.first_claim(attempt, protocol, now),
+            State::Generated => self.first_claim(credential, attempt, protocol, now),
             State::Claimed(claim) if claim.by == credential.id && claim.protocol == protocol => {
                 self.repeated_claim(claim, attempt.signature, protocol)
             }
@@ -141,15 +146,15 @@ impl Challenge {
         }
     }
 
-    fn claim_message(&self, attempt: &ClaimAttempt<'_>) -> String {
+    fn claim_message(&self, credential: &Credential, attempt: &ClaimAttempt) -> String {
         match &attempt.proof {
             ClaimProof::Compat => messages::compat(&self.frozen.id),
             ClaimProof::V2 { issuer, phone_nonce, rolling } => messages::claim(&messages::ClaimMessage {
                 issuer,
                 tenant: &self.frozen.tenant,
                 challenge: &self.frozen.id,
-                credential: &attempt.credential.id,
-                qr: rolling.map(|(_, code)| code),
+                credential: &credential.id,
+                qr: rolling.as_ref().map(|(_, code)| code),
                 nonce: phone_nonce,
             }),
         }
@@ -157,11 +162,12 @@ impl Challenge {
 
     fn first_claim(
         &self,
-        attempt: ClaimAttempt<'_>,
+        credential: &Credential,
+        attempt: &ClaimAttempt,
         protocol: Protocol,
         now: Timestamp,
     ) -> Result<Transition, ClaimError> {
-        let freshness = match attempt.proof {
+        let freshness = match &attempt.proof {
             ClaimProof::V2 { rolling: Some((key, code)), .. } => {
                 key.check(code, self.frozen.created_at, now).map_err(|StaleQr| ClaimError::QrStale)?;
                 Freshness::Rolling
@@ -173,13 +179,13 @@ impl Challenge {
             Protocol::V2 => Vec::new(),
         };
         let claim = Claim {
-            by: attempt.credential.id.clone(),
-            user: attempt.credential.user.clone(),
+            by: credential.id.clone(),
+            user: credential.user.clone(),
             at: now,
-            nonce: attempt.nonce,
+            nonce: attempt.nonce.clone(),
             protocol,
             freshness,
-            match_code: attempt.match_code,
+            match_code: attempt.match_code.clone(),
             wrong_codes: 0,
             spent,
         };

@@ -7,7 +7,8 @@
 //!
 //! Reading order: [`id`] and [`text`] name things, [`keys`] and [`signature`] check what phones send, [`messages`] says
 //! which bytes they sign, [`context`] freezes what they show, [`qr`] what they scan. [`state`] holds the facts of a
-//! challenge; [`claim`], [`answer`] and [`retire`] are its only transitions; [`assurance`] says what an approval is
+//! challenge; [`claim`], [`answer`] and [`retire`] are its only transitions, and [`operation`]
+//! names them as values; [`assurance`] says what an approval is
 //! worth; [`token`] carries the result to the backend, and [`redeem`] lets it be used once. [`storage`] writes a
 //! challenge down.
 
@@ -32,6 +33,7 @@ pub mod state;
 
 pub mod answer;
 pub mod claim;
+pub mod operation;
 pub mod retire;
 
 pub mod assurance;
@@ -47,4 +49,5 @@ pub use id::{
     ActionCode, ChallengeId, ClaimNonce, CredentialId, DeviceCode, DeviceCodeHash, IdempotencyKey, Issuer, MatchCode,
     TenantId, UserId,
 };
+pub use operation::{Operation, Refusal};
 pub use state::{Challenge, Decision, Draft, Effect, Frozen, Protocol, State, Subject, Transition};

@@ -33,6 +33,7 @@ const STATIC_LEN: usize = SIGNED_LEN + 64;
 pub const PAYLOAD_LEN: usize = STATIC_LEN + 2 + 8;
 
 /// The secret that one challenge's codes come from.
+#[derive(Clone)]
 pub struct RollingKey(hmac::Key);
 
 impl RollingKey {
