@@ -1,0 +1,74 @@
+// What the phone says to Stepup: enrolling a key, claiming a challenge, answering it (version 2 signatures).
+
+import { fromBase64Url, random, textOf, toBase64Url } from './bytes.js';
+import { digest, generate, keep, publicKey, sign } from './key.js';
+import { call, claims } from './wire.js';
+
+const BASE = '/v1/client/user-authenticators/qr-code';
+
+/** A version 2 message: the purpose first, then `name=value` lines in a fixed order, LF after each. */
+const message = (purpose, lines) => [`stepup/v2/${purpose}`, ...lines.map(([name, value]) => `${name}=${value}`)].map((line) => `${line}\n`).join('');
+
+/** Enrols this phone under the token's user and keeps the key. */
+export async function enrol(token, name) {
+  const { aud, iss, sub } = claims(token);
+  const pair = await generate();
+  const key = await publicKey(pair);
+  const made = await call('POST', BASE, { bearer: token, body: { publicKey: key, deviceName: name, devicePlatform: 'web' } });
+  const credential = { id: made.userAuthenticatorId, tenant: Array.isArray(aud) ? aud[0] : aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, since: new Date().toISOString() };
+  await keep(credential);
+  return credential;
+}
+
+/** The challenge id and rolling code in a scanned text, or nothing if it is not one of ours. */
+export function scanned(text) {
+  const id = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+  if (id.test(text)) return { challenge: text.toLowerCase() };
+  try {
+    const address = new URL(text);
+    const values = new URLSearchParams(address.hash.slice(1));
+    if (address.origin !== location.origin) return undefined;
+    if (values.has('enrol')) return { enrol: values.get('enrol') };
+    if (id.test(values.get('c') ?? '')) return { challenge: values.get('c').toLowerCase() };
+  } catch {
+    // Not a URL: whatever it is, it is not for us.
+  }
+  return undefined;
+}
+
+/** Claims the challenge and returns what the phone must show, read from the very bytes that will be signed. */
+export async function claim(credential, challenge) {
+  const nonce = toBase64Url(random(16));
+  const text = message('claim', [
+    ['iss', credential.issuer],
+    ['tenant', credential.tenant],
+    ['challenge', challenge],
+    ['credential', credential.id],
+    ['qr', ''],
+    ['nonce', nonce],
+  ]);
+  const answer = await call('POST', `${BASE}/challenge/claim`, {
+    tenant: credential.tenant,
+    body: { version: 2, challengeId: challenge, publicKey: credential.publicKey, signature: await sign(credential.pair, text), nonce },
+  });
+  const bytes = fromBase64Url(answer.context);
+  return { challenge, claim: answer.claim, bytes, context: JSON.parse(textOf(bytes)), needsCode: answer.needsCode === true };
+}
+
+/** Signs and sends the answer. */
+export async function decide(credential, claimed, approved, code = '') {
+  const text = message('decide', [
+    ['iss', credential.issuer],
+    ['tenant', credential.tenant],
+    ['challenge', claimed.challenge],
+    ['credential', credential.id],
+    ['claim', claimed.claim],
+    ['ctx', await digest(claimed.bytes)],
+    ['decision', approved ? 'approve' : 'reject'],
+    ['code', code],
+  ]);
+  return call('POST', `${BASE}/challenge`, {
+    tenant: credential.tenant,
+    body: { version: 2, challengeId: claimed.challenge, publicKey: credential.publicKey, approved, signature: await sign(credential.pair, text), verificationCode: code || null },
+  });
+}
