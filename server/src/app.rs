@@ -1,0 +1,184 @@
+//! One wiring for production, the demo and the tests.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use challenge::{Issuer, TenantId};
+use geoip::Atlas;
+use jiff::Timestamp;
+
+use crate::auth::Secret;
+use crate::caches::Caches;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::keys::{Keys, KeysError};
+use crate::limits::Limits;
+use crate::notify::Notifier;
+use crate::policies::{PackRefused, Policies};
+use crate::random::Random;
+use crate::store::{self, NewApiKey, NewTenant, OpenError, Store, StoreError};
+
+/// The running service. Cloning shares it.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the service is made of.
+pub struct Parts {
+    /// What the operator decided.
+    pub config: Arc<Config>,
+    /// What happened, durable.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The dice.
+    pub random: Random,
+    /// The rules in force and the history they read, per tenant.
+    pub policies: Policies,
+    /// Where addresses are.
+    pub atlas: ArcSwap<Atlas>,
+    /// Our private keys.
+    pub keys: Keys,
+    /// How much anyone may ask.
+    pub limits: Limits,
+    /// Who waits for a challenge to change.
+    pub notifier: Notifier,
+    /// Answers that would cost a database round trip.
+    pub caches: Caches,
+    issuer: Issuer,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Why the service does not start. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store opened, and then failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A pack does not compile; the diagnostics are rendered.
+    #[error(transparent)]
+    Pack(#[from] PackRefused),
+    /// A geo database cannot be used.
+    #[error("a geo database cannot be used: {0}")]
+    Geo(String),
+    /// A value of the configuration is not what it should be.
+    #[error("`{key}` cannot be used: {why}")]
+    Config {
+        /// Which key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl App {
+    /// Opens the store, loads the keys, compiles the packs and rebuilds history; then the service can answer.
+    pub async fn start(config: Config) -> Result<App, StartError> {
+        App::start_with(config, Arc::new(SystemClock::new()), Random::system()).await
+    }
+
+    /// The same with a clock and dice of the caller's choice.
+    pub async fn start_with(config: Config, clock: Arc<dyn Clock>, random: Random) -> Result<App, StartError> {
+        let refused = |key: &str, why: &dyn std::fmt::Display| StartError::Config { key: key.to_owned(), why: why.to_string() };
+        let issuer = Issuer::parse(config.server.public_url.trim_end_matches('/'))
+            .map_err(|error| refused("server.public_url", &error))?;
+        let keys = Keys::load(&config.keys.directory, &issuer, &random)?;
+        let path = config.sqlite_path().ok_or_else(|| refused("database", &"only `sqlite:PATH` is built in"))?;
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(|error| refused("database", &error))?;
+        }
+        let store = Store::open(store::Options::new(path, keys.log().clone())).await?;
+        let atlas = match config.geo.files.as_slice() {
+            [] => Atlas::bundled(),
+            files => Atlas::open(files).map_err(|error| StartError::Geo(error.to_string()))?,
+        };
+        create_tenants(&config, &store, clock.now()).await?;
+        let policies = Policies::start(&config, &store, &atlas, &*clock).await?;
+        Ok(App(Arc::new(Parts {
+            limits: Limits::new(&config.limits, clock.clone()),
+            config: Arc::new(config),
+            store,
+            clock,
+            random,
+            policies,
+            atlas: ArcSwap::from_pointee(atlas),
+            keys,
+            notifier: Notifier::default(),
+            caches: Caches::default(),
+            issuer,
+        })))
+    }
+
+    /// Every path of ours.
+    pub fn router(&self) -> Router {
+        crate::http::router(self.clone())
+    }
+
+    /// How the world reaches us: tokens name it as `iss`, phones pin it.
+    pub fn issuer(&self) -> Issuer {
+        self.issuer.clone()
+    }
+
+    /// Adds a tenant with an API key, unless they exist already. For the demo and for tests.
+    pub async fn admit(&self, tenant: &TenantId, name: &str, role: &str, secret: &Secret) -> Result<(), StoreError> {
+        admit(&self.store, tenant, name, role, role, secret, self.clock.now()).await
+    }
+}
+
+/// Creates the tenants of the configuration, with the API keys of their secret files.
+async fn create_tenants(config: &Config, store: &Store, now: Timestamp) -> Result<(), StartError> {
+    for (id, settings) in &config.tenants {
+        let refused = |key: &str, why: String| StartError::Config { key: format!("tenants.{id}{key}"), why };
+        let tenant = TenantId::parse(id.clone()).map_err(|error| refused("", error.to_string()))?;
+        let name = settings.name.as_deref().unwrap_or(id);
+        let Some(file) = &settings.secret_file else {
+            put_tenant(store, &tenant, name, now).await?;
+            continue;
+        };
+        let bytes = crate::keys::read_private(file)?;
+        let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+        let secret = Secret::parse(text).ok_or_else(|| refused(".secret_file", Secret::RULE.to_owned()))?;
+        admit(store, &tenant, name, "backend", "configured", &secret, now).await?;
+    }
+    Ok(())
+}
+
+async fn put_tenant(store: &Store, tenant: &TenantId, name: &str, at: Timestamp) -> Result<(), StoreError> {
+    let tenant = NewTenant { id: tenant.clone(), name: name.to_owned(), settings: "{}".to_owned(), at };
+    store.put_tenant(tenant).await.map(drop)
+}
+
+async fn admit(
+    store: &Store,
+    tenant: &TenantId,
+    name: &str,
+    role: &str,
+    key: &str,
+    secret: &Secret,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    put_tenant(store, tenant, name, at).await?;
+    let key = NewApiKey {
+        tenant: tenant.clone(),
+        id: format!("{key}-{}", secret.fingerprint()),
+        role: role.to_owned(),
+        name: format!("{name} ({role})"),
+        hash: secret.hash(),
+        created_at: at,
+    };
+    store.put_api_key(key).await.map(drop)
+}

@@ -1,0 +1,174 @@
+//! Answers that would cost a database round trip: API keys, tenants, devices, idempotent answers.
+//!
+//! Never the source of truth: every entry is a copy of a committed row, is dropped when the row changes, and ages out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use challenge::{TenantId, UserId};
+use moka::sync::Cache;
+
+use crate::error::ApiError;
+use crate::store::{ApiKey, Decision, DecisionKey, Store, StoreError, StoredCredential, Tenant, User};
+
+/// All caches. Cloning shares them.
+#[derive(Clone)]
+pub struct Caches {
+    keys: Cache<[u8; 32], Arc<ApiKey>>,
+    tenants: Cache<TenantId, Arc<Tenant>>,
+    devices: Cache<(TenantId, UserId), Arc<[StoredCredential]>>,
+    users: Cache<(TenantId, UserId), Option<Arc<User>>>,
+    answers: Cache<DecisionKey, Arc<Answered>>,
+    /// Counts what was forgotten. A reader whose row may be older than the last change takes its entry back.
+    changes: Arc<AtomicU64>,
+}
+
+/// What an idempotent repeat needs of a decision.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// SHA-256 of the request that led to it.
+    pub body_hash: [u8; 32],
+    /// What the caller was told.
+    pub answer: String,
+}
+
+impl From<&Decision> for Answered {
+    fn from(decision: &Decision) -> Answered {
+        Answered { body_hash: decision.body_hash, answer: decision.answer.clone() }
+    }
+}
+
+impl Default for Caches {
+    fn default() -> Caches {
+        let aging = |seconds| Duration::from_secs(seconds);
+        Caches {
+            keys: Cache::builder().max_capacity(10_000).time_to_live(aging(30)).build(),
+            tenants: Cache::builder().max_capacity(10_000).time_to_live(aging(30)).build(),
+            devices: Cache::builder().max_capacity(50_000).time_to_live(aging(60)).build(),
+            users: Cache::builder().max_capacity(50_000).time_to_live(aging(60)).build(),
+            answers: Cache::builder()
+                .max_capacity(64 << 20)
+                .weigher(|_, answered: &Arc<Answered>| u32::try_from(answered.answer.len() + 256).unwrap_or(u32::MAX))
+                .time_to_live(aging(600))
+                .build(),
+            changes: Arc::default(),
+        }
+    }
+}
+
+impl Caches {
+    /// The API key with this hash. Only keys that exist are remembered, so that guessing cannot fill the cache.
+    pub async fn api_key(&self, store: &Store, hash: &[u8; 32]) -> Result<Option<Arc<ApiKey>>, ApiError> {
+        if let Some(key) = self.keys.get(hash) {
+            return Ok(Some(key));
+        }
+        let before = self.changes();
+        let key = store.api_key_by_hash(hash).await.map_err(refuse)?.map(Arc::new);
+        if let Some(key) = &key {
+            self.remember(&self.keys, *hash, key.clone(), before);
+        }
+        Ok(key)
+    }
+
+    /// Forgets an API key: it was revoked or changed.
+    pub fn forget_api_key(&self, hash: &[u8; 32]) {
+        self.changed();
+        self.keys.invalidate(hash);
+    }
+
+    /// The tenant with this id, if there is one.
+    pub async fn tenant(&self, store: &Store, id: &TenantId) -> Result<Option<Arc<Tenant>>, ApiError> {
+        if let Some(tenant) = self.tenants.get(id) {
+            return Ok(Some(tenant));
+        }
+        let tenant = store.tenant(id).await.map_err(refuse)?.map(Arc::new);
+        if let Some(tenant) = &tenant {
+            self.tenants.insert(id.clone(), tenant.clone());
+        }
+        Ok(tenant)
+    }
+
+    /// A user's active devices.
+    pub async fn devices(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Arc<[StoredCredential]>, ApiError> {
+        let key = (tenant.clone(), user.clone());
+        if let Some(devices) = self.devices.get(&key) {
+            return Ok(devices);
+        }
+        let before = self.changes();
+        let devices: Arc<[StoredCredential]> = store.credentials(tenant, user).await.map_err(refuse)?.into();
+        self.remember(&self.devices, key, devices.clone(), before);
+        Ok(devices)
+    }
+
+    /// What is known of a user.
+    pub async fn user(&self, store: &Store, tenant: &TenantId, user: &UserId) -> Result<Option<Arc<User>>, ApiError> {
+        let key = (tenant.clone(), user.clone());
+        if let Some(known) = self.users.get(&key) {
+            return Ok(known);
+        }
+        let before = self.changes();
+        let known = store.user(tenant, user).await.map_err(refuse)?.map(Arc::new);
+        self.remember(&self.users, key, known.clone(), before);
+        Ok(known)
+    }
+
+    /// Forgets what was read about a user: their attributes or devices changed. Call it after the commit.
+    pub fn forget_user(&self, tenant: &TenantId, user: &UserId) {
+        let key = (tenant.clone(), user.clone());
+        self.changed();
+        self.devices.invalidate(&key);
+        self.users.invalidate(&key);
+    }
+
+    /// The answer that was given under this key.
+    pub async fn answered(&self, store: &Store, key: &DecisionKey) -> Result<Option<Arc<Answered>>, ApiError> {
+        if let Some(answered) = self.answers.get(key) {
+            return Ok(Some(answered));
+        }
+        let answered = store.decision_by_key(key).await.map_err(refuse)?.map(|row| Arc::new(Answered::from(&row)));
+        if let Some(answered) = &answered {
+            self.answers.insert(key.clone(), answered.clone());
+        }
+        Ok(answered)
+    }
+
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Remembers what was read when `before` changes had happened. A change since then either is seen here, or comes
+    /// after the insertion and removes it: no stale row stays.
+    fn remember<K, V>(&self, cache: &Cache<K, V>, key: K, value: V, before: u64)
+    where
+        K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        cache.insert(key.clone(), value);
+        if self.changes() != before {
+            cache.invalidate(&key);
+        }
+    }
+
+    /// Remembers an answer that is durable.
+    pub fn remember_answer(&self, key: DecisionKey, body_hash: [u8; 32], answer: String) {
+        self.answers.insert(key, Arc::new(Answered { body_hash, answer }));
+    }
+}
+
+/// A store that cannot answer, as the client is told.
+pub fn refuse(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Full(_) => ApiError::unavailable(error, 5),
+        StoreError::Refused(_) | StoreError::Damaged(_) => ApiError::internal(error),
+    }
+}

@@ -1,0 +1,281 @@
+//! What the operator decides: `stepup.toml`, then `STEPUP__SECTION__KEY` in the environment, then flags.
+//!
+//! Every key has a default; an unknown key is refused with its name, because a misspelt limit is no limit.
+
+mod load;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::limits::LimitsConfig;
+pub use load::ConfigError;
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where things are kept: `sqlite:PATH`.
+    pub database: String,
+    /// Where velocity windows live: `memory`.
+    pub velocity: String,
+    /// How we listen.
+    pub server: ServerConfig,
+    /// Which rules are in force.
+    pub policies: PoliciesConfig,
+    /// Geo databases beside the bundled ones.
+    pub geo: GeoConfig,
+    /// Where our private keys are.
+    pub keys: KeysConfig,
+    /// Challenges and their tokens.
+    pub challenges: ChallengesConfig,
+    /// How much anyone may ask of us.
+    pub limits: LimitsConfig,
+    /// What we write to the log.
+    pub log: LogConfig,
+    /// Settings of tenants that have none of their own.
+    pub defaults: TenantConfig,
+    /// Tenants by their id; each is created at start.
+    pub tenants: BTreeMap<String, TenantConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            database: "sqlite:stepup.db".to_owned(),
+            velocity: "memory".to_owned(),
+            server: ServerConfig::default(),
+            policies: PoliciesConfig::default(),
+            geo: GeoConfig::default(),
+            keys: KeysConfig::default(),
+            challenges: ChallengesConfig::default(),
+            limits: LimitsConfig::default(),
+            log: LogConfig::default(),
+            defaults: TenantConfig::default(),
+            tenants: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How browsers and phones reach us: scheme and host, without `/v1`. Tokens name it as `iss`, phones pin it.
+    pub public_url: String,
+    /// Networks whose `X-Forwarded-For` and `Forwarded` we believe. Empty: the headers are ignored.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most open connections.
+    pub max_connections: usize,
+    /// Most open connections from one address (IPv6: one /64); trusted proxies are exempt.
+    pub max_connections_per_address: usize,
+    /// Seconds until the request head must have arrived.
+    pub header_timeout_s: u64,
+    /// Seconds until the body must have arrived.
+    pub body_timeout_s: u64,
+    /// Seconds a connection may be idle between requests.
+    pub idle_timeout_s: u64,
+    /// Seconds a client may take to accept more of an answer.
+    pub write_timeout_s: u64,
+    /// Seconds that requests in flight get to finish at shutdown.
+    pub drain_s: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://localhost:8080".to_owned(),
+            trusted_proxies: Vec::new(),
+            max_connections: 16_000,
+            max_connections_per_address: 1_000,
+            header_timeout_s: 5,
+            body_timeout_s: 5,
+            idle_timeout_s: 60,
+            write_timeout_s: 10,
+            drain_s: 10,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The body time-out as a duration.
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_s)
+    }
+}
+
+/// `[policies]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoliciesConfig {
+    /// The pack's directory.
+    pub pack: PathBuf,
+    /// Whether to reload when a file of the pack changes (SIGHUP always reloads).
+    pub watch: bool,
+    /// How far in the past `occurredAt` may lie, in seconds.
+    pub late_s: u64,
+    /// How far in the future `occurredAt` may lie before it is clamped, in seconds.
+    pub future_s: u64,
+}
+
+impl Default for PoliciesConfig {
+    fn default() -> PoliciesConfig {
+        PoliciesConfig { pack: PathBuf::from("rules/starter"), watch: true, late_s: 30 * 86_400, future_s: 60 }
+    }
+}
+
+/// `[geo]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeoConfig {
+    /// MMDB files (GeoLite2, GeoIP2, DB-IP), preferred over the bundled data.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    /// The directory with our private keys; missing ones are made at start, readable by us alone.
+    pub directory: PathBuf,
+}
+
+impl Default for KeysConfig {
+    fn default() -> KeysConfig {
+        KeysConfig { directory: PathBuf::from("stepup-keys") }
+    }
+}
+
+/// `[challenges]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChallengesConfig {
+    /// How long a challenge stays open unless its rule says otherwise, in seconds.
+    pub lifetime_s: u32,
+    /// How many answers may fail unless the rule says otherwise.
+    pub attempts: u32,
+    /// Within how many seconds the same caller may validate a result token again and get the same answer; 0: never.
+    pub revalidate_s: u32,
+}
+
+impl Default for ChallengesConfig {
+    fn default() -> ChallengesConfig {
+        ChallengesConfig { lifetime_s: 600, attempts: 3, revalidate_s: 0 }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// A tracing filter: `info`, `server=debug,info`.
+    pub filter: String,
+    /// `json` or `text`.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig { filter: "info".to_owned(), format: LogFormat::Json }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object per line, for machines.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[tenants.<id>]` and `[defaults]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantConfig {
+    /// What people call it.
+    pub name: Option<String>,
+    /// A file with the API secret of the tenant's backend; it must not be readable by others.
+    pub secret_file: Option<PathBuf>,
+    /// A pack of its own instead of `[policies] pack`.
+    pub pack: Option<PathBuf>,
+    /// What a challenge for a user without a device comes to.
+    pub unenrolled: Option<Unenrolled>,
+    /// Origins to which the hosted page may return: `https://shop.example`.
+    pub redirect_origins: Vec<String>,
+    /// Origins of pages that may use the client API from a browser (CORS and WebSocket). Empty: any.
+    pub allowed_origins: Vec<String>,
+    /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context.
+    pub server_linking: Option<bool>,
+}
+
+/// What happens when a user without an enrolled device must be challenged. Never a silent allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unenrolled {
+    /// The hosted page walks the user through enrolment first.
+    #[default]
+    Challenge,
+    /// The action is refused.
+    Block,
+    /// The action goes ahead; said in the decision and in the log.
+    Allow,
+}
+
+/// What holds for one tenant, defaults filled in.
+#[derive(Clone, Debug)]
+pub struct TenantSettings {
+    /// See [`TenantConfig::unenrolled`].
+    pub unenrolled: Unenrolled,
+    /// See [`TenantConfig::redirect_origins`].
+    pub redirect_origins: Vec<String>,
+    /// See [`TenantConfig::allowed_origins`].
+    pub allowed_origins: Vec<String>,
+    /// See [`TenantConfig::server_linking`].
+    pub server_linking: bool,
+}
+
+impl Config {
+    /// The defaults for a demo: everything under `data`, on `port` of this machine.
+    pub fn demo(data: &Path, port: u16) -> Config {
+        let mut config = Config { database: format!("sqlite:{}", data.join("stepup.db").display()), ..Config::default() };
+        config.keys.directory = data.join("keys");
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
+        config.server.public_url = format!("http://localhost:{port}");
+        config.log.format = LogFormat::Text;
+        config
+    }
+
+    /// The settings of a tenant, its own before the defaults.
+    pub fn tenant(&self, id: &str) -> TenantSettings {
+        let none = TenantConfig::default();
+        let own = self.tenants.get(id).unwrap_or(&none);
+        let origins = |own: &Vec<String>, default: &Vec<String>| {
+            if own.is_empty() { default.clone() } else { own.clone() }
+        };
+        TenantSettings {
+            unenrolled: own.unenrolled.or(self.defaults.unenrolled).unwrap_or_default(),
+            redirect_origins: origins(&own.redirect_origins, &self.defaults.redirect_origins),
+            allowed_origins: origins(&own.allowed_origins, &self.defaults.allowed_origins),
+            server_linking: own.server_linking.or(self.defaults.server_linking).unwrap_or(true),
+        }
+    }
+
+    /// The pack directory of a tenant.
+    pub fn pack(&self, tenant: &str) -> &Path {
+        self.tenants.get(tenant).and_then(|own| own.pack.as_deref()).unwrap_or(&self.policies.pack)
+    }
+
+    /// The SQLite file of `database`.
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.database.strip_prefix("sqlite:").map(|path| Path::new(path.strip_prefix("//").unwrap_or(path)))
+    }
+}

@@ -1,0 +1,200 @@
+//! Reading and judging the configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+
+/// Why the configuration cannot be used. The text tells the operator what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there or not readable.
+    #[error("cannot read the configuration {path}: {cause}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is not TOML, or has an unknown key or a wrong value.
+    #[error("the configuration {origin} is wrong: {cause}")]
+    Wrong {
+        /// The file, or `the environment`.
+        origin: String,
+        /// What and where.
+        cause: String,
+    },
+    /// A value that cannot work.
+    #[error("`{key}` cannot be used: {why}")]
+    Unusable {
+        /// Which key.
+        key: &'static str,
+        /// Why, and what would work.
+        why: String,
+    },
+}
+
+impl Config {
+    /// Reads `file` (if given), lays the `STEPUP__…` variables of `environment` over it and judges the result.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let mut table = match file {
+            None => toml::Table::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+                let table: toml::Table = toml::from_str(&text).map_err(|error| wrong(path.display(), &error))?;
+                // Judged alone first, so that a mistake in the file is reported with its line.
+                toml::from_str::<Config>(&text).map_err(|error| wrong(path.display(), &error))?;
+                table
+            }
+        };
+        let mut variables: Vec<_> = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        variables.sort();
+        for (name, text) in &variables {
+            lay_over(&mut table, name, text)?;
+        }
+        let config: Config = table.try_into().map_err(|error| wrong("of the environment", &error))?;
+        config.judge()?;
+        Ok(config)
+    }
+
+    /// Refuses what cannot work.
+    fn judge(&self) -> Result<(), ConfigError> {
+        let unusable = |key, why: &str| Err(ConfigError::Unusable { key, why: why.to_owned() });
+        if self.sqlite_path().is_none_or(|path| path.as_os_str().is_empty()) {
+            return unusable("database", "only `sqlite:PATH` is built in");
+        }
+        if self.velocity != "memory" {
+            return unusable("velocity", "only `memory` is built in");
+        }
+        let url = &self.server.public_url;
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        match host {
+            None => return unusable("server.public_url", "it must begin with `https://` (or `http://` on one machine)"),
+            Some(host) if host.is_empty() || host.trim_end_matches('/').contains(['?', '#', ' ']) => {
+                return unusable("server.public_url", "it must be a scheme, a host and at most a path");
+            }
+            Some(_) => {}
+        }
+        let server = &self.server;
+        let times = [server.header_timeout_s, server.body_timeout_s, server.idle_timeout_s, server.write_timeout_s];
+        if times.contains(&0) {
+            return unusable("server", "a time-out of 0 s would refuse everybody");
+        }
+        if server.max_connections == 0 || server.max_connections_per_address == 0 {
+            return unusable("server.max_connections", "nobody could connect");
+        }
+        Ok(())
+    }
+
+    /// What works but will surprise: to be printed at start.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let url = self.server.public_url.as_str();
+        let host = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+        for word in ["v1", "api"] {
+            if host.contains(word) {
+                warnings.push(format!(
+                    "the host of server.public_url contains `{word}`: the stock browser SDK replaces it when it derives \
+                     its WebSocket address, so QR challenges over WebSocket will need another host name (polling works)"
+                ));
+            }
+        }
+        if url.starts_with("http://") && !["localhost", "127.0.0.1", "[::1]"].iter().any(|local| host.starts_with(local))
+        {
+            warnings.push("server.public_url is not https: phones will refuse to use the camera and keys".to_owned());
+        }
+        warnings
+    }
+}
+
+const PREFIX: &str = "STEPUP__";
+
+fn wrong(origin: impl std::fmt::Display, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Wrong { origin: origin.to_string(), cause: error.to_string() }
+}
+
+/// Puts one variable at its place: `STEPUP__SERVER__LISTEN` is `server.listen`. A value is read as TOML if it is one
+/// (`5`, `true`, `["a"]`), else as text.
+fn lay_over(table: &mut toml::Table, name: &str, text: &str) -> Result<(), ConfigError> {
+    let misplaced = || ConfigError::Wrong {
+        origin: "of the environment".to_owned(),
+        cause: format!("`{name}` does not name a key"),
+    };
+    let path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
+    let (key, sections) = path.split_last().filter(|_| path.iter().all(|part| !part.is_empty())).ok_or_else(misplaced)?;
+    let mut place = table;
+    for section in sections {
+        let entry = place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = entry.as_table_mut().ok_or_else(misplaced)?;
+    }
+    let parsed = format!("value = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = match parsed {
+        Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_) | toml::Value::Table(_))) => {
+            value
+        }
+        Some(toml::Value::String(text)) => toml::Value::String(text),
+        Some(toml::Value::Float(_) | toml::Value::Datetime(_)) | None => toml::Value::String(text.to_owned()),
+    };
+    place.insert(key.clone(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("stepup.toml");
+        std::fs::write(&file, text).expect("written");
+        Config::load(Some(&file), environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+        let text = "[server]\nlisten = \"127.0.0.1:9\"\nheader_timeout_s = 7\n[limits]\nkey = { per_minute = 5, burst = 2 }\n";
+        let environment = [
+            ("STEPUP__SERVER__LISTEN", "0.0.0.0:80"),
+            ("STEPUP__SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
+            ("STEPUP__TENANTS__ACME__UNENROLLED", "block"),
+            ("PATH", "/bin"),
+        ];
+        let config = load(text, &environment).expect("a good configuration");
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:80");
+        assert_eq!(config.server.header_timeout_s, 7);
+        assert_eq!(config.server.body_timeout_s, 5);
+        assert_eq!(config.limits.key.burst.get(), 2);
+        assert_eq!(config.server.trusted_proxies.len(), 1);
+        assert_eq!(config.tenant("acme").unenrolled, super::super::Unenrolled::Block);
+        assert_eq!(config.tenant("other").unenrolled, super::super::Unenrolled::Challenge);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        for (text, environment, names) in [
+            ("[server]\nlisten_on = \"x\"", &[][..], "listen_on"),
+            ("[server]\nheader_timeout_s = 0", &[], "server"),
+            ("database = \"mysql:x\"", &[], "database"),
+            ("velocity = \"redis://x\"", &[], "velocity"),
+            ("[server]\npublic_url = \"ftp://x\"", &[], "public_url"),
+            ("[limits]\nkey = { per_minute = 0, burst = 1 }", &[], "per_minute"),
+            ("", &[("STEPUP__SERVER__PORT", "80")], "port"),
+            ("", &[("STEPUP__", "80")], "STEPUP__"),
+            ("[log]\nformat = \"xml\"", &[], "format"),
+        ] {
+            let error = load(text, environment).expect_err(text).to_string();
+            assert!(error.contains(names), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_breaks_the_stock_socket_url_is_warned_about() {
+        let mut config = Config::default();
+        assert!(config.warnings().is_empty());
+        config.server.public_url = "https://rapid.example.com".to_owned();
+        assert_eq!(config.warnings().len(), 1);
+    }
+}

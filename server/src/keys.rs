@@ -1,0 +1,195 @@
+//! Our own private keys: one file each, made at first start, readable by us alone.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `token.p8` | signs track and result tokens (ES256, PKCS#8 DER) |
+//! | `token-*.p8` | earlier or coming token keys: published and accepted, not signed with |
+//! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
+//! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
+//! | `log.seed` | signs the audit log's checkpoints (Ed25519 seed, 32 bytes) |
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use challenge::qr::{QrSigningKey, RollingKey};
+use challenge::token::{SigningKey, SigningKeys, Verifier};
+use challenge::{ChallengeId, Issuer};
+use zeroize::Zeroizing;
+
+use crate::audit::LogSigner;
+use crate::random::Random;
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// A file cannot be read or written.
+    #[error("cannot use the key file {path}: {cause}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Others can read a key.
+    #[error("the key file {path} can be read by others (mode {mode:o}); run `chmod 600` on it")]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A file does not hold the key it should.
+    #[error("the key file {path} is not usable: {why}")]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The keys in use. They have no `Debug` and never leave this process.
+pub struct Keys {
+    tokens: SigningKeys,
+    verifier: Verifier,
+    qr: QrSigningKey,
+    rolling_master: Zeroizing<[u8; 32]>,
+    log: Arc<LogSigner>,
+}
+
+impl Keys {
+    /// Loads the keys from `directory`, making those that are missing.
+    pub fn load(directory: &Path, issuer: &Issuer, random: &Random) -> Result<Keys, KeysError> {
+        fs::create_dir_all(directory).map_err(file_error(directory))?;
+        let file = |name: &str| directory.join(name);
+
+        let token_path = file("token.p8");
+        let token = load_or_make(&token_path, || {
+            let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+            key.map(|document| document.as_ref().to_vec()).map_err(|_| "the key could not be made")
+        })?;
+        let active = SigningKey::from_pkcs8(&token).map_err(unusable(&token_path))?;
+        let tokens = SigningKeys::new(active, other_token_keys(directory)?).map_err(unusable(&token_path))?;
+        let verifier = Verifier::new(issuer, &tokens);
+
+        let qr_path = file("qr.p8");
+        let qr = load_or_make(&qr_path, || {
+            let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+            key.map(|document| document.as_ref().to_vec()).map_err(|_| "the key could not be made")
+        })?;
+        let qr = QrSigningKey::from_pkcs8(1, &qr).map_err(unusable(&qr_path))?;
+
+        let rolling_master = load_secret(&file("qr-rolling.key"), random)?;
+        let log_path = file("log.seed");
+        let seed = load_secret(&log_path, random)?;
+        let log = LogSigner::from_seed(&log_origin(issuer), &seed).map_err(unusable(&log_path))?;
+        Ok(Keys { tokens, verifier, qr, rolling_master, log: Arc::new(log) })
+    }
+
+    /// What signs track and result tokens, and their JWKS.
+    pub fn tokens(&self) -> &SigningKeys {
+        &self.tokens
+    }
+
+    /// What verifies them.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// What signs QR codes.
+    pub fn qr(&self) -> &QrSigningKey {
+        &self.qr
+    }
+
+    /// The rolling key of one challenge's QR.
+    pub fn rolling_key(&self, challenge: &ChallengeId) -> RollingKey {
+        RollingKey::derive(&self.rolling_master, challenge)
+    }
+
+    /// What signs the audit log's checkpoints.
+    pub fn log(&self) -> &Arc<LogSigner> {
+        &self.log
+    }
+}
+
+/// The log's origin line (C2SP tlog-checkpoint): the public host and path, without a scheme.
+fn log_origin(issuer: &Issuer) -> String {
+    let url = issuer.as_str();
+    let host = url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/');
+    format!("{host}/log")
+}
+
+fn other_token_keys(directory: &Path) -> Result<Vec<challenge::token::VerificationKey>, KeysError> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory)
+        .map_err(file_error(directory))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("token-") && name.ends_with(".p8")
+        })
+        .collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let bytes = read_private(path)?;
+        SigningKey::from_pkcs8(&bytes).map(|key| key.public().clone()).map_err(unusable(path))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn load_secret(path: &Path, random: &Random) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+    let bytes = load_or_make(path, || Ok(random.bytes::<32>().to_vec()))?;
+    let secret: [u8; 32] = bytes.as_slice().try_into().map_err(|_| unusable(path)("it must hold 32 bytes"))?;
+    Ok(Zeroizing::new(secret))
+}
+
+fn load_or_make(
+    path: &Path,
+    make: impl FnOnce() -> Result<Vec<u8>, &'static str>,
+) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    if path.exists() {
+        return read_private(path);
+    }
+    let bytes = Zeroizing::new(make().map_err(unusable(path))?);
+    write_private(path, &bytes).map_err(file_error(path))?;
+    Ok(bytes)
+}
+
+/// Writes a secret so that only we can read it, and so that a crash leaves either nothing or all of it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)
+}
+
+/// Reads a secret and refuses one that others can read.
+pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    #[cfg(unix)]
+    {
+        let metadata = fs::metadata(path).map_err(file_error(path))?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeysError::Exposed { path: path.to_owned(), mode });
+        }
+    }
+    fs::read(path).map(Zeroizing::new).map_err(file_error(path))
+}
+
+fn file_error(path: &Path) -> impl FnOnce(io::Error) -> KeysError {
+    let path = path.to_owned();
+    move |cause| KeysError::File { path, cause }
+}
+
+fn unusable<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> KeysError {
+    let path = path.to_owned();
+    move |why| KeysError::Unusable { path, why: why.to_string() }
+}
