@@ -246,7 +246,8 @@ pub struct TenantSettings {
 impl Config {
     /// The defaults for a demo: everything under `data`, on `port` of this machine.
     pub fn demo(data: &Path, port: u16) -> Config {
-        let mut config = Config { database: format!("sqlite:{}", data.join("stepup.db").display()), ..Config::default() };
+        let mut config =
+            Config { database: format!("sqlite:{}", data.join("stepup.db").display()), ..Config::default() };
         config.keys.directory = data.join("keys");
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
         config.server.public_url = format!("http://localhost:{port}");

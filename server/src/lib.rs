@@ -3,6 +3,7 @@
 //! In the order data flows: `serve` accepts, `http` reads, `pipeline` decides, `store` records, `notify` tells.
 
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod json;
 pub mod limits;

@@ -72,7 +72,9 @@ impl Config {
         let url = &self.server.public_url;
         let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         match host {
-            None => return unusable("server.public_url", "it must begin with `https://` (or `http://` on one machine)"),
+            None => {
+                return unusable("server.public_url", "it must begin with `https://` (or `http://` on one machine)");
+            }
             Some(host) if host.is_empty() || host.trim_end_matches('/').contains(['?', '#', ' ']) => {
                 return unusable("server.public_url", "it must be a scheme, a host and at most a path");
             }
@@ -102,7 +104,8 @@ impl Config {
                 ));
             }
         }
-        if url.starts_with("http://") && !["localhost", "127.0.0.1", "[::1]"].iter().any(|local| host.starts_with(local))
+        if url.starts_with("http://")
+            && !["localhost", "127.0.0.1", "[::1]"].iter().any(|local| host.starts_with(local))
         {
             warnings.push("server.public_url is not https: phones will refuse to use the camera and keys".to_owned());
         }
@@ -124,7 +127,8 @@ fn lay_over(table: &mut toml::Table, name: &str, text: &str) -> Result<(), Confi
         cause: format!("`{name}` does not name a key"),
     };
     let path: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
-    let (key, sections) = path.split_last().filter(|_| path.iter().all(|part| !part.is_empty())).ok_or_else(misplaced)?;
+    let (key, sections) =
+        path.split_last().filter(|_| path.iter().all(|part| !part.is_empty())).ok_or_else(misplaced)?;
     let mut place = table;
     for section in sections {
         let entry = place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
@@ -132,9 +136,9 @@ fn lay_over(table: &mut toml::Table, name: &str, text: &str) -> Result<(), Confi
     }
     let parsed = format!("value = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
     let value = match parsed {
-        Some(value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_) | toml::Value::Table(_))) => {
-            value
-        }
+        Some(
+            value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_) | toml::Value::Table(_)),
+        ) => value,
         Some(toml::Value::String(text)) => toml::Value::String(text),
         Some(toml::Value::Float(_) | toml::Value::Datetime(_)) | None => toml::Value::String(text.to_owned()),
     };
@@ -155,7 +159,8 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
-        let text = "[server]\nlisten = \"127.0.0.1:9\"\nheader_timeout_s = 7\n[limits]\nkey = { per_minute = 5, burst = 2 }\n";
+        let text =
+            "[server]\nlisten = \"127.0.0.1:9\"\nheader_timeout_s = 7\n[limits]\nkey = { per_minute = 5, burst = 2 }\n";
         let environment = [
             ("STEPUP__SERVER__LISTEN", "0.0.0.0:80"),
             ("STEPUP__SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
