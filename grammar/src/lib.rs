@@ -11,7 +11,12 @@
 
 pub mod source;
 
+mod scan;
+
+mod expected;
+mod lower;
 mod parse;
+mod recover;
 
 pub mod ast;
 
@@ -26,5 +31,11 @@ pub use nearest::nearest;
 pub use parse::{Parsed, parse};
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};
 
+/// How many brackets of all kinds may be open at once in rule text.
+pub const MAX_NESTING: usize = 64;
+
 /// The deepest expression tree [`parse`] gives, counted in nodes. Walks over a tree may recurse.
-pub const MAX_EXPRESSION_DEPTH: usize = 128;
+pub const MAX_EXPRESSION_DEPTH: usize = 256;
+
+/// The largest file [`parse`] reads, in bytes.
+pub const MAX_FILE_BYTES: usize = 1 << 20;

@@ -1,0 +1,81 @@
+//! What pest expected and did not find, in words for people, with a hint for the usual reasons.
+
+mod hints;
+mod words;
+
+pub(crate) use words::{is_reserved, keyword};
+
+use crate::diagnostic::Diagnostic;
+use crate::lower::Rule;
+use crate::scan::Scan;
+use pest::error::{Error, ErrorVariant, InputLocation};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Where pest stopped and what it could have gone on with.
+pub(crate) struct Stop<'a> {
+    pub scan: &'a Scan<'a>,
+    /// The tokens that were parsed.
+    pub region: Range<usize>,
+    /// The token it stopped at; the end of the region when it ran out.
+    pub found: usize,
+    pub expected: Vec<Rule>,
+}
+
+/// The diagnostic for pest's error over `region`. `offset` is where the region's text begins.
+pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, offset: usize, error: &Error<Rule>) -> Diagnostic {
+    let at = offset
+        + match error.location {
+            InputLocation::Pos(at) => at,
+            InputLocation::Span((start, _)) => start,
+        };
+    let expected = match &error.variant {
+        ErrorVariant::ParsingError { positives, .. } => positives.clone(),
+        ErrorVariant::CustomError { .. } => Vec::new(),
+    };
+    // Pest may stop on the blanks before a token, or inside one: either way that token is what it could not use.
+    let tokens = scan.tokens.get(region.clone()).unwrap_or_default();
+    let found = region.start + tokens.partition_point(|token| token.end <= at);
+    let stop = Stop { scan, region, found, expected };
+    hints::hint(&stop).unwrap_or_else(|| plain(&stop))
+}
+
+fn plain(stop: &Stop) -> Diagnostic {
+    let expected = list(&stop.expected);
+    let last = stop.scan.tokens.get(stop.region.clone()).and_then(|tokens| tokens.last());
+    if stop.found >= stop.region.end {
+        let end = last.map(|token| stop.scan.span(token)).unwrap_or_default();
+        return Diagnostic::error("unexpected-end", format!("expected {expected}, but this ends here"))
+            .at(end, "after this");
+    }
+    let Some(token) = stop.scan.tokens.get(stop.found) else {
+        return Diagnostic::error("unexpected-end", format!("expected {expected}"));
+    };
+    let text = stop.scan.text(token);
+    let shown: String = text.chars().take(40).collect();
+    Diagnostic::error("unexpected-token", format!("expected {expected}, found `{shown}`"))
+        .at(stop.scan.span(token), "not expected here")
+}
+
+/// `a, b or c`, the most telling first.
+fn list(rules: &[Rule]) -> String {
+    let phrases: BTreeSet<(u8, &str)> = rules.iter().filter_map(|rule| words::phrase(*rule)).collect();
+    let mut unique: Vec<String> = Vec::new();
+    for (_, phrase) in phrases {
+        let phrase = if keyword_like(phrase) { format!("`{phrase}`") } else { phrase.to_owned() };
+        if !unique.contains(&phrase) {
+            unique.push(phrase);
+        }
+    }
+    // More than this nobody reads.
+    unique.truncate(6);
+    match unique.split_last() {
+        None => "something else".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+fn keyword_like(phrase: &str) -> bool {
+    !phrase.contains(' ')
+}
