@@ -7,4 +7,5 @@ pub mod config;
 pub mod error;
 pub mod json;
 pub mod limits;
+pub mod notify;
 pub mod random;
