@@ -1,0 +1,95 @@
+// npm @authsignal/node, unmodified, with only its base URL set.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Authsignal } from '@authsignal/node';
+import { startDemo } from './harness.mjs';
+import { enrolled } from './phone.mjs';
+
+let demo;
+let authsignal;
+
+before(async () => {
+  demo = await startDemo();
+  authsignal = new Authsignal({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
+});
+after(() => demo.stop());
+
+const signIn = (userId, attributes = {}) => authsignal.track({ userId, action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { outcome: 'succeeded' }, ...attributes } });
+
+test('track answers allow, and the action can be read, listed and updated', async () => {
+  const tracked = await signIn('ann', { idempotencyKey: 'first' });
+  assert.equal(tracked.state, 'ALLOW');
+  assert.equal(tracked.idempotencyKey, 'first');
+  assert.equal(tracked.isEnrolled, false);
+  const read = await authsignal.getAction({ userId: 'ann', action: 'sign_in', idempotencyKey: 'first' });
+  assert.equal(read.state, 'ALLOW');
+  const listed = await authsignal.queryUserActions({ userId: 'ann' });
+  assert.ok(listed.some(({ idempotencyKey }) => idempotencyKey === 'first'));
+  const updated = await authsignal.updateAction({ userId: 'ann', action: 'sign_in', idempotencyKey: 'first', attributes: { state: 'REVIEW_SUCCEEDED' } });
+  assert.equal(updated.state, 'REVIEW_SUCCEEDED');
+});
+
+test('a listed address is blocked', async () => {
+  assert.equal((await signIn('blocked', { ipAddress: '203.0.113.66' })).state, 'BLOCK');
+});
+
+test('the sixth failed sign-in in ten minutes is challenged', async () => {
+  const states = [];
+  for (let attempt = 0; attempt < 6; attempt += 1) states.push((await signIn('guessed', { custom: { outcome: 'failed' } })).state);
+  assert.deepEqual(states, ['ALLOW', 'ALLOW', 'ALLOW', 'ALLOW', 'ALLOW', 'CHALLENGE_REQUIRED']);
+});
+
+test('the same idempotency key gives the same answer', async () => {
+  const one = await signIn('same', { idempotencyKey: 'k' });
+  const two = await signIn('same', { idempotencyKey: 'k' });
+  assert.deepEqual(two, one);
+});
+
+test('users can be read, changed, found and deleted; a stranger is not enrolled', async () => {
+  assert.equal((await authsignal.getUser({ userId: 'nobody' })).isEnrolled, false);
+  await authsignal.updateUser({ userId: 'auth0|carl b', attributes: { email: 'carl@example.com', displayName: 'Carl', custom: { tier: 'gold' } } });
+  const user = await authsignal.getUser({ userId: 'auth0|carl b' });
+  assert.equal(user.email, 'carl@example.com');
+  const { users } = await authsignal.queryUsers({ email: 'carl@example.com' });
+  assert.deepEqual(users.map(({ userId }) => userId), ['auth0|carl b']);
+  await authsignal.deleteUser({ userId: 'auth0|carl b' });
+  assert.equal((await authsignal.getUser({ userId: 'auth0|carl b' })).email, undefined);
+});
+
+test('a withdrawal is approved by QR and its token validates once', async () => {
+  const phone = await enrolled(demo, authsignal, 'dora', 'android');
+  const authenticators = await authsignal.getAuthenticators({ userId: 'dora' });
+  assert.equal(authenticators.length, 1);
+  const tracked = await authsignal.track({ userId: 'dora', action: 'withdrawal', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { amount: { value: '250.00', currency: 'EUR' }, payee: 'p1' } } });
+  assert.equal(tracked.state, 'CHALLENGE_REQUIRED');
+  assert.equal(tracked.isEnrolled, true);
+  const opened = await fetch(`${demo.baseUrl}/client/challenge/qr-code`, { method: 'POST', headers: { Authorization: `Bearer ${tracked.token}`, 'Content-Type': 'application/json' }, body: '{"action":"withdrawal"}' }).then((answer) => answer.json());
+  assert.equal((await phone.claim(opened.challengeId)).json.success, true);
+  assert.equal((await phone.answer(opened.challengeId, true)).json.isVerified, true);
+  const polled = await fetch(`${demo.baseUrl}/client/verify/qr-code`, { method: 'POST', headers: { Authorization: phone.speak.tenant(demo.tenantId), 'Content-Type': 'application/json' }, body: JSON.stringify({ challengeId: opened.challengeId, deviceCode: opened.deviceCode }) }).then((answer) => answer.json());
+  assert.equal(polled.isVerified, true);
+  const validated = await authsignal.validateChallenge({ token: polled.accessToken, action: 'withdrawal', userId: 'dora' });
+  assert.equal(validated.isValid, true);
+  assert.equal(validated.state, 'CHALLENGE_SUCCEEDED');
+  assert.equal(validated.verificationMethod, 'DEVICE');
+  assert.equal((await authsignal.validateChallenge({ token: polled.accessToken, action: 'sign_in' })).isValid, false);
+  const action = await authsignal.getAction({ userId: 'dora', action: 'withdrawal', idempotencyKey: tracked.idempotencyKey });
+  assert.equal(action.state, 'CHALLENGE_SUCCEEDED');
+});
+
+test('an authenticator can be deleted, and its phone is told', async () => {
+  const phone = await enrolled(demo, authsignal, 'emil', 'ios');
+  await authsignal.deleteAuthenticator({ userId: 'emil', userAuthenticatorId: phone.credential.userAuthenticatorId });
+  const { json } = await phone.getCredential();
+  assert.equal(json.errorCode, 'invalid_credential');
+});
+
+test('a wrong secret is refused in the words that the package expects', async () => {
+  const wrong = new Authsignal({ apiSecretKey: 'wrong', apiUrl: demo.baseUrl });
+  await assert.rejects(wrong.getUser({ userId: 'ann' }), (error) => error.statusCode === 401 && error.errorCode === 'unauthorized');
+});
+
+test('what the packages offer and Stepup does not is refused by name', async () => {
+  await assert.rejects(authsignal.challenge({ verificationMethod: 'SMS', action: 'sign_in', phoneNumber: '+64270000000' }), (error) => error.errorCode === 'invalid_configuration');
+});

@@ -1,0 +1,207 @@
+// The pages, as people use them, in a real browser; the camera is fed from a file. Screenshots stay in target/screenshots.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { film, openBrowser } from './browser.mjs';
+import { startDemo } from './harness.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const pictures = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'screenshots');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let demo;
+let browser;
+
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  demo = await startDemo();
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+const picture = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+
+/** Nothing that keeps somebody out: the rules of WCAG as axe knows them. The policy of the page forbids inline scripts, so axe comes through the debugger. */
+async function accessible(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`), []);
+}
+
+async function opened(context, address) {
+  const page = await context.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.problems = problems;
+  await page.goto(`${demo.origin}${address}`);
+  return page;
+}
+
+const desk = async () => {
+  const page = await opened(browser, '/demo');
+  await page.waitForSelector('html[data-ready]');
+  return page;
+};
+
+/** Makes an enrolment link at the desk for `user` and enrols the phone that `context` is. */
+async function enrolPhone(context, user) {
+  const page = await desk();
+  await page.click('#tab-phone');
+  await page.fill('#enrol-user', user);
+  await page.click('#enrol button');
+  await page.waitForSelector('#enrol-link:not([hidden])');
+  const link = await page.getAttribute('#enrol-open', 'href');
+  const phone = await context.newPage();
+  await phone.goto(new URL(link, demo.origin).href);
+  await phone.waitForSelector('#enrol:not([hidden])');
+  await picture(phone, `phone-enrol-${user}`);
+  await accessible(phone);
+  await phone.click('#do-enrol');
+  await phone.waitForSelector('#done:not([hidden])');
+  assert.equal(await phone.textContent('#done-title'), 'Enrolled');
+  await page.waitForFunction(() => document.getElementById('enrol-state').textContent.includes('is enrolled'));
+  await page.close();
+  return phone;
+}
+
+async function withdraw(page, user, place = '81.2.69.142') {
+  await page.fill('#user', user);
+  await page.selectOption('#action', 'withdrawal');
+  await page.selectOption('#place', place);
+  await page.click('#go');
+  await page.waitForSelector('#challenge:not([hidden])');
+  await page.waitForFunction(() => document.getElementById('code').complete && document.getElementById('code').naturalWidth > 0);
+}
+
+test('a payment is challenged, shown on the phone with its context, approved, and the first screen turns', async () => {
+  await (await enrolPhone(browser, 'ann')).close();
+  const page = await desk();
+  await accessible(page);
+  await withdraw(page, 'ann');
+  assert.equal(await page.textContent('#verdict'), 'Needs a confirmation');
+  await picture(page, 'payment-challenged');
+  await accessible(page);
+  const phone = await browser.newPage();
+  await phone.goto(new URL(await page.getAttribute('#open-phone', 'href'), demo.origin).href);
+  await phone.waitForSelector('#request:not([hidden])');
+  const shown = await phone.textContent('#request');
+  for (const fact of ['withdrawal', 'ann', '250', 'EUR', 'DE89 3704 0044 0532 0130 00', '81.2.69.142', 'United Kingdom']) assert.ok(shown.includes(fact), `the phone shows ${fact}: ${shown}`);
+  await page.waitForFunction(() => document.getElementById('live').textContent.includes('phone shows'));
+  await picture(phone, 'phone-request');
+  await accessible(phone);
+  await phone.click('#approve');
+  await phone.waitForSelector('#done:not([hidden])');
+  assert.equal(await phone.textContent('#done-title'), 'Approved');
+  await page.waitForFunction(() => document.getElementById('live').textContent.startsWith('Done'));
+  assert.equal(await page.textContent('#verdict'), 'Confirmed');
+  await picture(page, 'payment-confirmed');
+  assert.deepEqual(page.problems, []);
+  await phone.close();
+  await page.close();
+});
+
+test('a rejected payment says so on the first screen', async () => {
+  const page = await desk();
+  await withdraw(page, 'ann');
+  const phone = await opened(browser, new URL(await page.getAttribute('#open-phone', 'href'), demo.origin).href.slice(demo.origin.length));
+  await phone.waitForSelector('#request:not([hidden])');
+  await phone.click('#reject');
+  await page.waitForFunction(() => document.getElementById('verdict').textContent === 'Rejected');
+  await phone.close();
+  await page.close();
+});
+
+test('a sign-in from a listed address is blocked, with its reason', async () => {
+  const page = await desk();
+  await page.selectOption('#action', 'sign_in');
+  await page.selectOption('#place', '203.0.113.66');
+  await page.click('#go');
+  await page.waitForSelector('#verdict');
+  assert.equal(await page.textContent('#verdict'), 'Blocked');
+  assert.ok((await page.textContent('#decision')).includes('IP_BLOCKED'));
+  await picture(page, 'sign-in-blocked');
+  await page.close();
+});
+
+test('at the kiosk the phone reads the code with its camera, and the kiosk greets the person', async () => {
+  const kiosk = await desk();
+  await kiosk.click('#tab-kiosk');
+  await kiosk.waitForFunction(() => document.getElementById('kiosk-code').complete && document.getElementById('kiosk-code').naturalWidth > 0);
+  await accessible(kiosk);
+  const pixels = await kiosk.evaluate(() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, 640, 480);
+    context.drawImage(document.getElementById('kiosk-code'), 140, 60, 360, 360);
+    return [...context.getImageData(0, 0, 640, 480).data];
+  });
+  const camera = join(mkdtempSync(join(tmpdir(), 'stepup-camera-')), 'qr.y4m');
+  film(camera, { width: 640, height: 480, data: pixels });
+
+  const pocket = await openBrowser({ camera });
+  try {
+    await (await enrolPhone(pocket, 'bea')).close();
+    const phone = await opened(pocket, '/authenticator');
+    await phone.setViewportSize({ width: 390, height: 844 });
+    await phone.waitForSelector('#home:not([hidden])');
+    await accessible(phone);
+    await phone.click('#start-scan');
+    await phone.waitForSelector('#request:not([hidden])', { timeout: 20_000 });
+    assert.ok((await phone.textContent('#request')).includes('kiosk_login'));
+    await kiosk.waitForFunction(() => document.getElementById('kiosk-live').textContent.includes('Answer on your phone'));
+    await picture(phone, 'phone-kiosk-request');
+    await phone.click('#approve');
+    await kiosk.waitForFunction(() => document.getElementById('kiosk-title').textContent === 'Hello, bea.');
+    await picture(kiosk, 'kiosk-signed-in');
+    assert.deepEqual(phone.problems, []);
+  } finally {
+    await pocket.close();
+  }
+  await kiosk.close();
+});
+
+test('the hosted page shows the code, follows the phone and takes the person back', async () => {
+  const track = await fetch(`${demo.baseUrl}/users/ann/actions/withdrawal`, {
+    method: 'POST',
+    headers: { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ ipAddress: '81.2.69.142', redirectUrl: `${demo.origin}/demo`, custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' } }),
+  }).then((answer) => answer.json());
+  const page = await opened(browser, track.url.slice(demo.origin.length));
+  await page.waitForSelector('#qr:not([hidden])');
+  await accessible(page);
+  await picture(page, 'hosted-challenge');
+  const phone = await opened(browser, await page.getAttribute('#here', 'href'));
+  await phone.waitForSelector('#request:not([hidden])');
+  await phone.click('#approve');
+  await page.waitForURL(/\/demo\?token=/);
+  await phone.close();
+  await page.close();
+});
+
+test('a stale code and a foreign code have honest words', async () => {
+  const phone = await opened(browser, '/authenticator#c=00000000-0000-4000-8000-000000000000');
+  await phone.waitForSelector('#done:not([hidden])');
+  assert.equal(await phone.textContent('#done-title'), 'Unknown code');
+  await phone.close();
+});
+
+test('dark colours are as legible as light ones', async () => {
+  for (const address of ['/demo', '/authenticator']) {
+    const page = await browser.newPage();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.goto(`${demo.origin}${address}`);
+    await page.waitForSelector('main section:not([hidden])');
+    await accessible(page);
+    await picture(page, `dark${address.replaceAll('/', '-')}`);
+    await page.close();
+  }
+});
