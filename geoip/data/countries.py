@@ -113,6 +113,8 @@ def main(atlas, centroids, iso, zone_tab):
             row = rows[code]
             lat, lon = float(row["mainland_centroid_lat"]), float(row["mainland_centroid_lon"])
             reach, area = radius((lat, lon), parts[code]), row["area_km2"]
+            if float(area) > 2e7:  # the Maldives' rings are wound the other way and enclose the rest of the Earth
+                area = round(sum(area_and_centroid(r)[0] for r in parts[code]))
         else:
             largest = max(map(area_and_centroid, parts[code]))
             lat, lon = largest[1]

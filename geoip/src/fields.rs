@@ -9,6 +9,7 @@ use crate::countries::{ANYWHERE_KM, country};
 use crate::layout::{Layout, PlaceLayout, Prefix};
 use crate::located::{Country2, Network, Place, Precision};
 use crate::mmdb::Mmdb;
+use crate::number::Number;
 use crate::{Failure, Known, Scope};
 
 /// The bytes of a file: embedded, or read into memory.
@@ -112,7 +113,7 @@ fn nested(file: &Mmdb, record: &Record<'_>, whole_country: Place) -> Place {
         .or_else(|| name(file, record, &path!["subdivisions", 0, "names", "en"]));
     let point =
         point(read(file, record, &path!["location", "latitude"]), read(file, record, &path!["location", "longitude"]));
-    let radius = read::<u32>(file, record, &path!["location", "accuracy_radius"]).map(f64::from);
+    let radius = read::<Number>(file, record, &path!["location", "accuracy_radius"]).map(|number| number.0);
     let time_zone = name(file, record, &path!["location", "time_zone"]);
     refined(whole_country, region, city, point, radius.found(), time_zone)
 }
@@ -126,8 +127,8 @@ fn flat(file: &Mmdb, record: &Record<'_>, whole_country: Place) -> Place {
 }
 
 /// A point that can be on Earth; (0, 0) is how databases write "none".
-fn point(lat: Known<f64>, lon: Known<f64>) -> Option<(f64, f64)> {
-    let (lat, lon) = (lat.found()?, lon.found()?);
+fn point(lat: Known<Number>, lon: Known<Number>) -> Option<(f64, f64)> {
+    let (Number(lat), Number(lon)) = (lat.found()?, lon.found()?);
     let on_earth = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon) && (lat, lon) != (0.0, 0.0);
     on_earth.then_some((lat, lon))
 }
@@ -169,7 +170,14 @@ fn refined(
 pub(crate) fn network(file: &Mmdb, record: &Record<'_>, layout: Layout) -> Network {
     let mut network = Network::unknown(Scope::Public);
     if let Some(prefix) = layout.asn {
-        network.asn = read(file, record, &prefix.path("autonomous_system_number"));
+        network.asn = match read::<Number>(file, record, &prefix.path("autonomous_system_number")) {
+            Known::Found(number) => match number.as_u32() {
+                Some(asn) => Known::Found(asn),
+                None => file.failed(format_args!("`{}` is no autonomous system number", number.0)),
+            },
+            Known::Absent => Known::Absent,
+            Known::Failed(failure) => Known::Failed(failure),
+        };
         network.as_org = read(file, record, &prefix.path("autonomous_system_organization"));
     }
     if let Some(prefix) = layout.flags {

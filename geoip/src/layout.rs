@@ -7,6 +7,7 @@ use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions
 use serde::de::IgnoredAny;
 
 use crate::fields::{Bytes, quote};
+use crate::number::Number;
 
 /// Networks read from the start of the file, and addresses looked up across it.
 const WALKED: usize = 2_000;
@@ -53,6 +54,8 @@ pub(crate) struct Sample {
     pub tried: usize,
     pub failed: usize,
     pub first_failure: Option<String>,
+    /// Records whose position cannot be read, though their country can.
+    pub positions_lost: usize,
     /// Top-level field names, at most twelve.
     pub fields: Vec<String>,
     pub layout: Layout,
@@ -135,6 +138,15 @@ fn spread(ip_version: u16) -> impl Iterator<Item = IpAddr> {
     four.chain(six.map(|i| IpAddr::V6(Ipv6Addr::from_bits((0x2000_u128 << 112) | (u128::from(i) << 115)))))
 }
 
+/// The numbers of a MaxMind `location`, to see whether they can be read.
+#[derive(serde::Deserialize)]
+#[allow(dead_code, reason = "read for the errors alone")]
+struct Position {
+    latitude: Option<Number>,
+    longitude: Option<Number>,
+    accuracy_radius: Option<Number>,
+}
+
 #[derive(Default)]
 struct Seen {
     names: BTreeSet<String>,
@@ -158,12 +170,15 @@ impl Seen {
 }
 
 fn look_at(looked_up: Result<LookupResult<'_, Bytes>, MaxMindDbError>, sample: &mut Sample, seen: &mut Seen) {
-    sample.tried += 1;
     let record = match looked_up {
         Ok(record) if record.has_data() => record,
         Ok(_) => return,
-        Err(error) => return sample.failure(error),
+        Err(error) => {
+            sample.tried += 1;
+            return sample.failure(error);
+        }
     };
+    sample.tried += 1;
     // Names first; a record that breaks off inside one value still shows its other fields below.
     if let Ok(Some(names)) = record.decode::<BTreeMap<String, IgnoredAny>>() {
         seen.names.extend(names.into_keys().map(quote));
@@ -181,7 +196,14 @@ fn look_at(looked_up: Result<LookupResult<'_, Bytes>, MaxMindDbError>, sample: &
     };
     seen.nested |= has(&path!["country", "iso_code"]);
     // Present is enough: a database whose first locations are broken is still a city database.
-    seen.nested_fine |= !matches!(record.decode_path::<IgnoredAny>(&path!["location"]), Ok(None));
+    match record.decode_path::<Position>(&path!["location"]) {
+        Ok(None) => {}
+        Ok(Some(_)) => seen.nested_fine = true,
+        Err(_) => {
+            seen.nested_fine = true;
+            sample.positions_lost += 1;
+        }
+    }
     seen.flat |= has(&path!["country_code"]);
     seen.flat_fine |= has(&path!["latitude"]);
     for prefix in [Prefix::Top, Prefix::Traits] {
@@ -194,8 +216,10 @@ fn look_at(looked_up: Result<LookupResult<'_, Bytes>, MaxMindDbError>, sample: &
             }
         }
     }
-    // A path that stops at another type than expected is no damage (a city may be a string), as long as one is read.
-    if let (false, Some(error)) = (read, broken) {
+    // A path that stops at another type than expected is no damage (a city may be a string, a record may be a text).
+    if let (false, Some(error)) = (read, broken)
+        && record.decode::<IgnoredAny>().is_err()
+    {
         sample.failure(error);
     }
 }

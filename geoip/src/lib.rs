@@ -43,6 +43,7 @@ mod layout;
 
 mod fields;
 mod mmdb;
+mod number;
 
 mod ranges;
 

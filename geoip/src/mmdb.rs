@@ -69,6 +69,12 @@ impl Mmdb {
                 sample.failed, sample.tried
             ));
         }
+        if sample.positions_lost > 0 {
+            warnings.push(format!(
+                "the positions of {} of {} sampled networks cannot be read; those addresses keep only their country",
+                sample.positions_lost, sample.tried
+            ));
+        }
         let built = built(reader.metadata().build_epoch);
         if built.is_none() {
             warnings.push("the build date in its metadata is not a date; the age of the data is unknown".to_owned());

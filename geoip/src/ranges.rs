@@ -137,6 +137,10 @@ struct Draft {
     provider_index: HashMap<Arc<str>, u32>,
 }
 
+/// A slip like `0.0.0.0/0` would make every address a VPN. No registry hands out larger blocks than these.
+const LARGEST_V4_BLOCK: u128 = (1 << 24) - 1;
+const LARGEST_V6_BLOCK: u128 = (1 << 116) - 1;
+
 enum Refused {
     Line(String),
     NoKind,
@@ -163,6 +167,13 @@ impl Draft {
         let (first, last) = bounds(cidr).ok_or_else(|| {
             Refused::Line(format!("`{}` is no address or CIDR; write `192.0.2.0/24,hosting,Example`", quote(cidr)))
         })?;
+        let largest = if is_mapped(first) { LARGEST_V4_BLOCK } else { LARGEST_V6_BLOCK };
+        if last - first > largest {
+            return Err(Refused::Line(format!(
+                "`{}` covers far too much of the Internet to be one kind; the largest blocks taken are /8 and, in IPv6, /12",
+                quote(cidr)
+            )));
+        }
         let kinds = match cells.next().filter(|kind| !kind.is_empty()) {
             Some(kind) => Kinds::named(kind).ok_or_else(|| {
                 Refused::Line(format!(
@@ -213,6 +224,11 @@ fn bounds(text: &str) -> Option<(u128, u128)> {
         // A block that holds the whole mapped space, like ::/0, stays IPv6.
         _ => Some((raw(first), raw(last))),
     }
+}
+
+/// True for the number of an IPv4 address.
+fn is_mapped(number: u128) -> bool {
+    number >> 32 == 0xffff
 }
 
 fn raw(ip: IpAddr) -> u128 {
