@@ -1,1 +1,3 @@
 //! What the benchmarks share. The benchmarks themselves are in `benches/benches/`.
+
+pub mod workload;
