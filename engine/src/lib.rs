@@ -16,6 +16,10 @@ pub mod event;
 pub mod signals;
 pub mod status;
 
+// ---- the past, and the way between two places
+pub mod history;
+pub mod travel;
+
 // ---- what comes out
 pub mod outcome;
 pub mod trace;

@@ -94,6 +94,22 @@ pub struct Observed {
     pub duplicate: bool,
 }
 
+impl Observed {
+    /// Nothing known: the answers to a plan with so many windows and questions about earlier appearances.
+    pub(super) fn nothing(windows: usize, seen: usize) -> Observed {
+        Observed {
+            windows: vec![Maybe::Unknown(Why::Absent); windows],
+            starts: vec![None; windows],
+            seen: vec![Maybe::Unknown(Why::Absent); seen],
+            last_verified: Maybe::Unknown(Why::Absent),
+            previous: Maybe::Unknown(Why::Absent),
+            late: false,
+            future: false,
+            duplicate: false,
+        }
+    }
+}
+
 /// What became of [`settle`](super::History::settle).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Settled {

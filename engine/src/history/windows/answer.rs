@@ -1,0 +1,304 @@
+//! From a structure to an answer.
+
+use jiff::Timestamp;
+
+use super::{
+    super::{
+        atom, calendar,
+        number::{self, Finer, Number},
+        observation::Observation,
+        plan::{Bound, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
+        position::{Position, Reach},
+    },
+    amounts::Sum,
+    layout::{Keep, TrackPlan},
+    times::First,
+    track::{Brought, Content, Kept, Track},
+};
+use crate::{
+    interval::Interval,
+    maybe::{Maybe, Why},
+    status::Status,
+    tri::Tri,
+    value::Value,
+};
+
+/// An answer, or why there is none.
+type Answer = Result<Interval<Value>, Why>;
+
+/// The event being judged, as far as readings need it.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub event: &'a Observation,
+    pub at: Position,
+    pub time: Timestamp,
+    pub status: Status,
+    /// In microseconds.
+    pub retention: i64,
+}
+
+/// Where a window starts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub position: Position,
+    /// As it is logged.
+    pub time: Option<Timestamp>,
+    /// The anchor of a `since` window may lie in what is missing: then the window starts at `position` or later, but
+    /// no later than this.
+    pub at_latest: Option<(Position, Why)>,
+}
+
+impl Asking<'_> {
+    /// Where the window starts. `anchor` holds the events of a `since` window.
+    pub fn start(&self, window: Window, anchor: Option<&Track>) -> Result<Start, Why> {
+        let at = |position: Position, time: Option<Timestamp>| Start { position, time, at_latest: None };
+        let before = |micros: i64| {
+            self.time.as_microsecond().checked_sub(micros).and_then(|at| Timestamp::from_microsecond(at).ok())
+        };
+        let retained_from = Position::opening(self.at.at.saturating_sub(self.retention).saturating_add(1));
+        let retained = at(retained_from, before(self.retention));
+        let start = match window {
+            Window::Sliding(ms) => at(calendar::sliding_start(self.at, ms), before(ms.max(0).saturating_mul(1_000))),
+            Window::Tumbling(ms) => {
+                let position = calendar::tumbling_start(self.at, ms);
+                at(position, Timestamp::from_microsecond(position.at).ok())
+            }
+            Window::Calendar { unit, zone } => {
+                let name = match self.event.zones.get(usize::from(zone.0)) {
+                    Some(Maybe::Known(name)) => name,
+                    Some(Maybe::Unknown(why)) => return Err(*why),
+                    None => return Err(Why::Absent),
+                };
+                let zone = calendar::zone(name).ok_or(Why::LookupFailed)?;
+                let time = calendar::calendar_start(self.time, unit, &zone).ok_or(Why::Overflow)?;
+                at(Position::opening(time.as_microsecond()), Some(time))
+            }
+            Window::Since(_) => {
+                let Some(Track { kept: Kept::Times(times), gaps, .. }) = anchor else { return Err(Why::Absent) };
+                let reach = Reach { start: retained_from, end: self.at };
+                let found = times.newest(reach);
+                let missing = gaps.newest();
+                // A missing anchor could only be newer than the one found if it is late, or this event is.
+                let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
+                let found =
+                    found.map_or(retained, |found| at(found.next(), Timestamp::from_microsecond(found.at).ok()));
+                Start { at_latest: uncertain.map(|why| (missing.upto.next().min(self.at), why)), ..found }
+            }
+            Window::Retained => retained,
+        };
+        Ok(if retained.position > start.position { retained } else { start })
+    }
+
+    /// Answers a window from its structure. `this` is the event being judged, where it takes part.
+    pub fn aggregate(
+        &self,
+        spec: &WindowSpec,
+        plan: &TrackPlan,
+        track: &Track,
+        start: Start,
+        this: Option<&Brought>,
+    ) -> Answer {
+        let reach = Reach { start: start.position, end: self.at };
+        let this = this.map(|brought| (brought, self.status));
+        let Some((latest, why)) = start.at_latest else { return self.over(spec, plan, track, reach, this) };
+        // From its least over the shortest window to its most over the longest, where more events never mean less.
+        let shortest = Reach { start: latest.max(reach.start), ..reach };
+        match spec.function {
+            Function::Count | Function::CountDistinct(_) => {
+                let (least, most) =
+                    (self.over(spec, plan, track, shortest, this)?, self.over(spec, plan, track, reach, this)?);
+                let why = if least.lo == most.hi { None } else { Some(why) };
+                Ok(Interval { lo: least.lo, hi: most.hi, why })
+            }
+            Function::Sum(_)
+            | Function::Avg(_)
+            | Function::Min(_)
+            | Function::Max(_)
+            | Function::Stddev(_)
+            | Function::P95(_) => Err(why),
+        }
+    }
+
+    fn over(
+        &self,
+        spec: &WindowSpec,
+        plan: &TrackPlan,
+        track: &Track,
+        reach: Reach,
+        this: Option<(&Brought, Status)>,
+    ) -> Answer {
+        let loose = track.loose(reach, this);
+        let gap = track.gaps.affect(reach);
+        match &track.kept {
+            Kept::Times(times) | Kept::Appearances(times, _) => {
+                let (sure, perhaps) = times.count(reach);
+                let more = |wanted: Tri| loose.iter().filter(|(_, passes)| *passes == wanted).count() as u64;
+                counted(sure + more(Tri::True), perhaps + more(Tri::Unknown), gap, spec.bound)
+            }
+            Kept::Values(values) => {
+                let loose = loose.iter().map(|(content, passes)| match content {
+                    Content::Value(atom) => (Some(atom), *passes),
+                    Content::Event | Content::Number(_) | Content::Unknown(_) => (None, *passes),
+                });
+                let (sure, perhaps) = values.count(reach, loose);
+                counted(sure, perhaps, gap, spec.bound)
+            }
+            Kept::Extremes(extremes) => {
+                let loose = loose.iter().map(|(content, passes)| (number_of(content), *passes));
+                let found = extremes.find(reach, loose, &track.gaps)?.ok_or(Why::Absent)?;
+                let end = |steps: Option<i128>| match steps {
+                    Some(steps) => number::value(steps, spec.unit, found.currency).map(Some).ok_or(Why::Overflow),
+                    None => Ok(None),
+                };
+                Ok(Interval { lo: end(found.lo)?, hi: end(found.hi)?, why: found.why })
+            }
+            Kept::Amounts(amounts) => {
+                let loose = loose
+                    .iter()
+                    .map(|(content, passes)| number_of(content).map(|number| (number, *passes)))
+                    .collect::<Result<Vec<(Number, Tri)>, Why>>()?;
+                let room = plan.keep.room(plan.what);
+                match spec.function {
+                    Function::Sum(_) | Function::Count => {
+                        let sum = amounts.sum(reach, &loose, room.distinct, &track.gaps)?;
+                        self.summed(spec, sum)
+                    }
+                    Function::Avg(_)
+                    | Function::Stddev(_)
+                    | Function::P95(_)
+                    | Function::Min(_)
+                    | Function::Max(_)
+                    | Function::CountDistinct(_) => {
+                        let for_mean = matches!(spec.function, Function::Avg(_));
+                        let (sample, currency) = amounts.sample(reach, &loose, room, for_mean, &track.gaps)?;
+                        if !sample.certain() {
+                            return Err(if sample.empty() { Why::Absent } else { Why::LowPrecision });
+                        }
+                        let finer = Finer::than(spec.unit);
+                        let (range, show): (_, &dyn Fn(i128) -> Option<Value>) = match spec.function {
+                            Function::P95(_) => (sample.p95(), &|steps| number::value(steps, spec.unit, currency)),
+                            Function::Stddev(_) => (sample.deviation(finer), &|steps| finer.value(steps, currency)),
+                            _ => (sample.mean(finer), &|steps| finer.value(steps, currency)),
+                        };
+                        let (lo, hi) = range.ok_or(Why::Overflow)?;
+                        let (least, most) = (show(lo).ok_or(Why::Overflow)?, show(hi).ok_or(Why::Overflow)?);
+                        let why = if sample.summed.is_some() { Why::Saturated } else { Why::Absent };
+                        Ok(if lo == hi { Interval::exactly(least) } else { Interval::between(least, most, why) })
+                    }
+                }
+            }
+        }
+    }
+
+    /// A sum as an answer: beyond the largest constant it is compared with, nothing more is said than that.
+    fn summed(&self, spec: &WindowSpec, sum: Sum) -> Answer {
+        let Sum { mut lo, mut hi, mut why, currency } = sum;
+        if let Bound::AtMost(most) = spec.bound {
+            if lo > most {
+                (lo, hi, why) = (most + 1, None, Some(Why::Saturated));
+            } else if hi.is_some_and(|hi| hi > most) {
+                (hi, why) = (None, why.or(Some(Why::Saturated)));
+            }
+        }
+        let currency = currency.or_else(|| match spec.unit {
+            Unit::Money(Some(currency)) => Some(currency),
+            Unit::Money(None)
+            | Unit::Int
+            | Unit::Decimal
+            | Unit::Percent
+            | Unit::Duration
+            | Unit::Timestamp
+            | Unit::Speed
+            | Unit::Distance => {
+                let own = atom::field(&self.event.fields, spec.function.field()?).known().copied()?;
+                number::number(own, spec.unit).ok()?.currency
+            }
+        });
+        if matches!(spec.unit, Unit::Money(_)) && currency.is_none() {
+            return Err(Why::Absent); // nothing in no currency
+        }
+        let least = number::value(lo, spec.unit, currency).ok_or(Why::Overflow)?;
+        match hi {
+            Some(hi) if hi == lo => Ok(Interval::exactly(least)),
+            Some(hi) => {
+                let most = number::value(hi, spec.unit, currency).ok_or(Why::Overflow)?;
+                Ok(Interval::between(least, most, why.unwrap_or(Why::Absent)))
+            }
+            None => Ok(Interval::at_least(least, why.unwrap_or(Why::Saturated))),
+        }
+    }
+
+    /// Answers a question about earlier appearances.
+    pub fn appearance(&self, spec: &SeenSpec, plan: &TrackPlan, track: &Track) -> Answer {
+        let Kept::Appearances(times, run) = &track.kept else { return Err(Why::Absent) };
+        let window = spec.within_ms.map_or(Window::Retained, Window::Sliding);
+        let start = self.start(window, None)?;
+        let reach = Reach { start: start.position, end: self.at };
+        let gap = track.gaps.affect(reach);
+        let moment = |at: Position| Timestamp::from_microsecond(at.at).map(Value::Timestamp).map_err(|_| Why::Overflow);
+        match spec.kind {
+            SeenKind::Times => {
+                let (sure, perhaps) = times.count(reach);
+                counted(sure, perhaps, gap, spec.bound)
+            }
+            SeenKind::Last => match (times.newest(reach), gap) {
+                (Some(newest), Some(why)) if track.gaps.newest().upto >= newest => {
+                    let latest = track.gaps.newest().upto.min(self.at);
+                    Ok(Interval::between(moment(newest)?, moment(latest)?, why))
+                }
+                (Some(newest), _) => Ok(Interval::exactly(moment(newest)?)),
+                (None, Some(why)) => Err(why),
+                (None, None) => Err(Why::Absent),
+            },
+            SeenKind::First if spec.within_ms.is_some() => match (times.oldest(reach), gap) {
+                (Some(oldest), Some(why)) => Ok(Interval::between(moment(reach.start)?, moment(oldest)?, why)),
+                (Some(oldest), None) => Ok(Interval::exactly(moment(oldest)?)),
+                (None, Some(why)) => Err(why),
+                (None, None) => Err(Why::Absent),
+            },
+            SeenKind::First => match run.first(self.at, plan.span) {
+                First::Never => Err(Why::Absent),
+                First::At(first) => Ok(Interval::exactly(moment(first)?)),
+                First::AtOrBefore(first, why) => Ok(Interval::at_most(moment(first)?, why)),
+                First::Unknown(why) => Err(why),
+            },
+        }
+    }
+}
+
+/// A count as an answer: beyond the largest constant it is compared with, nothing more is said than that.
+fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Answer {
+    let whole = |count: u64| i64::try_from(count).map(Value::Int).map_err(|_| Why::Overflow);
+    let beyond = |count: u64| matches!(bound, Bound::AtMost(most) if i128::from(count) > most.max(0));
+    if let Bound::AtMost(most) = bound
+        && beyond(sure)
+    {
+        let past = u64::try_from(most.max(0)).unwrap_or(u64::MAX).saturating_add(1);
+        return Ok(Interval::at_least(whole(past)?, Why::Saturated));
+    }
+    let most = sure.saturating_add(perhaps);
+    match gap {
+        Some(why) => Ok(Interval::at_least(whole(sure)?, why)),
+        None if perhaps == 0 => Ok(Interval::exactly(whole(sure)?)),
+        None if beyond(most) => Ok(Interval::at_least(whole(sure)?, Why::Absent)),
+        None => Ok(Interval::between(whole(sure)?, whole(most)?, Why::Absent)),
+    }
+}
+
+fn number_of(content: &Content) -> Result<Number, Why> {
+    match content {
+        Content::Number(number) => Ok(*number),
+        Content::Unknown(why) => Err(*why),
+        Content::Event | Content::Value(_) => Err(Why::Absent),
+    }
+}
+
+/// Whether a wider threshold would keep more than this one does: then what was kept for this one cannot serve it.
+pub(super) fn serves(kept: Keep, wanted: Keep) -> bool {
+    let bound = match (kept.bound, wanted.bound) {
+        (Bound::Unbounded, _) => true,
+        (Bound::AtMost(kept), Bound::AtMost(wanted)) => kept >= wanted,
+        (Bound::AtMost(_), Bound::Unbounded) => false,
+    };
+    bound && kept.entries >= wanted.entries
+}
