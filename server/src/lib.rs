@@ -2,6 +2,7 @@
 //!
 //! In the order data flows: `serve` accepts, `http` reads, `pipeline` decides, `store` records, `notify` tells.
 
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -9,3 +10,4 @@ pub mod json;
 pub mod limits;
 pub mod notify;
 pub mod random;
+pub mod store;

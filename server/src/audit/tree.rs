@@ -184,7 +184,14 @@ pub fn verify_consistency(old: u64, old_root: &Hash, new: u64, new_root: &Hash, 
     }
     let mut hashes = proof.iter();
     // When the old tree is complete its root is the first hash, and the proof leaves it out.
-    let first = if old.is_power_of_two() { old_root } else { match hashes.next() { Some(hash) => hash, None => return false } };
+    let first = if old.is_power_of_two() {
+        old_root
+    } else {
+        match hashes.next() {
+            Some(hash) => hash,
+            None => return false,
+        }
+    };
     let (mut old_hash, mut new_hash) = (*first, *first);
     for sibling in hashes {
         if last == 0 {

@@ -45,6 +45,12 @@ pub enum OpenError {
         /// The linked version.
         found: String,
     },
+    /// Another process works on this database; two writers would tear the log apart.
+    #[error("another process is using {path}; stop it first")]
+    InUse {
+        /// The lock file.
+        path: String,
+    },
     /// The checkpoint file knows more entries than the database has, or another beginning (T-62).
     #[error(
         "the database was rolled back: {file} is signed over {signed} entries, but the database has {stored}; \

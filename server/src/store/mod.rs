@@ -1,6 +1,6 @@
 //! What happened and how things stand, durable.
 //!
-//! [`Store`] speaks in verbs of the domain. Every write is one [`unit`] that a single writer puts into a transaction
+//! [`Store`] speaks in verbs of the domain. Every write is one [unit](verbs) that a single writer puts into a transaction
 //! together with its audit entry; units that wait are committed together, without a timer. No verb returns before its
 //! transaction is durable, and nothing outside this module contains SQL.
 //!
@@ -9,8 +9,10 @@
 
 mod error;
 pub mod model;
+mod rows;
 mod sqlite;
-mod unit;
+mod tables;
+mod verbs;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +22,6 @@ use jiff::Timestamp;
 use crate::audit::{Checkpoint, LogSigner};
 pub use error::{OpenError, StoreError};
 pub use model::*;
-use unit::Work;
 
 /// Where the store is and who signs its log.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub struct Store {
 pub enum Health {
     /// It does.
     Writing,
+    /// The disk was full at the last attempt; the next write tries again, and reads work.
+    Full(Arc<str>),
     /// It does not any more, for this reason; reads still work.
     ReadOnly(Arc<str>),
 }
@@ -81,12 +84,12 @@ impl Store {
 
     /// Records a decision with its event, challenge, list effects and audit entry.
     pub async fn record_decision(&self, decision: NewDecision) -> Result<Recorded, RecordError> {
-        self.inner.submit(|reply| Work::RecordDecision(Box::new(decision), reply)).await?
+        self.inner.submit(verbs::RecordDecision(decision)).await
     }
 
     /// Sets the state of an action from outside.
     pub async fn set_action_state(&self, change: StateChange) -> Result<Decision, StateChangeError> {
-        self.inner.submit(|reply| Work::SetActionState(change, reply)).await?
+        self.inner.submit(verbs::SetActionState(change)).await
     }
 
     /// The decision with this name on the wire.
@@ -118,12 +121,12 @@ impl Store {
 
     /// Keeps a challenge that no decision made (an anonymous or refreshed QR).
     pub async fn create_challenge(&self, challenge: NewChallenge) -> Result<RecordedChallenge, StoreError> {
-        self.inner.submit(|reply| Work::CreateChallenge(Box::new(challenge), reply)).await?
+        self.inner.submit(verbs::CreateChallenge(challenge)).await
     }
 
     /// Takes one step of a challenge's life. Of concurrent steps that exclude each other exactly one succeeds.
     pub async fn transition(&self, request: TransitionRequest) -> Result<Transitioned, TransitionError> {
-        self.inner.submit(|reply| Work::Transition(request, reply)).await?
+        self.inner.submit(verbs::Transition(request)).await
     }
 
     /// The challenge with this id.
@@ -159,7 +162,7 @@ impl Store {
 
     /// Enrols a device key; the same user's repeat of an active key finds the first enrolment.
     pub async fn enrol(&self, credential: NewCredential) -> Result<Enrolled, EnrolError> {
-        self.inner.submit(|reply| Work::Enrol(Box::new(credential), reply)).await?
+        self.inner.submit(verbs::Enrol(credential)).await
     }
 
     /// Revokes a credential for good; a repeat finds it revoked. `actor` is an API key id, a credential id or a reason
@@ -172,7 +175,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<StoredCredential, RevokeError> {
         let (tenant, id, actor) = (tenant.clone(), id.clone(), actor.to_owned());
-        self.inner.submit(|reply| Work::RevokeCredential { tenant, id, actor, at, reply }).await?
+        self.inner.submit(verbs::RevokeCredential { tenant, id, actor, at }).await
     }
 
     /// The credential with this id, revoked or not.
@@ -210,13 +213,13 @@ impl Store {
         at: Timestamp,
     ) -> Result<User, StoreError> {
         let (tenant, user) = (tenant.clone(), user.clone());
-        self.inner.submit(|reply| Work::UpsertUser { tenant, user, attributes, at, reply }).await?
+        self.inner.submit(verbs::UpsertUser { tenant, user, attributes, at }).await
     }
 
     /// Forgets a user's attributes and revokes their credentials. Decisions stay.
     pub async fn delete_user(&self, tenant: &TenantId, user: &UserId, at: Timestamp) -> Result<(), DeleteUserError> {
         let (tenant, user) = (tenant.clone(), user.clone());
-        self.inner.submit(|reply| Work::DeleteUser { tenant, user, at, reply }).await?
+        self.inner.submit(verbs::DeleteUser { tenant, user, at }).await
     }
 
     /// The user with this id, unless deleted.
@@ -238,14 +241,14 @@ impl Store {
 
     /// Uses up a token, a nonce, a removal window. Of any number of concurrent uses exactly one is [`Use::First`].
     pub async fn consume(&self, thing: NewUse) -> Result<Use, StoreError> {
-        self.inner.submit(|reply| Work::Consume(thing, reply)).await?
+        self.inner.submit(verbs::Consume(thing)).await
     }
 
     // --- lists and packs ---
 
     /// Puts a value on a managed list, or extends its stay.
     pub async fn add_list_entry(&self, entry: NewListEntry) -> Result<ListChange, StoreError> {
-        self.inner.submit(|reply| Work::AddListEntry(entry, reply)).await?
+        self.inner.submit(verbs::AddListEntry(entry)).await
     }
 
     /// Takes a value off a managed list.
@@ -258,7 +261,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<ListChange, StoreError> {
         let (tenant, list, value, actor) = (tenant.clone(), list.to_owned(), value.to_owned(), actor.to_owned());
-        self.inner.submit(|reply| Work::RemoveListEntry { tenant, list, value, actor, at, reply }).await?
+        self.inner.submit(verbs::RemoveListEntry { tenant, list, value, actor, at }).await
     }
 
     /// The values on a tenant's managed lists (one list, or all) that have not expired at `now`, in a fixed order.
@@ -273,7 +276,7 @@ impl Store {
 
     /// Keeps a pack by its content hash and puts it into force.
     pub async fn activate_pack(&self, pack: NewPack) -> Result<ActivePack, StoreError> {
-        self.inner.submit(|reply| Work::ActivatePack(Box::new(pack), reply)).await?
+        self.inner.submit(verbs::ActivatePack(pack)).await
     }
 
     /// The pack in force.
@@ -290,7 +293,7 @@ impl Store {
 
     /// Creates a tenant or changes its name and settings. Writes nothing if they are so already.
     pub async fn put_tenant(&self, tenant: NewTenant) -> Result<Tenant, StoreError> {
-        self.inner.submit(|reply| Work::PutTenant(tenant, reply)).await?
+        self.inner.submit(verbs::PutTenant(tenant)).await
     }
 
     /// The tenant with this id.
@@ -305,7 +308,7 @@ impl Store {
 
     /// Adds an API key, or changes its role and name. Writes nothing if they are so already.
     pub async fn put_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
-        self.inner.submit(|reply| Work::PutApiKey(key, reply)).await?
+        self.inner.submit(verbs::PutApiKey(key)).await
     }
 
     /// Revokes an API key; `None` if there is no such key.
@@ -317,7 +320,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
         let (tenant, id, actor) = (tenant.clone(), id.to_owned(), actor.to_owned());
-        self.inner.submit(|reply| Work::RevokeApiKey { tenant, id, actor, at, reply }).await?
+        self.inner.submit(verbs::RevokeApiKey { tenant, id, actor, at }).await
     }
 
     /// The key whose secret has this SHA-256, unless revoked. Not tenant-bound: the key says whose it is.
@@ -335,7 +338,7 @@ impl Store {
     /// Writes an audit entry of a refusal that never reached a verb (a bad signature on an unknown challenge, a foreign
     /// secret). `facts` must hold nothing personal.
     pub async fn record_refusal(&self, refusal: NewRefusal) -> Result<Seq, StoreError> {
-        self.inner.submit(|reply| Work::RecordRefusal(refusal, reply)).await?
+        self.inner.submit(verbs::RecordRefusal(refusal)).await
     }
 
     /// Up to `limit` steps of all tenants after audit entry `after` (`None`: from the beginning), in commit order. An

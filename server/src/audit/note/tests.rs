@@ -95,11 +95,10 @@ fn a_checkpoint_is_three_lines_and_opens_with_its_own_logs_key_only() {
     assert_eq!(checkpoint.text(), "mfa.example.com/log\n20852163\nBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU=\n");
     assert_eq!(Checkpoint::open(&signer.sign(&checkpoint.text()), &signer.verifier()), Ok(checkpoint.clone()));
     let foreign = Checkpoint { origin: "other.example.com/log".to_owned(), ..checkpoint };
-    assert_eq!(
-        Checkpoint::open(&signer.sign(&foreign.text()), &signer.verifier()),
-        Err(InvalidNote::WrongOrigin)
-    );
-    for text in ["log\n020\nBQUF\n", "log\n\n", "log\n-1\nBQUF\n", "log\n1\nBQUF\n", "log\n99999999999999999999\nBQUF\n"] {
+    assert_eq!(Checkpoint::open(&signer.sign(&foreign.text()), &signer.verifier()), Err(InvalidNote::WrongOrigin));
+    for text in
+        ["log\n020\nBQUF\n", "log\n\n", "log\n-1\nBQUF\n", "log\n1\nBQUF\n", "log\n99999999999999999999\nBQUF\n"]
+    {
         assert_eq!(Checkpoint::parse(text), Err(InvalidNote::NotACheckpoint), "{text:?}");
     }
 }

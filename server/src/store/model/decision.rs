@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use engine::outcome::Outcome;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -15,17 +16,6 @@ impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
     }
-}
-
-/// What the policies said. Ordered by strictness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Outcome {
-    /// Let the action happen.
-    Allow,
-    /// Ask for a second factor first.
-    Challenge,
-    /// Do not let it happen.
-    Block,
 }
 
 /// What became of the action so far, as the wire spells it.
@@ -68,7 +58,6 @@ macro_rules! words {
 }
 pub(super) use words;
 
-words!(Outcome { Allow = "allow", Challenge = "challenge", Block = "block" });
 words!(ActionState {
     Allow = "ALLOW",
     Block = "BLOCK",

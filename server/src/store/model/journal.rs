@@ -73,3 +73,27 @@ pub struct NewRefusal {
     /// When.
     pub at: Timestamp,
 }
+
+impl Settlement {
+    /// The word it is written down as.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Set(state) => state.as_str(),
+        }
+    }
+
+    /// Reads [`Self::word`].
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "succeeded" => Some(Self::Succeeded),
+            "declined" => Some(Self::Declined),
+            "expired" => Some(Self::Expired),
+            "superseded" => Some(Self::Superseded),
+            state => ActionState::parse(state).map(Self::Set),
+        }
+    }
+}

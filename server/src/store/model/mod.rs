@@ -10,25 +10,28 @@ mod journal;
 mod page;
 mod policy;
 mod tenant;
-mod uses;
 mod user;
+mod uses;
 
 pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, TenantId, UserId};
 
+pub use engine::outcome::Outcome;
+
 pub use challenges::{
-    Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest, Transitioned,
+    Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
+    Transitioned,
 };
 pub use credential::{EnrolError, Enrolled, NewCredential, RevokeError, StoredCredential};
 pub use decision::{
-    ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, Outcome, RecordError, Recorded,
-    StateChange, StateChangeError,
+    ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, RecordError, Recorded, StateChange,
+    StateChangeError,
 };
 pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
 pub use page::{Cursor, Page, PageRequest};
 pub use policy::{ActivePack, ListChange, ListEntry, ListEntryId, NewListEntry, NewPack};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};
-pub use uses::{NewUse, Use, UseKind};
 pub use user::{DeleteUserError, User, UserAttributes, UserFilter};
+pub use uses::{NewUse, Use, UseKind};
 
 /// The number of an audit entry: gap-free, from 0, in commit order.
 pub type Seq = u64;

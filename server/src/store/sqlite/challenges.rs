@@ -1,0 +1,366 @@
+use challenge::state::{Kind, Rejection, State, Supersession};
+use challenge::{Challenge, Credential, Effect, Subject};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::batch::{Batch, Entry};
+use super::cells::{Columns, ms, ms_up, whole_ms};
+use super::fault::Fault;
+use super::unit::Verb;
+use super::{credentials, decisions};
+use crate::audit::Fact;
+use crate::store::model::*;
+use crate::store::rows::Row;
+use crate::store::verbs::{CreateChallenge, Transition};
+use crate::store::{StoreError, tables};
+
+impl Verb for CreateChallenge {
+    type Done = RecordedChallenge;
+    type Refused = StoreError;
+
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<RecordedChallenge, StoreError>, Fault>> {
+        Box::pin(async move { Ok(Ok(create(batch, &self.0, self.0.decision).await?)) })
+    }
+}
+
+/// Inserts a challenge, and supersedes the one whose place it takes.
+pub(super) async fn create(
+    batch: &mut Batch,
+    new: &NewChallenge,
+    decision: Option<DecisionId>,
+) -> Result<RecordedChallenge, Fault> {
+    let challenge = &new.challenge;
+    let frozen = challenge.frozen();
+    let superseded = match new.supersedes {
+        Some(old) => supersede(batch, &frozen.tenant, old, frozen.created_at).await?,
+        None => None,
+    };
+    let entry = Entry::new(&frozen.tenant, "challenge.generated", frozen.created_at)
+        .fact("challenge", challenge.id().to_string())
+        .fact("action", frozen.action.as_str())
+        .fact("context", frozen.context.hash_base64url())
+        .opt_fact("decision", decision.map(|id| id.to_string()))
+        .opt_fact("supersedes", superseded.as_ref().map(|old| old.id().to_string()))
+        .made(to_row(challenge, decision)?);
+    let seq = batch.append(entry).await?;
+    Ok(RecordedChallenge { id: challenge.id(), seq, superseded })
+}
+
+async fn supersede(
+    batch: &mut Batch,
+    tenant: &TenantId,
+    id: ChallengeId,
+    at: Timestamp,
+) -> Result<Option<Challenge>, Fault> {
+    let Some(old) = by_id(batch.conn(), tenant, id).await? else { return Ok(None) };
+    match old.challenge.supersede(Supersession::Refreshed, at) {
+        Ok(step) if step.effect == Effect::Moved => {
+            let entry = moved(&old, &step.next, "supersede", None, at)?;
+            batch.append(entry).await?;
+            Ok(Some(step.next))
+        }
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+impl Verb for Transition {
+    type Done = Transitioned;
+    type Refused = TransitionError;
+
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Transitioned, TransitionError>, Fault>> {
+        Box::pin(async move {
+            let request = &self.0;
+            match judge(batch, request).await? {
+                Ok((stored, credential, step)) => Ok(Ok(apply(batch, request, stored, credential, step).await?)),
+                Err(refusal) => {
+                    batch.append(refused(request, &refusal)).await?;
+                    Ok(Err(refusal))
+                }
+            }
+        })
+    }
+}
+
+type Judged = (StoredChallenge, Option<StoredCredential>, challenge::Transition);
+
+/// Reads what the step depends on, in the transaction that will write it, and asks the pure transition.
+async fn judge(batch: &mut Batch, request: &TransitionRequest) -> Result<Result<Judged, TransitionError>, Fault> {
+    let Some(stored) = by_id(batch.conn(), &request.tenant, request.challenge).await? else {
+        return Ok(Err(TransitionError::NotFound));
+    };
+    let credential = match request.operation.credential() {
+        None => None,
+        Some(id) => match credentials::by_id(batch.conn(), &request.tenant, id).await? {
+            Some(credential) => Some(credential),
+            None => return Ok(Err(TransitionError::UnknownCredential)),
+        },
+    };
+    let challenge = &stored.challenge;
+    let at = request.at;
+    let usable = credential.as_ref().map(|stored| stored.usable_at(at));
+    let step = match (&request.operation, &usable) {
+        (Operation::Claim { judge, .. }, Some(credential)) => {
+            judge(challenge, credential, at).map_err(TransitionError::from)
+        }
+        (Operation::Answer { judge, .. }, Some(credential)) => {
+            judge(challenge, credential, at).map_err(TransitionError::from)
+        }
+        (Operation::Claim { .. } | Operation::Answer { .. }, None) => Err(TransitionError::UnknownCredential),
+        (Operation::Expire, _) => challenge.expire(at).map_err(TransitionError::from),
+        (Operation::Supersede(reason), _) => challenge.supersede(*reason, at).map_err(TransitionError::from),
+    };
+    Ok(step.map(|step| (stored, credential, step)))
+}
+
+/// Writes a step that was granted. A step that only remembers something (a wrong code, another spent signature) is
+/// written as well: it must survive whatever the caller does next (I10).
+async fn apply(
+    batch: &mut Batch,
+    request: &TransitionRequest,
+    stored: StoredChallenge,
+    credential: Option<StoredCredential>,
+    step: challenge::Transition,
+) -> Result<Transitioned, Fault> {
+    let decision = match stored.decision {
+        Some(id) => {
+            batch.flush().await?;
+            decisions::by_id(batch.conn(), &request.tenant, id).await?
+        }
+        None => None,
+    };
+    let (before, after) = (stored.challenge.clone(), step.next);
+    if after.version() == before.version() {
+        return Ok(Transitioned { before, after, effect: step.effect, decision, seq: None });
+    }
+    let mut entry = moved(&stored, &after, request.operation.name(), request.operation.credential(), request.at)?;
+    if let Effect::WrongCode { attempts_left } = step.effect {
+        entry = entry.fact("attempts_left", attempts_left.to_string());
+    }
+    let approved = matches!(after.state(), State::Approved { .. }) && step.effect == Effect::Moved;
+    if let Some(credential) = credential.filter(|_| approved) {
+        let used = StoredCredential { last_verified_at: Some(whole_ms(request.at)), ..credential };
+        entry = entry.changed(credentials::to_row(&used), used.seq);
+    }
+    let mut decision_after = decision.clone();
+    if let Some(decision) = decision
+        && let Some(how) = settlement(after.state())
+    {
+        let row_entry = decisions::entry_of(batch.conn(), &decision.tenant, decision.id).await?;
+        let settled = follow(&decision, &after, request.at, batch.next_seq());
+        entry = entry.document(decisions::settled(&settled, how, request.at)?);
+        if settled.state != decision.state {
+            entry = entry
+                .changed(decisions::to_row(&settled, row_entry)?, decision.seq)
+                .fact("state", settled.state.as_str());
+            decision_after = Some(settled);
+        }
+    }
+    let seq = batch.append(entry).await?;
+    Ok(Transitioned { before, after, effect: step.effect, decision: decision_after, seq: Some(seq) })
+}
+
+/// How a challenge's end settles its event; `None` if it is not an end, or a refreshed QR goes on in its place.
+fn settlement(state: &State) -> Option<Settlement> {
+    match state {
+        State::Generated | State::Claimed(_) => None,
+        State::Approved { .. } => Some(Settlement::Succeeded),
+        State::Rejected { reason: Rejection::Declined | Rejection::TooManyAttempts, .. } => Some(Settlement::Declined),
+        State::Expired { .. } => Some(Settlement::Expired),
+        State::Superseded { reason: Supersession::Refreshed, .. } => None,
+        State::Superseded { reason: Supersession::ActionChanged | Supersession::Cancelled, .. } => {
+            Some(Settlement::Superseded)
+        }
+    }
+}
+
+/// The decision after its challenge ended. A state that was set from outside in the meantime stays.
+fn follow(decision: &Decision, challenge: &Challenge, at: Timestamp, seq: Seq) -> Decision {
+    let mut after = decision.clone();
+    if decision.state != ActionState::ChallengeRequired {
+        return after;
+    }
+    match challenge.state() {
+        State::Approved { claim, .. } => {
+            after.state = ActionState::ChallengeSucceeded;
+            after.verification_method = Some(method(challenge.frozen().kind).to_owned());
+            after.verified_by = Some(claim.by.clone());
+        }
+        State::Rejected { .. } => after.state = ActionState::ChallengeFailed,
+        State::Generated | State::Claimed(_) | State::Expired { .. } | State::Superseded { .. } => return after,
+    }
+    after.state_updated_at = whole_ms(at);
+    after.seq = seq;
+    after
+}
+
+/// The wire's word for how the user proved themself.
+fn method(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Qr => "QR_CODE",
+    }
+}
+
+/// The entry of a step: names the states, the credential and what the phone signed, never the person.
+fn moved(
+    before: &StoredChallenge,
+    after: &Challenge,
+    operation: &str,
+    credential: Option<&CredentialId>,
+    at: Timestamp,
+) -> Result<Entry, Fault> {
+    let (from, to) = (before.challenge.state().name(), after.state().name());
+    let kind = if from == to { format!("challenge.{operation}.counted") } else { format!("challenge.{to}") };
+    let mut entry = Entry::new(&after.frozen().tenant, kind, at)
+        .fact("challenge", after.id().to_string())
+        .fact("from", from)
+        .fact("to", to)
+        .opt_fact("credential", credential.map(|id| Fact::from(id.as_str())))
+        .opt_fact("decision", before.decision.map(|id| id.to_string()))
+        .changed(to_row(after, before.decision)?, before.seq);
+    if let State::Approved { answer, .. } = after.state() {
+        entry = entry.fact("message_hash", answer.message_hash.as_str()).fact("signature", answer.signature.as_str());
+    }
+    Ok(entry)
+}
+
+fn refused(request: &TransitionRequest, refusal: &TransitionError) -> Entry {
+    let code = match refusal {
+        TransitionError::NotFound => "challenge_not_found",
+        TransitionError::UnknownCredential => "unknown_credential",
+        TransitionError::Claim(error) => error.code(),
+        TransitionError::Answer(error) => error.code(),
+        TransitionError::Expire(_) => "cannot_expire",
+        TransitionError::Supersede(_) => "cannot_supersede",
+        TransitionError::Store(_) => "storage",
+    };
+    Entry::new(&request.tenant, format!("refusal.{}", request.operation.name()), request.at)
+        .fact("challenge", request.challenge.to_string())
+        .fact("code", code)
+        .opt_fact("credential", request.operation.credential().map(|id| Fact::from(id.as_str())))
+}
+
+fn to_row(challenge: &Challenge, decision: Option<DecisionId>) -> Result<Row, Fault> {
+    let frozen = challenge.frozen();
+    let user = match &frozen.subject {
+        Subject::Identified(user) => Some(user.as_str()),
+        Subject::Anonymous => challenge.user().map(UserId::as_str),
+    };
+    Ok(Row {
+        table: &tables::CHALLENGES,
+        name: format!("challenges/{}", challenge.id()),
+        cells: vec![
+            frozen.tenant.as_str().into(),
+            challenge.id().to_string().into(),
+            decision.map(|id| id.0).into(),
+            user.into(),
+            challenge.frozen_text().map_err(Fault::damaged)?.into(),
+            challenge.state_text().map_err(Fault::damaged)?.into(),
+            challenge.state().name().into(),
+            challenge.version().into(),
+            ms(frozen.created_at).into(),
+            ms_up(frozen.expires_at).into(),
+        ],
+    })
+}
+
+fn from_row(row: &SqliteRow) -> Result<StoredChallenge, Fault> {
+    let version = u32::try_from(row.int("version")?).map_err(Fault::damaged)?;
+    let challenge =
+        Challenge::from_texts(&row.text("frozen")?, &row.text("state")?, version).map_err(Fault::damaged)?;
+    Ok(StoredChallenge { challenge, decision: row.opt_uuid("decision")?.map(DecisionId), seq: row.seq("seq")? })
+}
+
+pub(super) async fn by_id(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: ChallengeId,
+) -> Result<Option<StoredChallenge>, Fault> {
+    let row = sqlx::query("SELECT * FROM challenges WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+impl StoredCredential {
+    /// The credential as the transitions see it at `at`: one that has expired is as good as revoked.
+    fn usable_at(&self, at: Timestamp) -> Credential {
+        let mut credential = self.credential.clone();
+        if self.revoked_at.is_some() || self.expires_at.is_some_and(|expires| at >= expires) {
+            credential.status = challenge::CredentialStatus::Revoked;
+        }
+        credential
+    }
+}
+
+impl super::Sqlite {
+    pub async fn challenge(&self, tenant: &TenantId, id: ChallengeId) -> Result<Option<StoredChallenge>, StoreError> {
+        Ok(by_id(&mut *self.reader().await?, tenant, id).await?)
+    }
+
+    pub async fn open_challenges(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredChallenge>, StoreError> {
+        Ok(open_of(&mut *self.reader().await?, tenant, user, now).await?)
+    }
+
+    pub async fn overdue_challenges(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, ChallengeId)>, StoreError> {
+        Ok(overdue(&mut *self.reader().await?, now, limit).await?)
+    }
+
+    pub async fn next_expiry(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(next_expiry(&mut *self.reader().await?).await?)
+    }
+}
+
+async fn open_of(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Vec<StoredChallenge>, Fault> {
+    let rows = sqlx::query(
+        "SELECT * FROM challenges WHERE tenant = ? AND user = ? AND state_name IN ('generated', 'claimed') \
+         AND expires_at > ? ORDER BY created_at DESC, id",
+    )
+    .bind(tenant.as_str())
+    .bind(user.as_str())
+    .bind(ms(now))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+async fn overdue(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<(TenantId, ChallengeId)>, Fault> {
+    let rows = sqlx::query(
+        "SELECT tenant, id FROM challenges WHERE state_name IN ('generated', 'claimed') AND expires_at <= ? \
+         ORDER BY expires_at LIMIT ?",
+    )
+    .bind(ms(now))
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.parsed("tenant", TenantId::parse)?, row.parsed("id", |id| ChallengeId::parse(&id))?)))
+        .collect()
+}
+
+async fn next_expiry(conn: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
+    sqlx::query("SELECT min(expires_at) AS expires_at FROM challenges WHERE state_name IN ('generated', 'claimed')")
+        .fetch_one(conn)
+        .await?
+        .opt_at("expires_at")
+}

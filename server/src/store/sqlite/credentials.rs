@@ -1,0 +1,268 @@
+use challenge::credential::Unlock;
+use challenge::keys::DeviceKey;
+use challenge::{Credential, CredentialStatus, KeyProtection, Platform};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::batch::{Batch, Entry};
+use super::cells::{Columns, ms, whole_ms};
+use super::fault::Fault;
+use super::unit::Verb;
+use crate::store::model::*;
+use crate::store::rows::Row;
+use crate::store::verbs::{Enrol, RevokeCredential};
+use crate::store::{StoreError, tables};
+
+impl Verb for Enrol {
+    type Done = Enrolled;
+    type Refused = EnrolError;
+
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Enrolled, EnrolError>, Fault>> {
+        Box::pin(async move {
+            let new = &self.0;
+            match admit(batch, new).await? {
+                Ok(Some(credential)) => Ok(Ok(Enrolled { credential, new: false })),
+                Ok(None) => Ok(Ok(Enrolled { credential: insert(batch, new).await?, new: true })),
+                Err(refusal) => {
+                    let code = match refusal {
+                        EnrolError::KeyTaken => "key_taken",
+                        EnrolError::KeyRevoked => "key_revoked",
+                        EnrolError::IdTaken => "id_taken",
+                        EnrolError::Store(_) => "storage",
+                    };
+                    let entry = Entry::new(&new.credential.tenant, "refusal.enrol", new.enrolled_at)
+                        .fact("credential", new.credential.id.as_str())
+                        .fact("code", code);
+                    batch.append(entry).await?;
+                    Ok(Err(refusal))
+                }
+            }
+        })
+    }
+}
+
+/// Whether the key may be enrolled: `Some` if it is already, by the same user.
+async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Option<StoredCredential>, EnrolError>, Fault> {
+    let tenant = &new.credential.tenant;
+    // A key has one owner, whatever it is used for (T-23).
+    for held in by_public_key(batch.conn(), tenant, &new.credential.key.to_spki()).await? {
+        if held.credential.user != new.credential.user {
+            return Ok(Err(EnrolError::KeyTaken));
+        }
+        if held.kind == new.kind {
+            let revoked = held.revoked_at.is_some();
+            return Ok(if revoked { Err(EnrolError::KeyRevoked) } else { Ok(Some(held)) });
+        }
+    }
+    let id_taken = by_id(batch.conn(), tenant, &new.credential.id).await?.is_some();
+    Ok(if id_taken { Err(EnrolError::IdTaken) } else { Ok(None) })
+}
+
+async fn insert(batch: &mut Batch, new: &NewCredential) -> Result<StoredCredential, Fault> {
+    let stored = StoredCredential {
+        credential: Credential { status: CredentialStatus::Active, ..new.credential.clone() },
+        kind: new.kind.clone(),
+        device_name: new.device_name.clone(),
+        device_platform: new.device_platform.clone(),
+        attestation: new.attestation.clone(),
+        push_token: new.push_token.clone(),
+        enrolled_at: whole_ms(new.enrolled_at),
+        expires_at: new.expires_at.map(whole_ms),
+        last_verified_at: None,
+        revoked_at: None,
+        seq: batch.next_seq(),
+    };
+    let credential = &stored.credential;
+    // The key's thumbprint is in the log, so that a signature in the log can be checked against the key that made it.
+    let entry = Entry::new(&credential.tenant, "credential.enrolled", new.enrolled_at)
+        .fact("credential", credential.id.as_str())
+        .fact("kind", stored.kind.as_str())
+        .fact("key", credential.key.thumbprint().to_base64url())
+        .fact("platform", platform_word(credential.platform))
+        .fact("protection", protection_word(credential.protection))
+        .made(to_row(&stored));
+    batch.append(entry).await?;
+    Ok(stored)
+}
+
+impl Verb for RevokeCredential {
+    type Done = StoredCredential;
+    type Refused = RevokeError;
+
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<StoredCredential, RevokeError>, Fault>> {
+        Box::pin(async move {
+            match by_id(batch.conn(), &self.tenant, &self.id).await? {
+                None => Ok(Err(RevokeError::NotFound)),
+                Some(stored) if stored.revoked_at.is_some() => Ok(Ok(stored)),
+                Some(stored) => Ok(Ok(revoke(batch, stored, &self.actor, self.at).await?)),
+            }
+        })
+    }
+}
+
+/// Revokes an active credential.
+pub(super) async fn revoke(
+    batch: &mut Batch,
+    stored: StoredCredential,
+    actor: &str,
+    at: Timestamp,
+) -> Result<StoredCredential, Fault> {
+    let was = stored.seq;
+    let mut revoked = StoredCredential { revoked_at: Some(whole_ms(at)), seq: batch.next_seq(), ..stored };
+    revoked.credential.status = CredentialStatus::Revoked;
+    let entry = Entry::new(&revoked.credential.tenant, "credential.revoked", at)
+        .fact("credential", revoked.credential.id.as_str())
+        .fact("actor", actor)
+        .changed(to_row(&revoked), was);
+    batch.append(entry).await?;
+    Ok(revoked)
+}
+
+pub(super) fn to_row(stored: &StoredCredential) -> Row {
+    let credential = &stored.credential;
+    Row {
+        table: &tables::CREDENTIALS,
+        name: format!("credentials/{}", credential.id),
+        cells: vec![
+            credential.tenant.as_str().into(),
+            credential.id.as_str().into(),
+            credential.user.as_str().into(),
+            stored.kind.as_str().into(),
+            credential.key.to_spki().to_vec().into(),
+            platform_word(credential.platform).into(),
+            protection_word(credential.protection).into(),
+            stored.device_name.as_deref().into(),
+            stored.device_platform.as_str().into(),
+            stored.attestation.as_deref().into(),
+            stored.push_token.as_deref().into(),
+            ms(stored.enrolled_at).into(),
+            stored.expires_at.map(ms).into(),
+            stored.last_verified_at.map(ms).into(),
+            stored.revoked_at.map(ms).into(),
+        ],
+    }
+}
+
+fn from_row(row: &SqliteRow) -> Result<StoredCredential, Fault> {
+    let revoked_at = row.opt_at("revoked_at")?;
+    let credential = Credential {
+        id: row.parsed("id", CredentialId::parse)?,
+        tenant: row.parsed("tenant", TenantId::parse)?,
+        user: row.parsed("user", UserId::parse)?,
+        key: DeviceKey::from_spki(&row.blob("public_key")?).map_err(Fault::damaged)?,
+        platform: row.parsed("platform", |word| platform(&word).ok_or(()))?,
+        status: if revoked_at.is_some() { CredentialStatus::Revoked } else { CredentialStatus::Active },
+        protection: row.parsed("protection", |word| protection(&word).ok_or(()))?,
+    };
+    Ok(StoredCredential {
+        credential,
+        kind: row.text("kind")?,
+        device_name: row.opt_text("device_name")?,
+        device_platform: row.text("device_platform")?,
+        attestation: row.opt_text("attestation")?,
+        push_token: row.opt_text("push_token")?,
+        enrolled_at: row.at("enrolled_at")?,
+        expires_at: row.opt_at("expires_at")?,
+        last_verified_at: row.opt_at("last_verified_at")?,
+        revoked_at,
+        seq: row.seq("seq")?,
+    })
+}
+
+fn platform_word(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ios => "ios",
+        Platform::Android => "android",
+        Platform::Other => "other",
+    }
+}
+
+fn platform(word: &str) -> Option<Platform> {
+    [Platform::Ios, Platform::Android, Platform::Other].into_iter().find(|platform| platform_word(*platform) == word)
+}
+
+fn protection_word(protection: KeyProtection) -> &'static str {
+    match protection {
+        KeyProtection::Unattested => "unattested",
+        KeyProtection::Hardware { unlock: Unlock::Nothing } => "hardware",
+        KeyProtection::Hardware { unlock: Unlock::Pin } => "hardware-pin",
+        KeyProtection::Hardware { unlock: Unlock::Biometric } => "hardware-biometric",
+    }
+}
+
+fn protection(word: &str) -> Option<KeyProtection> {
+    match word {
+        "unattested" => Some(KeyProtection::Unattested),
+        "hardware" => Some(KeyProtection::Hardware { unlock: Unlock::Nothing }),
+        "hardware-pin" => Some(KeyProtection::Hardware { unlock: Unlock::Pin }),
+        "hardware-biometric" => Some(KeyProtection::Hardware { unlock: Unlock::Biometric }),
+        _ => None,
+    }
+}
+
+pub(super) async fn by_id(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: &CredentialId,
+) -> Result<Option<StoredCredential>, Fault> {
+    let row = sqlx::query("SELECT * FROM credentials WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+async fn by_public_key(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    spki: &[u8],
+) -> Result<Vec<StoredCredential>, Fault> {
+    let rows = sqlx::query("SELECT * FROM credentials WHERE tenant = ? AND public_key = ? ORDER BY kind")
+        .bind(tenant.as_str())
+        .bind(spki.to_vec())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// A user's active credentials, oldest first.
+pub(super) async fn active_of(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<Vec<StoredCredential>, Fault> {
+    let rows = sqlx::query(
+        "SELECT * FROM credentials WHERE tenant = ? AND user = ? AND revoked_at IS NULL ORDER BY enrolled_at, id",
+    )
+    .bind(tenant.as_str())
+    .bind(user.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+impl super::Sqlite {
+    pub async fn credential(
+        &self,
+        tenant: &TenantId,
+        id: &CredentialId,
+    ) -> Result<Option<StoredCredential>, StoreError> {
+        Ok(by_id(&mut *self.reader().await?, tenant, id).await?)
+    }
+
+    pub async fn credential_by_key(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        public_key: &[u8],
+    ) -> Result<Option<StoredCredential>, StoreError> {
+        let held = by_public_key(&mut *self.reader().await?, tenant, public_key).await?;
+        Ok(held.into_iter().find(|stored| stored.kind == kind))
+    }
+
+    pub async fn credentials(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<StoredCredential>, StoreError> {
+        Ok(active_of(&mut *self.reader().await?, tenant, user).await?)
+    }
+}

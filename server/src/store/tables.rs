@@ -1,0 +1,120 @@
+//! The tables of state, as the digests and the verifier see them.
+
+use super::rows::Table;
+
+pub(crate) static TENANTS: Table =
+    Table { name: "tenants", columns: &["id", "name", "settings", "created_at"], key: &["id"] };
+
+pub(crate) static API_KEYS: Table = Table {
+    name: "api_keys",
+    columns: &["tenant", "id", "role", "name", "hash", "created_at", "revoked_at"],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static USERS: Table = Table {
+    name: "users",
+    columns: &[
+        "tenant",
+        "pseudonym",
+        "user",
+        "email",
+        "email_verified",
+        "phone_number",
+        "phone_number_verified",
+        "username",
+        "display_name",
+        "locale",
+        "custom",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    ],
+    key: &["tenant", "pseudonym"],
+};
+
+pub(crate) static CREDENTIALS: Table = Table {
+    name: "credentials",
+    columns: &[
+        "tenant",
+        "id",
+        "user",
+        "kind",
+        "public_key",
+        "platform",
+        "protection",
+        "device_name",
+        "device_platform",
+        "attestation",
+        "push_token",
+        "enrolled_at",
+        "expires_at",
+        "last_verified_at",
+        "revoked_at",
+    ],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static DECISIONS: Table = Table {
+    name: "decisions",
+    columns: &[
+        "entry",
+        "tenant",
+        "id",
+        "user",
+        "action",
+        "idempotency_key",
+        "body_hash",
+        "outcome",
+        "state",
+        "policy_version",
+        "rules",
+        "reasons",
+        "flags",
+        "created_at",
+        "state_updated_at",
+        "challenge",
+        "verification_method",
+        "verified_by",
+        "answer",
+    ],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static CHALLENGES: Table = Table {
+    name: "challenges",
+    columns: &[
+        "tenant",
+        "id",
+        "decision",
+        "user",
+        "frozen",
+        "state",
+        "state_name",
+        "version",
+        "created_at",
+        "expires_at",
+    ],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static USES: Table = Table {
+    name: "uses",
+    columns: &["tenant", "kind", "id", "used_by", "decision", "used_at", "expires_at"],
+    key: &["tenant", "kind", "id"],
+};
+
+pub(crate) static LIST_ENTRIES: Table = Table {
+    name: "list_entries",
+    columns: &["tenant", "id", "list", "value", "reason", "author", "created_at", "expires_at", "removed_at"],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static PACKS: Table =
+    Table { name: "packs", columns: &["tenant", "version", "name", "archive"], key: &["tenant", "version"] };
+
+pub(crate) static ACTIVE_PACKS: Table =
+    Table { name: "active_packs", columns: &["tenant", "version", "name", "actor", "activated_at"], key: &["tenant"] };
+
+/// Every table of state.
+pub(crate) static ALL: [&Table; 10] =
+    [&TENANTS, &API_KEYS, &USERS, &CREDENTIALS, &DECISIONS, &CHALLENGES, &USES, &LIST_ENTRIES, &PACKS, &ACTIVE_PACKS];

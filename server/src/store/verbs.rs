@@ -1,0 +1,47 @@
+//! The verbs that write, as values: what the writer is handed.
+
+use jiff::Timestamp;
+
+use super::model::*;
+
+pub(super) struct RecordDecision(pub NewDecision);
+pub(super) struct SetActionState(pub StateChange);
+pub(super) struct CreateChallenge(pub NewChallenge);
+pub(super) struct Transition(pub TransitionRequest);
+pub(super) struct Enrol(pub NewCredential);
+pub(super) struct RevokeCredential {
+    pub tenant: TenantId,
+    pub id: CredentialId,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct UpsertUser {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub attributes: UserAttributes,
+    pub at: Timestamp,
+}
+pub(super) struct DeleteUser {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub at: Timestamp,
+}
+pub(super) struct Consume(pub NewUse);
+pub(super) struct AddListEntry(pub NewListEntry);
+pub(super) struct RemoveListEntry {
+    pub tenant: TenantId,
+    pub list: String,
+    pub value: String,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct ActivatePack(pub NewPack);
+pub(super) struct PutTenant(pub NewTenant);
+pub(super) struct PutApiKey(pub NewApiKey);
+pub(super) struct RevokeApiKey {
+    pub tenant: TenantId,
+    pub id: String,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct RecordRefusal(pub NewRefusal);
