@@ -12,6 +12,7 @@
 pub mod source;
 
 mod scan;
+mod trivia;
 
 mod expected;
 mod lower;

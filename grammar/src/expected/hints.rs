@@ -129,9 +129,13 @@ fn chained_comparison(stop: &Stop) -> Option<Diagnostic> {
 
 /// `5 min`, `30 eur`, `15 m`: something after a number that is no operator.
 fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
-    let number = stop.before().filter(|token| token.kind == TokenKind::Number)?;
-    let token = stop.token().filter(|token| token.kind == TokenKind::Word)?;
-    let (digits, word) = (stop.scan.text(number), stop.word());
+    // Pest stops before the number when a duration has to be there, and behind it in an expression.
+    let number_at = [Some(stop.found), stop.found.checked_sub(1)].into_iter().flatten();
+    let number_at =
+        number_at.filter(|at| stop.region.contains(at)).find(|at| stop.scan.kind(*at) == Some(TokenKind::Number))?;
+    let number = stop.scan.tokens.get(number_at)?;
+    let token = stop.scan.tokens.get(number_at + 1).filter(|token| token.kind == TokenKind::Word)?;
+    let (digits, word) = (stop.scan.text(number), stop.scan.text(token));
     if !digits.bytes().all(|byte| byte.is_ascii_digit() || b"._".contains(&byte))
         || token.starts_line
         || keyword_word(word)
@@ -281,6 +285,11 @@ fn candidates(stop: &Stop) -> Vec<&'static str> {
             Rule::ttl => &["ttl"],
             Rule::internal => &["internal"],
             Rule::regulation => &["regulation"],
+            Rule::policy_member_only => &["meta", "default", "combine", "on", "let", "rule"],
+            Rule::rule_member_only => {
+                &["meta", "mode", "priority", "active", "rollout", "on", "when", "unless", "then"]
+            }
+            Rule::test_member_only => &["at", "event", "history", "list", "expect"],
             Rule::meta => &["meta"],
             Rule::default => &["default"],
             Rule::combine => &["combine"],

@@ -241,6 +241,14 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         Rule::expect_not => (3, "not rule"),
         Rule::expect_unknown => (3, "unknown"),
         Rule::prove_where => (5, "where"),
+        Rule::policy_member_only => {
+            (0, "a policy's member: `meta`, `default`, `combine`, `on unknown`, `let` or `rule`")
+        }
+        Rule::rule_member_only => (
+            0,
+            "a rule's clause: `when`, `unless`, `then`, `on unknown`, `mode`, `priority`, `active`, `rollout` or `meta`",
+        ),
+        Rule::test_member_only => (0, "a test's step: `at`, `event`, `history`, `list` or `expect`"),
         Rule::policy_head | Rule::test_head => (3, "a name"),
         _ => return None,
     })
