@@ -196,7 +196,8 @@ impl Challenge {
         if !right_user {
             return Err(AnswerError::WrongUser);
         }
-        let repeats_claim = claim.spent.contains(&attempt.signature.r());
+        // A version 2 signature says what it is for, so only compat signatures can be replayed as something else (T-09).
+        let repeats_claim = claim.protocol == Protocol::Compat && claim.spent.contains(&attempt.signature.r());
         if repeats_claim && credential.platform.randomises_signatures() {
             return Err(AnswerError::SignatureReused);
         }
@@ -226,12 +227,20 @@ impl Challenge {
     }
 
     /// A wrong code is a change of its own, so that no later failure can take the count back (I10, T-17).
+    ///
+    /// Its signature is kept. A compat one must not carry another guess, as the code travels unsigned; a version 2 one that
+    /// comes again is the same guess sent twice, and is counted once.
     fn count_wrong_code(&self, claim: &Claim, signature: Signature, now: Timestamp) -> Transition {
         let mut claim = claim.clone();
-        claim.wrong_codes = claim.wrong_codes.saturating_add(1);
-        if claim.protocol == Protocol::Compat && !claim.spent.contains(&signature.r()) {
+        let counted = claim.spent.contains(&signature.r());
+        if counted && claim.protocol == Protocol::V2 {
+            let attempts_left = self.frozen.attempts_allowed.saturating_sub(claim.wrong_codes);
+            return self.unchanged(Effect::WrongCode { attempts_left });
+        }
+        if !counted {
             claim.spent.push(signature.r());
         }
+        claim.wrong_codes = claim.wrong_codes.saturating_add(1);
         let attempts_left = self.frozen.attempts_allowed.saturating_sub(claim.wrong_codes);
         let state = if attempts_left == 0 {
             State::Rejected { claim, at: now, reason: Rejection::TooManyAttempts }

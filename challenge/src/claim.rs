@@ -138,6 +138,10 @@ impl Challenge {
         match &self.state {
             State::Generated => self.first_claim(credential, attempt, protocol, now),
             State::Claimed(claim) if claim.by == credential.id && claim.protocol == protocol => {
+                // The claim bound the user; a credential that changed hands since then is somebody else's (T-06).
+                if claim.user != credential.user {
+                    return Err(ClaimError::WrongUser);
+                }
                 self.repeated_claim(claim, attempt.signature, protocol)
             }
             State::Claimed(_) | State::Approved { .. } | State::Rejected { .. } => Err(ClaimError::AlreadyClaimed),

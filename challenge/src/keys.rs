@@ -86,7 +86,7 @@ impl DeviceKey {
             return Err(KeyError::Length);
         }
         // A `+` that went through form decoding arrives as a space.
-        let text = text.replace(' ', "+").replace('-', "+").replace('_', "/");
+        let text = text.replace([' ', '-'], "+").replace('_', "/");
         let inner = EITHER_PADDING.decode(text).map_err(|_| KeyError::Encoding)?;
         Self::from_base64(std::str::from_utf8(&inner).map_err(|_| KeyError::Encoding)?)
     }

@@ -6,11 +6,66 @@
 //! enum whose `code()` is the word the client sees.
 //!
 //! Reading order: [`id`] and [`text`] name things, [`keys`] and [`signature`] check what phones send, [`messages`] says
-//! which bytes they sign, [`context`] freezes what they show, [`qr`] what they scan. [`state`] holds the facts of a
-//! challenge; [`claim`], [`answer`] and [`retire`] are its only transitions, and [`operation`]
+//! which bytes they sign, [`context`] freezes what they show, [`qr`] what they scan. [`frozen`] holds what a
+//! challenge was made of, [`state`] where its life stands; [`claim`], [`answer`] and [`retire`] are its only transitions, and [`operation`]
 //! names them as values; [`assurance`] says what an approval is
 //! worth; [`token`] carries the result to the backend, and [`redeem`] lets it be used once. [`storage`] writes a
 //! challenge down.
+//!
+//! ```
+//! use challenge::{keys::DeviceKey, signature::Signature, state::{Level, Origin}, *};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now: jiff::Timestamp = "2026-03-01T10:00:00Z".parse()?;
+//! let challenge = Challenge::generate(
+//!     Draft {
+//!         tenant: TenantId::parse("acme")?,
+//!         id: ChallengeId::parse("3a991a14-690c-492b-a5e5-02b9056a4b7d")?,
+//!         action: ActionCode::parse("kiosk-login")?,
+//!         idempotency_key: IdempotencyKey::parse("visit-7")?,
+//!         subject: Subject::Anonymous,
+//!         origin: Origin::default(),
+//!         custom: Default::default(),
+//!         level: Level::Possession,
+//!         bind: vec![],
+//!         show: vec![],
+//!         minimum_protocol: Protocol::Compat,
+//!         device_code: None,
+//!         life: jiff::SignedDuration::from_mins(2),
+//!         attempts_allowed: 3,
+//!     },
+//!     now,
+//! )?;
+//!
+//! // A stock phone scans the id and sends its signature over it.
+//! let phone = Credential {
+//!     id: CredentialId::parse("phone-1")?,
+//!     tenant: TenantId::parse("acme")?,
+//!     user: UserId::parse("ann")?,
+//!     key: DeviceKey::from_base64(
+//!         "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKAceh7omSMN6vcWgR8IMx38KsvKU5VgkirsONzd5XaW+FVFdeBGyOmU1Tl9cQQNNXkODqaoAo6cHQgcqQWlnSg==",
+//!     )?,
+//!     platform: Platform::Ios,
+//!     status: CredentialStatus::Active,
+//!     protection: KeyProtection::Unattested,
+//! };
+//! let signature = Signature::from_base64(
+//!     "MEUCIDOw33MnV1Eoxv6RnNa7k+e3rrq5+0mu+BiH2gTxrjAaAiEA4ylR3SpbHn1mh4116/CF2nNWSAIZmK5ZmKc32g2wrF0=",
+//! )?;
+//! let attempt = ClaimAttempt {
+//!     signature,
+//!     proof: ClaimProof::Compat,
+//!     nonce: ClaimNonce::from_random([7; 16]), // 16 random bytes
+//!     match_code: None,
+//! };
+//! let claimed = challenge.claim(&phone, &attempt, now)?.next;
+//! assert_eq!(claimed.state().name(), "claimed");
+//! assert_eq!(claimed.user().map(UserId::as_str), Some("ann"));
+//!
+//! // The same signature would verify as an approval too; it is refused because it was seen.
+//! let replay = AnswerAttempt { signature, proof: AnswerProof::Compat, code: Default::default() };
+//! assert_eq!(claimed.approve(&phone, &replay, now).err(), Some(AnswerError::SignatureReused));
+//! # Ok(()) }
+//! ```
 
 #![cfg_attr(
     not(test),
@@ -29,6 +84,7 @@ pub mod context;
 pub mod qr;
 
 pub mod credential;
+pub mod frozen;
 pub mod state;
 
 pub mod answer;

@@ -34,26 +34,20 @@ pub const PAYLOAD_LEN: usize = STATIC_LEN + 2 + 8;
 
 /// The secret that one challenge's codes come from.
 #[derive(Clone)]
-pub struct RollingKey(hmac::Key);
+pub struct RollingKey([u8; 32]);
 
 impl RollingKey {
     /// Derives it from the server's 32-byte master secret, so that no challenge needs a secret of its own in the store.
     pub fn derive(master: &[u8; 32], challenge: &ChallengeId) -> Self {
-        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
-        let mut context = hmac::Context::with_key(&master);
-        context.update(b"stepup/qr/v1\n");
-        context.update(challenge.as_bytes());
-        Self(hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()))
+        let mut purpose = b"stepup/qr/v1\n".to_vec();
+        purpose.extend(challenge.as_bytes());
+        Self(hmac_sha256(master, &purpose))
     }
 
     /// The code of one step: the first 8 bytes of HMAC-SHA-256 over the step, big-endian.
     pub fn code(&self, step: u16) -> RollingCode {
-        let tag = hmac::sign(&self.0, &step.to_be_bytes());
-        let mut code = [0; 8];
-        for (to, from) in code.iter_mut().zip(tag.as_ref()) {
-            *to = *from;
-        }
-        RollingCode(code)
+        let [a, b, c, d, e, f, g, h, ..] = hmac_sha256(&self.0, &step.to_be_bytes());
+        RollingCode([a, b, c, d, e, f, g, h])
     }
 
     /// Accepts the code of the current step and the one before.
@@ -64,6 +58,15 @@ impl RollingKey {
             step.checked_sub(1).is_some_and(|step| verify_slices_are_equal(&self.code(step).0, &code.0).is_ok());
         if current || previous { Ok(()) } else { Err(StaleQr) }
     }
+}
+
+fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
+    for (to, from) in out.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    out
 }
 
 /// The step on the screen at `now`: whole 15-second steps since the challenge was made.
