@@ -10,7 +10,7 @@ use crate::ranges::RangeList;
 const COUNTRY_NAME: &str = "iptoasn-country";
 const COUNTRY_BYTES: &[u8] = include_bytes!("../data/iptoasn-country.mmdb");
 pub(crate) const COUNTRY_LICENCE: &str = "PDDL-1.0";
-/// Counting takes a quarter of a second; a test counts and compares.
+/// Counting walks the whole file; a test counts and compares.
 const COUNTRY_NETWORKS: u64 = 400_859;
 const COUNTRY_LAYOUT: Layout = Layout { place: Some(PlaceLayout::Flat { fine: false }), asn: None, flags: None };
 

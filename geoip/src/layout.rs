@@ -11,6 +11,7 @@ use crate::number::Number;
 
 /// Networks read from the start of the file, and addresses looked up across it.
 const WALKED: usize = 2_000;
+const LEAVES: usize = 20_000;
 const SPREAD: u32 = 1_024;
 /// One failure in ten sampled networks, and the file is refused.
 const TOLERATED: usize = 10;
@@ -111,10 +112,14 @@ pub(crate) fn sample(reader: &Reader<Bytes>) -> Sample {
     let mut sample = Sample::default();
     let mut seen = Seen::default();
 
-    match reader.networks(WithinOptions::default()) {
+    // Empty leaves are counted too, or a damaged tree without a single record could be walked for ever.
+    match reader.networks(WithinOptions::default().include_networks_without_data()) {
         Ok(networks) => {
-            for network in networks.take(WALKED) {
+            for network in networks.take(LEAVES) {
                 look_at(network, &mut sample, &mut seen);
+                if sample.tried == WALKED {
+                    break;
+                }
             }
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use geoip::{Country2, countries, country};
+use geoip::{Atlas, Country2, countries, country};
 
 /// Where the time zone database puts a place of each zone: coordinates by other hands than Natural Earth's.
 const ZONES: &str = include_str!("../data/zone.tab");
@@ -66,4 +66,22 @@ fn the_codes_are_those_of_iso_3166_and_kosovo() {
     let expected: BTreeSet<Country2> = iso.chain(["XK"]).map(|code| code.parse().expect("a code")).collect();
     let codes: Vec<Country2> = countries().iter().map(|row| row.code).collect();
     assert_eq!(codes, expected.into_iter().collect::<Vec<_>>(), "sorted, each once");
+}
+
+/// The least distance two country-level fixes prove: what `speed(...)` may count on.
+fn proven_km(a: &str, b: &str) -> f64 {
+    let atlas = Atlas::bundled();
+    let [a, b] = [a, b].map(|ip| {
+        atlas.locate(ip.parse().expect("an address")).place.found().unwrap_or_else(|| panic!("{ip} has no country"))
+    });
+    (haversine_km((a.lat, a.lon), (b.lat, b.lon)) - a.radius_km - b.radius_km).max(0.0)
+}
+
+#[test]
+fn a_far_country_proves_a_journey_and_a_large_one_does_not() {
+    let (london, sydney, new_york, toronto) = ("81.2.69.142", "129.78.5.8", "128.59.105.24", "142.150.1.1");
+    assert!(proven_km(london, sydney) > 10_000.0, "{}", proven_km(london, sydney));
+    assert_eq!(proven_km(london, new_york), 0.0, "Kure Atoll is as far from Kansas as London is");
+    assert_eq!(proven_km(new_york, toronto), 0.0);
+    assert_eq!(proven_km(sydney, sydney), 0.0);
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use geoip::{Atlas, Known, OpenError, Place, SourceKind, verify};
-use mmdb_writer::{Value, write};
+use mmdb_writer::{Value, write, write_folded};
 use tempfile::TempDir;
 
 mod mmdb_writer;
@@ -208,4 +208,15 @@ fn maxminds_files_of_known_kinds_are_taken_without_a_warning() {
         assert_eq!((info.kind, info.warnings.as_slice()), (kind, [].as_slice()), "{name}");
         assert!(info.networks.is_some_and(|networks| networks > 0) && info.build_date.is_some(), "{name}");
     }
+}
+
+/// Two to the power of 120 leaves in 120 nodes: read whole, this would outlast the sun.
+#[test]
+fn a_tree_folded_into_itself_is_not_walked_for_ever() {
+    let country = Value::Map(vec![("country_code", Value::Text("US"))]);
+    let atlas = opened("folded.mmdb", &write_folded("country", 120, Some(country))).expect("its records can be read");
+    let warnings = &atlas.sources()[0].warnings;
+    assert!(warnings.iter().any(|warning| warning.contains("more leaves than its nodes can have")), "{warnings:?}");
+    let message = refusal("hollow.mmdb", &write_folded("country", 120, None));
+    assert!(message.contains("no sampled record has `country_code`"), "{message}");
 }

@@ -28,6 +28,23 @@ pub fn write(database_type: &'static str, ip_version: u16, rows: Vec<(&str, Valu
         encode(&value, &mut data);
         insert(&mut tree, &bits(network.parse().expect("a CIDR"), ip_version), offset);
     }
+    file_of(database_type, ip_version, &tree, data)
+}
+
+/// A tree whose every node points twice at the next one: `layers` nodes, but two to the power of `layers` leaves.
+/// The leaves hold the value, or nothing.
+pub fn write_folded(database_type: &'static str, layers: usize, leaf: Option<Value>) -> Vec<u8> {
+    let mut data = Vec::new();
+    let last = leaf.map_or(Child::Nothing, |value| {
+        encode(&value, &mut data);
+        Child::Data(0)
+    });
+    let mut tree: Vec<[Child; 2]> = (1..layers).map(|next| [Child::Node(next); 2]).collect();
+    tree.push([last; 2]);
+    file_of(database_type, 6, &tree, data)
+}
+
+fn file_of(database_type: &'static str, ip_version: u16, tree: &[[Child; 2]], data: Vec<u8>) -> Vec<u8> {
     let nodes = tree.len();
     let mut file = Vec::new();
     for child in tree.iter().flatten() {
