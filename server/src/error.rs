@@ -57,6 +57,7 @@ pub enum Problem {
     InvalidChallengeId,
     InvalidPublicKey,
     KeyTaken,
+    CredentialRevoked,
     ActionBlocked,
     OriginRefused,
     InvalidPolicy,
@@ -78,7 +79,7 @@ pub struct Entry {
 
 impl Problem {
     /// All problems, for the documentation and the test that pins them.
-    pub const ALL: [Problem; 46] = [
+    pub const ALL: [Problem; 47] = [
         Problem::MalformedRequest,
         Problem::MalformedJson,
         Problem::InvalidField,
@@ -120,6 +121,7 @@ impl Problem {
         Problem::InvalidChallengeId,
         Problem::InvalidPublicKey,
         Problem::KeyTaken,
+        Problem::CredentialRevoked,
         Problem::ActionBlocked,
         Problem::OriginRefused,
         Problem::InvalidPolicy,
@@ -203,6 +205,9 @@ impl Problem {
             }
             Problem::InvalidPublicKey => ("invalid-public-key", 400, "invalid_public_key", "The key cannot be used"),
             Problem::KeyTaken => ("key-taken", 409, "key_taken", "The key belongs to another user"),
+            Problem::CredentialRevoked => {
+                ("credential-revoked", 403, "credential_revoked", "This phone was removed")
+            }
             Problem::ActionBlocked => ("action-blocked", 403, "action_blocked", "A policy refuses this action"),
             Problem::OriginRefused => ("origin-refused", 403, "origin_refused", "This web page may not connect"),
             Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),

@@ -122,12 +122,14 @@ async fn apply(
     credential: Option<StoredCredential>,
     step: challenge::Transition,
 ) -> Result<Transitioned, Fault> {
-    let decision = match stored.decision {
-        Some(id) => {
-            batch.flush().await?;
-            decisions::by_id(batch.conn(), &request.tenant, id).await?
-        }
-        None => None,
+    let claimed_as = claimed_as(&stored.challenge);
+    if stored.decision.is_some() || claimed_as.is_some() {
+        batch.flush().await?;
+    }
+    let decision = match (stored.decision, claimed_as) {
+        (Some(id), _) => decisions::by_id(batch.conn(), &request.tenant, id).await?,
+        (None, Some(key)) => decisions::by_key(batch.conn(), &key).await?,
+        (None, None) => None,
     };
     let (before, after) = (stored.challenge.clone(), step.next);
     if after.version() == before.version() {
@@ -158,6 +160,20 @@ async fn apply(
     }
     let seq = batch.append(entry).await?;
     Ok(Transitioned { before, after, effect: step.effect, decision: decision_after, seq: Some(seq) })
+}
+
+/// The name under which an anonymous challenge's action was tracked once it was claimed: with the claimer as its user.
+fn claimed_as(challenge: &Challenge) -> Option<DecisionKey> {
+    let frozen = challenge.frozen();
+    match &frozen.subject {
+        Subject::Identified(_) => None,
+        Subject::Anonymous => challenge.state().claim().map(|claim| DecisionKey {
+            tenant: frozen.tenant.clone(),
+            user: claim.user.clone(),
+            action: frozen.action.clone(),
+            idempotency_key: frozen.idempotency_key.clone(),
+        }),
+    }
 }
 
 /// How a challenge's end settles its event; `None` if it is not an end, or a refreshed QR goes on in its place.
