@@ -146,7 +146,10 @@ pub fn pack(count: usize) -> BTreeMap<String, Vec<u8>> {
     );
     for list in 0..4 {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "list @bins{list}: int from \"lists/bins{list}.csv\"\nlist @nets{list}: cidr from \"lists/nets{list}.csv\"");
+        let _ = writeln!(
+            text,
+            "list @bins{list}: int from \"lists/bins{list}.csv\"\nlist @nets{list}: cidr from \"lists/nets{list}.csv\""
+        );
     }
     text.push_str("policy operations on operation {\n  default allow\n  on unknown skip\n");
     for (number, condition) in conditions(count).iter().enumerate() {
@@ -159,7 +162,8 @@ pub fn pack(count: usize) -> BTreeMap<String, Vec<u8>> {
     for (list, networks) in networks().iter().enumerate() {
         let bins: Vec<String> = (0..1000).map(|_| (400_000 + dice.below(8_000)).to_string()).collect();
         files.insert(format!("lists/bins{list}.csv"), format!("value\n{}\n", bins.join("\n")).into_bytes());
-        let lines: Vec<String> = networks.iter().map(|(base, prefix)| format!("{}/{prefix}", Ipv4Addr::from(*base))).collect();
+        let lines: Vec<String> =
+            networks.iter().map(|(base, prefix)| format!("{}/{prefix}", Ipv4Addr::from(*base))).collect();
         files.insert(format!("lists/nets{list}.csv"), format!("value\n{}\n", lines.join("\n")).into_bytes());
     }
     files

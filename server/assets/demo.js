@@ -76,10 +76,14 @@ function decision(answer) {
 
 function why(trace) {
   if (!trace) return;
-  const atoms = (rule) => make('ul', { class: 'plain' }, ...(rule.atoms ?? []).map((atom) => make('li', {}, make('code', {}, atom.source ?? atom.text ?? atom.atom ?? ''), ' → ', make('strong', {}, String(atom.value ?? atom.result ?? atom.why ?? '')))));
+  const atom = ({ text, result, reads }) => make('li', {}, make('code', {}, text), ' → ', make('strong', {}, String(result)),
+    reads?.length ? make('small', {}, make('br'), reads.map(({ what, value }) => `${what} = ${value}`).join(' · ')) : null);
+  const rule = ({ rule: name, description, state, atoms }) => make('li', {}, make('details', {},
+    make('summary', {}, `${name} `, make('span', { class: `tag ${state}` }, state.replaceAll('_', ' '))),
+    description ? make('p', { class: 'quiet' }, description) : null,
+    make('ul', { class: 'plain' }, ...(atoms ?? []).map(atom))));
   const rules = (trace.policies ?? []).flatMap((policy) => policy.rules ?? []);
-  fill(find('why'), make('h2', {}, 'Why'), make('ul', { class: 'plain' }, ...rules.map((rule) => make('li', {},
-    make('details', {}, make('summary', {}, `${rule.rule ?? rule.name} `, make('span', { class: `tag ${rule.result}` }, (rule.result ?? '').replace('_', ' '))), atoms(rule))))));
+  fill(find('why'), make('h2', {}, 'Why'), make('ul', { class: 'plain' }, ...rules.map(rule)));
   find('why').hidden = rules.length === 0;
 }
 

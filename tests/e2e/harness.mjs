@@ -56,7 +56,7 @@ export async function startDemo() {
     });
     child.kill('SIGTERM');
   });
-  return { ...config, port, origin, data, printed: () => printed, stop, child };
+  return { ...config, port, origin: new URL(config.baseUrl).origin, data, printed: () => printed, stop, child };
 }
 
 /** Runs the command line and returns `{ code, out, err }`. */
