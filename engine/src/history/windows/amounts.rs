@@ -89,7 +89,8 @@ impl Amounts {
         if self.recent.len() > room.entries {
             self.fold(room, gaps);
         }
-        if let Some(most) = room.total.filter(|_| !self.mixed) {
+        // With amounts below zero, what is over the threshold now may come back under it.
+        if let Some(most) = room.total.filter(|_| !self.mixed && !self.any_negative) {
             self.drop_beyond(most, gaps);
         }
     }

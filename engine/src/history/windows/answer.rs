@@ -82,7 +82,12 @@ impl Asking<'_> {
                 let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
                 let found =
                     found.map_or(retained, |found| at(found.next(), Timestamp::from_microsecond(found.at).ok()));
-                Start { at_latest: uncertain.map(|why| (missing.upto.next().min(self.at), why)), ..found }
+                match uncertain {
+                    Some(why) => {
+                        Start { time: None, at_latest: Some((missing.upto.next().min(self.at), why)), ..found }
+                    }
+                    None => found,
+                }
             }
             Window::Retained => retained,
         };

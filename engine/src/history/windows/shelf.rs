@@ -61,18 +61,19 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         quota: Quota,
         make: impl FnOnce(Lost) -> V,
     ) -> Option<(&mut V, i64)> {
-        self.forget(quota.horizon, 2);
+        // What makes room now was some other key, so this one has not missed it.
+        let missed = self.missed;
+        self.forget(quota.horizon, 2, key);
         if !self.slots.contains_key(key) {
             if self.slots.len() >= quota.keys {
-                self.forget(quota.horizon, usize::MAX);
+                self.forget(quota.horizon, usize::MAX, key);
             }
             if self.slots.len() >= quota.keys {
                 self.missed.extend(at, Why::Quota);
                 return None;
             }
             self.expiry.push_back((at.at, key.clone()));
-            let value = make(self.missed);
-            self.slots.insert(key.clone(), Slot { newest: at.at, value });
+            self.slots.insert(key.clone(), Slot { newest: at.at, value: make(missed) });
         }
         let slot = self.slots.get_mut(key)?;
         slot.newest = slot.newest.max(at.at);
@@ -86,13 +87,13 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             || candidates.any(|(_, key)| self.slots.get(key).is_none_or(|slot| slot.newest <= quota.horizon))
     }
 
-    /// Forgets keys without an event after the horizon, looking at no more than `most` of them. A key that had newer
-    /// events since it was queued goes to the end of the queue, so each event costs at most one look.
-    fn forget(&mut self, horizon: i64, most: usize) {
-        for _ in 0..most {
+    /// Forgets keys without an event after the horizon, looking at no more than `most` of them and sparing one. A key
+    /// that had newer events since it was queued goes to the end of the queue, so each event costs at most one look.
+    fn forget(&mut self, horizon: i64, most: usize, spared: &K) {
+        for _ in 0..most.min(self.expiry.len()) {
             let Some((_, key)) = self.expiry.pop_front_if(|(newest, _)| *newest <= horizon) else { return };
             match self.slots.get(&key).map(|slot| slot.newest) {
-                Some(newest) if newest > horizon => self.expiry.push_back((newest, key)),
+                Some(newest) if newest > horizon || key == *spared => self.expiry.push_back((newest, key)),
                 Some(newest) => {
                     self.slots.remove(&key);
                     self.missed.extend(Position { at: newest, seq: u64::MAX }, Why::Saturated);
