@@ -8,9 +8,12 @@ use axum::Router;
 use challenge::{Issuer, TenantId};
 use geoip::Atlas;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::Secret;
+use crate::attempts::Attempts;
 use crate::caches::Caches;
+use crate::challenges::prompts::Prompts;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::keys::{Keys, KeysError};
@@ -46,7 +49,13 @@ pub struct Parts {
     pub notifier: Notifier,
     /// Answers that would cost a database round trip.
     pub caches: Caches,
-    issuer: Issuer,
+    /// How often users were asked lately.
+    pub prompts: Prompts,
+    /// Attempts under way, by their idempotency key.
+    pub attempts: Attempts,
+    /// Cancelled when the server begins to drain: sockets close, workers stop.
+    pub closing: CancellationToken,
+    pub(crate) issuer: Issuer,
 }
 
 impl Deref for App {
@@ -119,6 +128,9 @@ impl App {
             keys,
             notifier: Notifier::default(),
             caches: Caches::default(),
+            prompts: Prompts::default(),
+            attempts: Attempts::default(),
+            closing: CancellationToken::new(),
             issuer,
         })))
     }

@@ -336,6 +336,11 @@ impl<'a> Fields<'a> {
         self.issues.push(FieldIssue::new(format!("{}/{}", self.at, escape(name)), code, detail));
     }
 
+    /// Records a complaint about a member of an object field.
+    pub fn issue_within(&mut self, name: &str, member: &str, code: &str, detail: impl Into<String>) {
+        self.issues.push(FieldIssue::new(format!("{}/{}/{}", self.at, escape(name), escape(member)), code, detail));
+    }
+
     fn wrong_type(&mut self, name: &str, expected: &str, got: &Value) {
         self.issue(name, "wrong-type", format!("expected {expected}, got {}", kind(got)));
     }

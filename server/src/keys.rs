@@ -13,11 +13,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use challenge::qr::{QrSigningKey, RollingKey};
 use challenge::token::{SigningKey, SigningKeys, Verifier};
-use challenge::{ChallengeId, Issuer};
+use challenge::{ChallengeId, DeviceCode, Issuer};
 use zeroize::Zeroizing;
 
 use crate::audit::LogSigner;
@@ -108,6 +109,17 @@ impl Keys {
     /// The rolling key of one challenge's QR.
     pub fn rolling_key(&self, challenge: &ChallengeId) -> RollingKey {
         RollingKey::derive(&self.rolling_master, challenge)
+    }
+
+    /// The secret with which the screen that made a challenge polls it. Derived, so that only its hash is stored.
+    pub fn device_code(&self, challenge: &ChallengeId) -> DeviceCode {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"stepup/device-code/v1\n");
+        context.update(challenge.as_bytes());
+        let mut code = [0; 32];
+        code.copy_from_slice(context.sign().as_ref());
+        DeviceCode::from_random(code)
     }
 
     /// What signs the audit log's checkpoints.

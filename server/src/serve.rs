@@ -84,6 +84,7 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
         });
     }
     drop(listener);
+    app.closing.cancel();
     drain(graceful, Duration::from_secs(config.drain_s)).await;
     Ok(())
 }

@@ -1,0 +1,75 @@
+//! The front door: paths and JSON names of the public API, one file per resource. No decisions are made here.
+
+pub mod body;
+pub mod client;
+pub mod client_address;
+pub mod context;
+pub mod normalise;
+pub mod params;
+
+mod actions;
+mod authenticators;
+mod challenges;
+mod decisions;
+mod lists;
+mod not_offered;
+mod openapi;
+mod operations;
+mod policies;
+mod socket;
+mod users;
+mod validate;
+
+use std::any::Any;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Response, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::error::{ApiError, Problem};
+
+/// Every path of the service, with what is true of all of them around it.
+pub fn router(app: App) -> Router {
+    let routes = Router::new()
+        .merge(actions::routes())
+        .merge(validate::routes())
+        .merge(users::routes())
+        .merge(authenticators::routes())
+        .merge(challenges::routes())
+        .merge(decisions::routes())
+        .merge(policies::routes())
+        .merge(lists::routes())
+        .merge(not_offered::routes())
+        .merge(openapi::routes())
+        .merge(operations::routes())
+        .merge(client::routes(&app))
+        .merge(socket::routes())
+        .route_layer(from_fn(context::note_route))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_this_way)
+        .with_state(app.clone());
+    // Paths are normalised before they are matched, so the routes are a service inside an outer router.
+    Router::new()
+        .fallback_service(tower::ServiceBuilder::new().map_request(normalise::path).service(routes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app, context::enter))
+}
+
+async fn nothing_here(uri: Uri) -> ApiError {
+    ApiError::new(Problem::NotFound, format!("there is nothing at {}; the API lives under /v1", uri.path()))
+}
+
+async fn not_this_way() -> ApiError {
+    ApiError::new(Problem::MethodNotAllowed, "this path does not answer to this method; see the Allow header")
+}
+
+/// A handler's panic is our mistake: the request fails, the service goes on.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    metrics::counter!("stepup_panics_total").increment(1);
+    ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
+}

@@ -1,0 +1,94 @@
+//! `GET /v1/challenges`: the open challenge of a user or with an id, as backends ask for it.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use challenge::{ChallengeId, UserId};
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::auth::{Caller, Right};
+use crate::caches::refuse;
+use crate::error::ApiError;
+use crate::http::body::JsonObject;
+use crate::http::params::Query;
+use crate::json::Fields;
+
+pub(super) fn routes() -> Router<App> {
+    // .NET's SDK posts what the others ask for in the query.
+    Router::new().route("/v1/challenges", get(by_query).post(by_body))
+}
+
+#[derive(Default)]
+struct Wanted {
+    challenge: Option<String>,
+    user: Option<String>,
+    action: Option<String>,
+    method: Option<String>,
+}
+
+/// `GET /v1/challenges?challengeId=&userId=&action=&verificationMethod=`; `{}` when none is open.
+#[utoipa::path(get, path = "/challenges", tag = "actions",
+    params(("challengeId" = Option<String>, Query), ("userId" = Option<String>, Query), ("action" = Option<String>, Query),
+        ("verificationMethod" = Option<String>, Query)),
+    responses((status = 200, description = "the open challenge, or `{}`", body = Object)))]
+pub(super) async fn by_query(State(app): State<App>, caller: Caller, mut query: Query) -> Result<Json<Value>, ApiError> {
+    let wanted = Wanted {
+        challenge: query.text("challengeId", 64),
+        user: query.text("userId", 255),
+        action: query.text("action", 100),
+        method: query.text("verificationMethod", 64),
+    };
+    query.finish()?;
+    find(&app, &caller, wanted).await
+}
+
+async fn by_body(
+    State(app): State<App>,
+    caller: Caller,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let mut fields = Fields::of(&body);
+    let wanted = Wanted {
+        challenge: fields.text("challengeId", 64),
+        user: fields.text("userId", 255),
+        action: fields.text("action", 100),
+        method: fields.text("verificationMethod", 64),
+    };
+    fields.finish()?;
+    find(&app, &caller, wanted).await
+}
+
+async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>, ApiError> {
+    caller.must(Right::Read)?;
+    let now = app.clock.now();
+    let mut candidates = Vec::new();
+    if let Some(id) = &wanted.challenge {
+        let id = ChallengeId::parse(id)
+            .map_err(|_| ApiError::field("/challengeId", "invalid", "expected the id of a challenge, a UUID"))?;
+        candidates.extend(app.store.challenge(&caller.tenant, id).await.map_err(refuse)?);
+    } else if let Some(user) = &wanted.user {
+        let user = UserId::parse(user.clone())
+            .map_err(|_| ApiError::field("/userId", "invalid", "expected 1 to 255 bytes without control characters"))?;
+        candidates = app.store.open_challenges(&caller.tenant, &user, now).await.map_err(refuse)?;
+    }
+    let fits = |stored: &crate::store::StoredChallenge| {
+        let frozen = stored.challenge.frozen();
+        stored.challenge.is_open_at(now)
+            && wanted.action.as_deref().is_none_or(|action| action == frozen.action.as_str())
+            && wanted.user.as_deref().is_none_or(|user| stored.challenge.user().is_some_and(|id| id.as_str() == user))
+            && wanted.method.as_deref().is_none_or(|method| ["DEVICE", "QR_CODE"].contains(&method))
+    };
+    let Some(found) = candidates.into_iter().find(fits) else { return Ok(Json(Value::Object(Map::new()))) };
+    let frozen = found.challenge.frozen();
+    Ok(Json(json!({
+        "challengeId": found.challenge.id().to_string(),
+        // Seconds since 1970, in 32 bits for .NET.
+        "expiresAt": frozen.expires_at.as_second(),
+        "verificationMethod": "DEVICE",
+        "verificationMethodDetail": "QR_CODE",
+        "action": frozen.action.as_str(),
+        "state": found.challenge.state().wire_name(),
+    })))
+}
+

@@ -1,0 +1,105 @@
+//! Decisions after the fact: `/v1/decisions`.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use challenge::{ActionCode, UserId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{Caller, Right};
+use crate::caches::refuse;
+use crate::error::ApiError;
+use crate::http::params::{Ids, Query};
+use crate::pipeline;
+use crate::store::{ActionState, Cursor, Decision, DecisionFilter, DecisionId, Outcome, PageRequest};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/v1/decisions", get(list)).route("/v1/decisions/{id}", get(read))
+}
+
+/// `GET /v1/decisions/{id}`: what was decided and why, recomputed from what was recorded.
+#[utoipa::path(get, path = "/decisions/{decisionId}", tag = "decisions", params(("decisionId" = String, Path)),
+    responses((status = 200, description = "the decision with its signals and its trace", body = Object),
+        (status = 404, description = "there is no such decision")))]
+pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
+    caller.must(Right::Read)?;
+    let id = Uuid::try_parse(ids.text("id")).map_err(|_| ApiError::not_found("decision"))?;
+    let decision = app.store.decision(&caller.tenant, DecisionId(id)).await.map_err(refuse)?;
+    let decision = decision.ok_or_else(|| ApiError::not_found("decision"))?;
+    let mut body = shown(&decision);
+    match pipeline::recorded(&app, &decision).await? {
+        Some(recorded) => {
+            body["signals"] = recorded.signals;
+            body["verdict"] = recorded.verdict;
+            body["trace"] = recorded.trace.unwrap_or(Value::Null);
+        }
+        None => body["erased"] = json!(true),
+    }
+    Ok(Json(body))
+}
+
+/// `GET /v1/decisions?user=&action=&outcome=&state=&rule=&reason=&from=&to=&limit=&cursor=`, newest first.
+#[utoipa::path(get, path = "/decisions", tag = "decisions",
+    params(("user" = Option<String>, Query), ("action" = Option<String>, Query), ("outcome" = Option<String>, Query),
+        ("state" = Option<String>, Query), ("rule" = Option<String>, Query), ("reason" = Option<String>, Query),
+        ("from" = Option<String>, Query), ("to" = Option<String>, Query), ("limit" = Option<u32>, Query),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "a page of decisions and the cursor of the next", body = Object)))]
+pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Query) -> Result<Json<Value>, ApiError> {
+    caller.must(Right::Read)?;
+    let action = query.parsed("action", "an action code", |text| ActionCode::parse(text).ok());
+    let filter = DecisionFilter {
+        user: query.parsed("user", "a user id", |text| UserId::parse(text).ok()),
+        actions: action.into_iter().collect(),
+        outcome: query.parsed("outcome", "`allow`, `challenge` or `block`", Outcome::parse),
+        state: query.parsed("state", "a state such as CHALLENGE_REQUIRED", ActionState::parse),
+        rule: query.text("rule", 255),
+        reason: query.text("reason", 255),
+        from: query.time("from"),
+        to: query.time("to"),
+    };
+    let page = PageRequest { after: query.text("cursor", 1024).map(Cursor), limit: query.limit(100) };
+    query.finish()?;
+    let found = app.store.decisions(&caller.tenant, &filter, &page).await.map_err(refuse)?;
+    let mut body = json!({"decisions": found.items.iter().map(shown).collect::<Vec<_>>()});
+    if let Some(next) = found.next {
+        body["cursor"] = json!(next.0);
+    }
+    Ok(Json(body))
+}
+
+fn shown(decision: &Decision) -> Value {
+    let mut body = json!({
+        "decisionId": decision.id.to_string(),
+        "userId": decision.user.as_str(),
+        "actionCode": decision.action.as_str(),
+        "idempotencyKey": decision.idempotency_key.as_str(),
+        "outcome": decision.outcome.as_str(),
+        "state": decision.state.as_str(),
+        "rules": decision.rules,
+        "reasons": decision.reasons,
+        "flags": decision.flags,
+        "policyVersion": decision.policy_version,
+        "createdAt": decision.created_at.to_string(),
+        "stateUpdatedAt": decision.state_updated_at.to_string(),
+        "auditEntry": decision.seq,
+    });
+    if let Some(challenge) = &decision.challenge {
+        body["challengeId"] = json!(challenge.to_string());
+    }
+    if let Some(method) = &decision.verification_method {
+        body["verificationMethod"] = json!(wire_method(method));
+        body["verificationMethodDetail"] = json!(method);
+    }
+    body
+}
+
+/// The word of the wire's closed list for how a user proved themself.
+pub(super) fn wire_method(method: &str) -> &str {
+    match method {
+        "PUSH" => "PUSH",
+        _ => "DEVICE",
+    }
+}

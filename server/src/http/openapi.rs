@@ -1,0 +1,49 @@
+//! `GET /openapi.json`: this API for machines.
+
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::http::{actions, authenticators, challenges, decisions, lists, policies, users, validate};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Stepup", description = "Policy-driven step-up authentication: track an action, get allow, challenge or block."),
+    servers((url = "/v1")),
+    security(("secret" = [])),
+    paths(
+        actions::track, actions::read, actions::update, actions::list, validate::read, users::read, users::update,
+        users::delete, users::list, authenticators::list, authenticators::enrol, authenticators::remove,
+        challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
+        policies::check, lists::read, lists::add, lists::remove,
+    )
+)]
+struct Api;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/openapi.json", get(document))
+}
+
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi())
+}
+
+fn openapi() -> utoipa::openapi::OpenApi {
+    let mut api = Api::openapi();
+    let mut components = api.components.take().unwrap_or_default();
+    components.add_security_scheme("secret", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    api.components = Some(components);
+    let problems: Vec<String> = Problem::ALL
+        .iter()
+        .map(|problem| {
+            let entry = problem.entry();
+            format!("- `{}` {}: {} (`{}`)", entry.slug, entry.status.as_u16(), entry.title, entry.code)
+        })
+        .collect();
+    let intro = api.info.description.unwrap_or_default();
+    api.info.description = Some(format!("{intro}\n\nEvery refusal is one of:\n{}", problems.join("\n")));
+    api
+}
