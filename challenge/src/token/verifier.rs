@@ -151,7 +151,7 @@ fn check_registered(
         return Err(TokenError::Issuer);
     }
     let life_s = claims.exp.saturating_sub(claims.iat);
-    if claims.iat < 0 || life_s <= 0 || claims.nbf < claims.iat {
+    if life_s <= 0 || claims.nbf < claims.iat {
         return Err(TokenError::Claims);
     }
     if life_s > longest.as_secs() {

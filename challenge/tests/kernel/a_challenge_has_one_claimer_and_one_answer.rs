@@ -44,6 +44,15 @@ fn a_stock_phone_claims_and_approves() {
 }
 
 #[test]
+fn an_approval_with_nothing_to_bind_is_linked_to_nothing() {
+    let phone = Phone::ios(0, "u1");
+    let challenge = Challenge::generate(Draft { bind: vec![], ..draft() }, start()).expect("a challenge");
+    let claimed = moved(challenge.claim(&phone.credential, &phone.compat_claim(), at(1)));
+    let approved = moved(claimed.approve(&phone.credential, &phone.compat_answer(""), at(2)));
+    assert_eq!(approved.assurance().map(|assurance| assurance.link), Some(Link::None));
+}
+
+#[test]
 fn a_version_2_phone_claims_and_approves_what_it_saw() {
     let phone = Phone::new(0, "u1", Platform::Other);
     let claimed = v2_claimed_by(&phone);
@@ -367,6 +376,33 @@ fn t17_the_same_wrong_guess_sent_twice_counts_once() {
     let anew = phone.v2_answer(&challenge, Decision::Approve, "41");
     let second = counted.approve(&phone.credential, &anew, at(3)).expect("a change");
     assert_eq!(second.effect, Effect::WrongCode { attempts_left: 1 });
+}
+
+#[test]
+fn t17_a_deterministic_signer_runs_out_of_guesses_like_any_other() {
+    let phone = Phone::new(0, "u1", Platform::Other);
+    let claim = phone.compat_claim();
+    let mut challenge = claimed_with_code(&phone, claim.clone());
+    for left in [2, 1, 0] {
+        let guess = compat_answer_with(claim.signature, "41");
+        let wrong = challenge.approve(&phone.credential, &guess, at(2)).expect("a change");
+        assert_eq!(wrong.effect, Effect::WrongCode { attempts_left: left });
+        challenge = wrong.next;
+    }
+    assert_eq!(challenge.state().name(), "rejected");
+    let decline = challenge.reject(&phone.credential, &phone.compat_answer(""), at(3));
+    assert_eq!(decline.err(), Some(AnswerError::AlreadyAnswered), "that end was not the user's no");
+}
+
+#[test]
+fn t08_an_approval_is_not_repeated_with_another_code() {
+    let phone = Phone::ios(0, "u1");
+    let challenge = claimed_with_code(&phone, phone.compat_claim());
+    let approved = moved(challenge.approve(&phone.credential, &phone.compat_answer("42"), at(2)));
+    let again =
+        |typed| approved.approve(&phone.credential, &phone.compat_answer(typed), at(3)).map(|again| again.effect);
+    assert_eq!(again("42"), Ok(Effect::Repeated));
+    assert_eq!(again("41"), Err(AnswerError::AlreadyAnswered));
 }
 
 #[test]

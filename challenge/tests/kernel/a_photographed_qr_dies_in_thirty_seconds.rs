@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use challenge::assurance::Acr;
 use challenge::messages::{self, PhoneNonce};
 use challenge::qr::{self, QrError, QrPublicKey, QrSigningKey, RollingCode, RollingKey, StaleQr};
 use challenge::state::Freshness;
-use challenge::{ClaimAttempt, ClaimError, ClaimProof, Issuer};
+use challenge::{ClaimAttempt, ClaimError, ClaimProof, Decision, Issuer};
 
 use crate::support::*;
 
@@ -80,6 +81,9 @@ fn t02_a_claim_with_a_stale_code_is_refused_and_with_a_fresh_one_is_fresh() {
     assert_eq!(ClaimError::QrStale.code(), "qr_stale");
     let claimed = moved(challenge.claim(&phone.credential, &scanned, at(14)));
     assert_eq!(claim_of(&claimed).freshness, Freshness::Rolling);
+    let answer = phone.v2_answer(&claimed, Decision::Approve, "");
+    let approved = moved(claimed.approve(&phone.credential, &answer, at(20)));
+    assert_eq!(approved.assurance().map(|assurance| assurance.acr), Some(Acr::QrFresh));
     let again = claimed.claim(&phone.credential, &scanned, at(60)).expect("the claimer may ask again later");
     assert_eq!(again.next.version(), claimed.version());
 }
@@ -106,6 +110,23 @@ fn a_phone_refuses_foreign_forged_and_expired_codes() {
     assert_eq!(qr::verify(&url(0), &issuer(), &wrong, at(0)).err(), Some(QrError::BadSignature));
     let garbage = [QrPublicKey { kid: 3, bytes: vec![] }];
     assert_eq!(qr::verify(&url(0), &issuer(), &garbage, at(0)).err(), Some(QrError::BadSignature));
+}
+
+#[test]
+fn a_payload_of_another_version_is_not_read() {
+    use aws_lc_rs::signature::Ed25519KeyPair;
+    let file = vectors(include_str!("../../vectors/qr.json"));
+    let der = STANDARD.decode(text(&file, "pkcs8")).expect("base64");
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).expect("a key");
+    for (version, result) in [(1, None), (0, Some(QrError::Malformed)), (2, Some(QrError::Malformed))] {
+        let payload = url(0).rsplit('/').next().map(|text| URL_SAFE_NO_PAD.decode(text).expect("base64url"));
+        let mut payload = payload.expect("a payload");
+        payload[0] = version;
+        let signature = pair.sign(&payload[..23]);
+        payload[23..87].copy_from_slice(signature.as_ref());
+        let url = format!("https://mfa.example.com/q/{}", URL_SAFE_NO_PAD.encode(payload));
+        assert_eq!(qr::verify(&url, &issuer(), &[signing().public()], at(0)).err(), result, "version {version}");
+    }
 }
 
 #[test]
