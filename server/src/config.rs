@@ -211,7 +211,8 @@ pub struct TenantConfig {
     pub unenrolled: Option<Unenrolled>,
     /// Origins to which the hosted page may return: `https://shop.example`.
     pub redirect_origins: Vec<String>,
-    /// Origins of pages that may use the client API from a browser (CORS and WebSocket). Empty: any.
+    /// Origins of pages that may use the client API from a browser (CORS and WebSocket), beside our own. Empty: pages of
+    /// this machine.
     pub allowed_origins: Vec<String>,
     /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context.
     pub server_linking: Option<bool>,

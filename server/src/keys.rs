@@ -16,6 +16,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use challenge::messages::ServerNonce;
 use challenge::qr::{QrSigningKey, RollingKey};
 use challenge::token::{SigningKey, SigningKeys, Verifier};
 use challenge::{ChallengeId, DeviceCode, Issuer};
@@ -120,6 +121,19 @@ impl Keys {
         let mut code = [0; 32];
         code.copy_from_slice(context.sign().as_ref());
         DeviceCode::from_random(code)
+    }
+
+    /// The nonce that an asker signs within one window of time. Derived, so that handing it out stores nothing; worthless
+    /// to anybody but the asker.
+    pub fn nonce(&self, asker: &str, window: i64) -> ServerNonce {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"stepup/nonce/v1\n");
+        context.update(&window.to_be_bytes());
+        context.update(asker.as_bytes());
+        let mut nonce = [0; 16];
+        nonce.copy_from_slice(&context.sign().as_ref()[..16]);
+        ServerNonce::from_random(nonce)
     }
 
     /// What signs the audit log's checkpoints.

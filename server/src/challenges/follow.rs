@@ -1,0 +1,58 @@
+//! What follows a committed step: the screen hears of it, and history learns how the event ended.
+
+use challenge::state::{Rejection, State, Subject};
+use challenge::{Challenge, ChallengeId, Effect, TenantId};
+use engine::status::Status;
+use jiff::Timestamp;
+
+use super::refusals;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::notify::Change;
+use crate::store::Transitioned;
+
+/// After any transition. A repeated request changed nothing and tells nobody anything.
+pub fn step(app: &App, step: &Transitioned, now: Timestamp) {
+    let moved = step.before.state().name() != step.after.state().name();
+    if !moved || step.effect == Effect::Repeated {
+        return;
+    }
+    publish(app, &step.after);
+    settle(app, &step.after, now);
+}
+
+/// Tells the screen.
+pub fn publish(app: &App, challenge: &Challenge) {
+    app.notifier.publish(&Change { challenge: challenge.id(), state: challenge.state().wire_name() });
+}
+
+/// For a screen that begins to watch a challenge late: says again what it has missed.
+pub async fn catch_up(app: &App, tenant: &TenantId, challenge: ChallengeId) -> Result<(), ApiError> {
+    let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
+    match stored {
+        Some(stored) if !matches!(stored.challenge.state(), State::Generated) => publish(app, &stored.challenge),
+        Some(_) | None => {}
+    }
+    Ok(())
+}
+
+/// Rules can ask how earlier events ended; this is how history knows.
+fn settle(app: &App, challenge: &Challenge, now: Timestamp) {
+    let status = match challenge.state() {
+        State::Generated | State::Claimed(_) => return,
+        State::Approved { .. } => Status::Verified,
+        State::Rejected { reason, .. } => {
+            if let (Rejection::Declined, Subject::Identified(user)) = (reason, &challenge.frozen().subject) {
+                app.prompts.declined(&challenge.frozen().tenant, user, now);
+            }
+            Status::Declined
+        }
+        State::Expired { .. } => Status::Expired,
+        // A newer challenge for the same event goes on.
+        State::Superseded { .. } => return,
+    };
+    if let Some(user) = challenge.user() {
+        let frozen = challenge.frozen();
+        app.policies.settle(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key, status, now);
+    }
+}

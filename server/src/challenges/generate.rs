@@ -1,0 +1,150 @@
+//! Makes challenges: freezes what the phone will show and sign.
+
+use challenge::state::{Detail, DraftError, LONGEST_LIFE, Level, Origin, Protocol, Subject};
+use challenge::{ActionCode, Challenge, ChallengeId, Draft, IdempotencyKey, TenantId, UserId};
+use engine::outcome;
+use engine::verdict::{ChallengeSpec, FieldText};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::error::{ApiError, FieldIssue, Problem};
+use crate::store::NewChallenge;
+
+/// A decision that asks for a challenge.
+pub struct ForDecision<'a> {
+    /// Whose decision.
+    pub tenant: &'a TenantId,
+    /// Whose phone must answer.
+    pub user: &'a UserId,
+    /// What they try to do.
+    pub action: &'a ActionCode,
+    /// Which attempt at it.
+    pub idempotency_key: &'a IdempotencyKey,
+    /// What the policy asks for.
+    pub spec: &'a ChallengeSpec,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// The challenge that is recorded in one unit with its decision. A screen shows it later, with the decision's token.
+pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result<NewChallenge, ApiError> {
+    let bind = details(&asked.spec.bind);
+    let show: Vec<Detail> =
+        details(&asked.spec.show).into_iter().filter(|shown| !bind.iter().any(|bound| bound.field == shown.field)).collect();
+    let draft = Draft {
+        tenant: asked.tenant.clone(),
+        id: ChallengeId::from_random(app.random.bytes()),
+        action: asked.action.clone(),
+        idempotency_key: asked.idempotency_key.clone(),
+        subject: Subject::Identified(asked.user.clone()),
+        origin: asked.origin,
+        custom: public(bind.iter().chain(&show)),
+        level: match asked.spec.level {
+            outcome::Level::Possession => Level::Possession,
+            outcome::Level::Biometric => Level::Biometric,
+        },
+        minimum_protocol: minimum_protocol(app, asked.tenant, !bind.is_empty()),
+        bind,
+        show,
+        device_code: None,
+        life: life(app, asked.spec.expires_s),
+        attempts_allowed: asked.spec.attempts.and_then(|n| u8::try_from(n).ok()).filter(|n| *n > 0).unwrap_or_else(|| default_attempts(app)),
+    };
+    let challenge = freeze(app, draft, now)?;
+    app.prompts.made(asked.tenant, asked.user, challenge.id(), now);
+    Ok(NewChallenge { challenge, decision: None, supersedes: None })
+}
+
+/// A fresh QR for the same request: everything frozen stays, the name and the times are new.
+pub fn successor(app: &App, predecessor: &Challenge, now: Timestamp) -> Result<Challenge, ApiError> {
+    let frozen = predecessor.frozen();
+    let draft = Draft {
+        tenant: frozen.tenant.clone(),
+        id: ChallengeId::from_random(app.random.bytes()),
+        action: frozen.action.clone(),
+        idempotency_key: frozen.idempotency_key.clone(),
+        subject: frozen.subject.clone(),
+        origin: frozen.origin.clone(),
+        custom: frozen.custom.clone(),
+        level: frozen.level,
+        bind: frozen.bind.clone(),
+        show: frozen.show.clone(),
+        minimum_protocol: frozen.minimum_protocol,
+        device_code: None,
+        life: frozen.expires_at.duration_since(frozen.created_at),
+        attempts_allowed: frozen.attempts_allowed,
+    };
+    freeze(app, draft, now)
+}
+
+/// A challenge for whoever claims it: a kiosk shows it, and the claim says who that is.
+pub fn anonymous(
+    app: &App,
+    tenant: &TenantId,
+    action: ActionCode,
+    custom: Map<String, Value>,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Challenge, ApiError> {
+    let key = IdempotencyKey::parse(app.random.uuid_v7(now).to_string()).map_err(ApiError::internal)?;
+    let draft = Draft {
+        tenant: tenant.clone(),
+        id: ChallengeId::from_random(app.random.bytes()),
+        action,
+        idempotency_key: key,
+        subject: Subject::Anonymous,
+        origin,
+        custom,
+        level: Level::Possession,
+        bind: Vec::new(),
+        show: Vec::new(),
+        minimum_protocol: Protocol::Compat,
+        device_code: None,
+        life: life(app, None),
+        attempts_allowed: default_attempts(app),
+    };
+    freeze(app, draft, now)
+}
+
+fn freeze(app: &App, mut draft: Draft, now: Timestamp) -> Result<Challenge, ApiError> {
+    draft.device_code = Some(app.keys.device_code(&draft.id).hash());
+    Challenge::generate(draft, now).map_err(|error| match error {
+        DraftError::Context(context) => {
+            let issue = FieldIssue::new("/custom", "not-showable", context.to_string());
+            ApiError::fields(Problem::InvalidEvent, vec![issue])
+        }
+        DraftError::Life | DraftError::Attempts => ApiError::internal(error),
+    })
+}
+
+fn life(app: &App, asked_s: Option<u32>) -> SignedDuration {
+    let life = asked_s.map_or_else(|| SignedDuration::from_secs(i64::from(app.config.challenges.lifetime_s)), |s| SignedDuration::from_secs(i64::from(s)));
+    life.clamp(SignedDuration::from_secs(1), LONGEST_LIFE)
+}
+
+/// How many wrong codes end a challenge when the policy does not say.
+fn default_attempts(app: &App) -> u8 {
+    u8::try_from(app.config.challenges.attempts).unwrap_or(u8::MAX).max(1)
+}
+
+/// A rule that binds fields wants them signed, unless the tenant lets the server vouch for stock phones.
+fn minimum_protocol(app: &App, tenant: &TenantId, binds: bool) -> Protocol {
+    if binds && !app.config.tenant(tenant.as_str()).server_linking { Protocol::V2 } else { Protocol::Compat }
+}
+
+/// Fields in words. One that the event does not have is said to be missing: leaving it out would hide that it is.
+fn details(fields: &[FieldText]) -> Vec<Detail> {
+    fields
+        .iter()
+        .map(|field| Detail {
+            field: field.path.to_string(),
+            value: field.value.clone().unwrap_or_else(|| "not given".to_owned()),
+        })
+        .collect()
+}
+
+/// What stock phones get as `custom`: the fields the policy shows, and no other.
+fn public<'a>(details: impl Iterator<Item = &'a Detail>) -> Map<String, Value> {
+    details.map(|detail| (detail.field.clone(), Value::from(detail.value.clone()))).collect()
+}

@@ -1,0 +1,187 @@
+//! What a phone does: it claims the challenge it scanned, and answers it.
+//!
+//! Whatever the version of the signatures, both go through the same checks in the same order and end in one transition
+//! that the store runs in its transaction. Nothing is answered before that is durable.
+
+use challenge::keys::DeviceKey;
+use challenge::messages::{PhoneNonce, TypedCode};
+use challenge::qr::RollingCode;
+use challenge::signature::Signature;
+use challenge::state::{Claim, Subject};
+use challenge::{
+    AnswerAttempt, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimNonce, ClaimProof, Credential, Decision,
+    Effect, TenantId,
+};
+use jiff::Timestamp;
+
+use super::{anonymous, follow, refusals};
+use crate::app::App;
+use crate::error::{ApiError, Problem};
+use crate::limits;
+use crate::store::{NewRefusal, Operation, TransitionRequest, Transitioned};
+
+/// A phone's request about a challenge, parsed and not yet believed.
+pub struct Call {
+    /// The tenant it says it belongs to.
+    pub tenant: TenantId,
+    /// Which of its keys it uses: `qr-code`.
+    pub kind: &'static str,
+    /// The challenge it scanned.
+    pub challenge: ChallengeId,
+    /// Its public key.
+    pub key: DeviceKey,
+    /// Its signature.
+    pub signature: Signature,
+}
+
+/// How a claim is signed; the endpoint says which.
+pub enum ClaimedWith {
+    /// The bare challenge id.
+    Compat,
+    /// `stepup/v2/claim`.
+    V2 {
+        /// The phone's own 16 bytes.
+        nonce: PhoneNonce,
+        /// The code in the QR, unless a bare id was scanned.
+        code: Option<RollingCode>,
+    },
+}
+
+/// How an answer is signed; the endpoint says which.
+#[derive(Clone, Copy)]
+pub enum AnsweredWith {
+    /// The bare challenge id.
+    Compat,
+    /// `stepup/v2/decide`.
+    V2,
+}
+
+/// A claim that is durable.
+pub struct Claimed {
+    /// The challenge, in state `claimed`.
+    pub challenge: Challenge,
+    /// The claim in it.
+    pub claim: Claim,
+}
+
+/// Gives the challenge to the phone, or says why not.
+pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, ApiError> {
+    let now = app.clock.now();
+    let credential = known_credential(app, &call, "claim", now).await?;
+    let attempt = ClaimAttempt {
+        signature: call.signature,
+        proof: claim_proof(app, &call.challenge, with),
+        nonce: ClaimNonce::from_random(app.random.bytes()),
+        match_code: None,
+    };
+
+    // Before anybody is bound to it, the policy is asked what it thinks of this user doing the action there. Only once
+    // the signature is known to be good: the question names a person.
+    let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
+    let stored = stored.ok_or_else(refusals::challenge_not_found)?;
+    let would_claim = stored.challenge.claim(&credential, &attempt, now);
+    if matches!(&would_claim, Ok(step) if step.effect == Effect::Moved) && is_anonymous(&stored.challenge) {
+        anonymous::admit(app, &stored.challenge, &credential.user, now).await?;
+    }
+
+    let judge = move |challenge: &Challenge, signer: &Credential, now| challenge.claim(signer, &attempt, now);
+    let operation = Operation::claim(credential.id.clone(), judge);
+    let step = take(app, &call, operation, now).await?;
+    if is_anonymous(&step.after) {
+        anonymous::decide(app, &step.after, now).await?;
+    }
+    let claim = step.after.state().claim().cloned();
+    let claim = claim.ok_or_else(|| ApiError::internal("a claimed challenge has no claim"))?;
+    Ok(Claimed { challenge: step.after, claim })
+}
+
+/// Approves or rejects the challenge. The answer says whether it is approved now.
+pub async fn answer(
+    app: &App,
+    call: Call,
+    with: AnsweredWith,
+    decision: Decision,
+    code: TypedCode,
+) -> Result<bool, ApiError> {
+    let now = app.clock.now();
+    let credential = known_credential(app, &call, "answer", now).await?;
+    if decision == Decision::Approve {
+        let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
+        let stored = stored.ok_or_else(refusals::challenge_not_found)?;
+        // A crash may have come between claim and decision; nothing is approved that no policy has judged.
+        if is_anonymous(&stored.challenge) && stored.challenge.state().claim().is_some() {
+            anonymous::decide(app, &stored.challenge, now).await?;
+        }
+    }
+    let proof = match with {
+        AnsweredWith::Compat => AnswerProof::Compat,
+        AnsweredWith::V2 => AnswerProof::V2 { issuer: super::issuer(app) },
+    };
+    let attempt = AnswerAttempt { signature: call.signature, proof, code };
+    let judge = move |challenge: &Challenge, signer: &Credential, now| challenge.answer(decision, signer, &attempt, now);
+    let step = take(app, &call, Operation::answer(credential.id.clone(), judge), now).await?;
+    match step.effect {
+        Effect::Moved | Effect::Repeated => Ok(decision == Decision::Approve),
+        Effect::WrongCode { attempts_left: 0 } => Err(ApiError::new(
+            Problem::WrongCode,
+            "the code is wrong and this was the last attempt; the challenge is rejected",
+        )),
+        Effect::WrongCode { attempts_left } => Err(ApiError::new(
+            Problem::WrongCode,
+            format!("the code is not the one on the screen; {attempts_left} attempts are left"),
+        )),
+    }
+}
+
+fn claim_proof(app: &App, challenge: &ChallengeId, with: ClaimedWith) -> ClaimProof {
+    match with {
+        ClaimedWith::Compat => ClaimProof::Compat,
+        ClaimedWith::V2 { nonce, code } => ClaimProof::V2 {
+            issuer: super::issuer(app),
+            phone_nonce: nonce,
+            rolling: code.map(|code| (app.keys.rolling_key(challenge), code)),
+        },
+    }
+}
+
+/// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33).
+async fn known_credential(
+    app: &App,
+    call: &Call,
+    what: &str,
+    now: Timestamp,
+) -> Result<Credential, ApiError> {
+    app.limits.gate(limits::Subject::Challenge(&call.challenge.to_string()))?;
+    let spki = call.key.to_spki();
+    let found = app.store.credential_by_key(&call.tenant, call.kind, &spki).await.map_err(refusals::store)?;
+    if let Some(found) = found {
+        return Ok(found.credential);
+    }
+    let refusal = refusals::unknown_credential();
+    // The key's thumbprint is no person's name: nobody here owns the key.
+    let facts = [
+        ("challenge".to_owned(), call.challenge.to_string()),
+        ("key".to_owned(), call.key.thumbprint().to_base64url()),
+    ];
+    let leaf = NewRefusal {
+        tenant: call.tenant.clone(),
+        what: what.to_owned(),
+        code: "unknown_credential".to_owned(),
+        facts: facts.into(),
+        at: now,
+    };
+    app.store.record_refusal(leaf).await.map_err(refusals::store)?;
+    Err(refusal)
+}
+
+async fn take(app: &App, call: &Call, operation: Operation, now: Timestamp) -> Result<Transitioned, ApiError> {
+    let request =
+        TransitionRequest { tenant: call.tenant.clone(), challenge: call.challenge, operation, at: now };
+    let step = app.store.transition(request).await.map_err(refusals::transition)?;
+    follow::step(app, &step, now);
+    Ok(step)
+}
+
+fn is_anonymous(challenge: &Challenge) -> bool {
+    matches!(challenge.frozen().subject, Subject::Anonymous)
+}

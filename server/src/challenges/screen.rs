@@ -1,0 +1,263 @@
+//! What a screen does: it shows a challenge and learns what became of it.
+
+use challenge::qr::{self, STEP_S};
+use challenge::state::{Origin, State, Supersession};
+use challenge::token::TrackClaims;
+use challenge::{ActionCode, Challenge, ChallengeId, DeviceCode, IdempotencyKey, TenantId, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::{anonymous, follow, generate, refusals, tokens};
+use crate::app::App;
+use crate::error::{ApiError, Problem};
+use crate::store::{
+    ActionState, Decision, DecisionKey, NewChallenge, Operation, StoredChallenge, TransitionError, TransitionRequest,
+};
+
+/// How many steps of a rolling QR a page gets ahead: one minute.
+const STEPS_AHEAD: u16 = 4;
+
+/// Who shows the challenge.
+#[derive(Clone)]
+pub enum Screen {
+    /// Nobody in particular: a kiosk of this tenant.
+    Anonymous(TenantId),
+    /// Holds the token of one tracked action.
+    Identified(Box<Holder>),
+}
+
+/// What a track token says.
+#[derive(Clone)]
+pub struct Holder {
+    tenant: TenantId,
+    user: UserId,
+    action: ActionCode,
+    idempotency_key: IdempotencyKey,
+    expires_at: Timestamp,
+}
+
+/// What a screen wants to show.
+pub struct Ask {
+    /// The action; a token's own action goes before it.
+    pub action: ActionCode,
+    /// The screen's own data; only an anonymous screen's counts.
+    pub custom: Map<String, Value>,
+    /// Where the screen is.
+    pub origin: Origin,
+    /// Challenges that this screen shows now and will not show any more.
+    pub shows_already: Vec<ChallengeId>,
+}
+
+/// A challenge on a screen.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Which.
+    pub id: ChallengeId,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when it can be answered.
+    pub expires_at: Timestamp,
+}
+
+impl Shown {
+    fn of(challenge: &Challenge) -> Shown {
+        let frozen = challenge.frozen();
+        Shown { id: frozen.id, created_at: frozen.created_at, expires_at: frozen.expires_at }
+    }
+}
+
+impl Screen {
+    /// A screen that opens with a track token.
+    pub fn identified(claims: &TrackClaims) -> Result<Screen, ApiError> {
+        let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);
+        Ok(Screen::Identified(Box::new(Holder {
+            tenant: TenantId::parse(claims.aud.as_str()).map_err(unusable)?,
+            user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+            action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
+            idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
+            expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN),
+        })))
+    }
+
+    /// Whose screen it is.
+    pub fn tenant(&self) -> &TenantId {
+        match self {
+            Screen::Anonymous(tenant) => tenant,
+            Screen::Identified(holder) => &holder.tenant,
+        }
+    }
+}
+
+/// Shows a challenge. `watch` is called with its id before anything can happen to it, so that no change is missed; what it
+/// returns is handed back.
+pub async fn show<W>(
+    app: &App,
+    screen: &Screen,
+    ask: Ask,
+    watch: impl FnOnce(ChallengeId) -> W,
+) -> Result<(Shown, W), ApiError> {
+    let now = app.clock.now();
+    let (challenge, decision, predecessors) = match screen {
+        Screen::Anonymous(tenant) => {
+            let custom = anonymous::presentable(app, tenant, &ask.action, ask.custom, &ask.origin, now)?;
+            let challenge = generate::anonymous(app, tenant, ask.action, custom, ask.origin, now)?;
+            (challenge, None, ask.shows_already)
+        }
+        Screen::Identified(holder) => match identified(app, holder, &ask.shows_already, now).await? {
+            Next::Adopted(challenge) => {
+                let watching = watch(challenge.id());
+                // It may have been claimed while nobody watched; the screen is told as if it had just happened.
+                follow::catch_up(app, screen.tenant(), challenge.id()).await?;
+                return Ok((Shown::of(&challenge), watching));
+            }
+            Next::Fresh { challenge, decision, predecessors } => (challenge, Some(decision), predecessors),
+        },
+    };
+    let shown = Shown::of(&challenge);
+    let watching = watch(shown.id);
+    let mut predecessors = predecessors.into_iter();
+    let new = NewChallenge { challenge, decision: decision.map(|decision| decision.id), supersedes: predecessors.next() };
+    let recorded = app.store.create_challenge(new).await.map_err(refusals::store)?;
+    if let Some(superseded) = &recorded.superseded {
+        follow::publish(app, superseded);
+    }
+    for predecessor in predecessors {
+        retire(app, screen.tenant(), predecessor, now).await?;
+    }
+    Ok((shown, watching))
+}
+
+/// What an identified screen gets to show.
+enum Next {
+    /// The challenge that was recorded with the decision, or that another view of the same page shows.
+    Adopted(Challenge),
+    /// A new one in the place of these.
+    Fresh { challenge: Challenge, decision: Decision, predecessors: Vec<ChallengeId> },
+}
+
+async fn identified(
+    app: &App,
+    holder: &Holder,
+    shows_already: &[ChallengeId],
+    now: Timestamp,
+) -> Result<Next, ApiError> {
+    if now >= holder.expires_at {
+        return Err(tokens::refused(challenge::token::TokenError::Expired));
+    }
+    let key = DecisionKey {
+        tenant: holder.tenant.clone(),
+        user: holder.user.clone(),
+        action: holder.action.clone(),
+        idempotency_key: holder.idempotency_key.clone(),
+    };
+    let decision = app.store.decision_by_key(&key).await.map_err(refusals::store)?;
+    let decision = decision.ok_or_else(|| tokens::refused(challenge::token::TokenError::Claims))?;
+    if decision.state != ActionState::ChallengeRequired {
+        let detail = format!("there is nothing to approve: the action's state is {}", decision.state);
+        return Err(ApiError::new(Problem::ChallengeClosed, detail));
+    }
+
+    let open = app.store.open_challenges(&holder.tenant, &holder.user, now).await.map_err(refusals::store)?;
+    let (own, others): (Vec<_>, Vec<_>) = open.into_iter().partition(|stored| stored.decision == Some(decision.id));
+    app.prompts.admit(&holder.tenant, &holder.user, decision.challenge, others.len(), now)?;
+
+    let unclaimed = |stored: &&StoredChallenge| matches!(stored.challenge.state(), State::Generated);
+    let adoptable = own.iter().filter(unclaimed).find(|stored| {
+        !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now)
+    });
+    if let Some(stored) = adoptable {
+        let adopted = stored.challenge.clone();
+        // Whatever else this screen showed is not shown any more.
+        for old in shows_already {
+            retire(app, &holder.tenant, *old, now).await?;
+        }
+        return Ok(Next::Adopted(adopted));
+    }
+    let first = match decision.challenge {
+        Some(id) => app.store.challenge(&holder.tenant, id).await.map_err(refusals::store)?,
+        None => None,
+    };
+    let first = first.ok_or_else(|| ApiError::internal(format!("decision {} has no challenge", decision.id)))?;
+    let challenge = generate::successor(app, &first.challenge, now)?;
+    let predecessors = own.iter().filter(unclaimed).map(|stored| stored.challenge.id()).collect();
+    Ok(Next::Fresh { challenge, decision, predecessors })
+}
+
+fn has_half_its_life(challenge: &Challenge, now: Timestamp) -> bool {
+    let frozen = challenge.frozen();
+    let whole = frozen.expires_at.duration_since(frozen.created_at);
+    frozen.expires_at.duration_since(now) > whole / 2
+}
+
+/// Takes an unclaimed challenge off the screen. One that a phone holds, or that has ended, is let be.
+async fn retire(app: &App, tenant: &TenantId, challenge: ChallengeId, now: Timestamp) -> Result<(), ApiError> {
+    let operation = Operation::Supersede(Supersession::Refreshed);
+    let request = TransitionRequest { tenant: tenant.clone(), challenge, operation, at: now };
+    match app.store.transition(request).await {
+        Ok(step) => {
+            follow::step(app, &step, now);
+            Ok(())
+        }
+        Err(TransitionError::Store(error)) => Err(refusals::store(error)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// How a challenge stands, for the screen that can prove it made it.
+pub struct Standing {
+    /// The challenge.
+    pub challenge: Challenge,
+    /// The state as the wire spells it; `expired` as soon as its time is over.
+    pub state: &'static str,
+}
+
+/// Looks a challenge up for a polling screen. An unknown challenge, another tenant's and a wrong code sound the same and
+/// cost the same (T-19).
+pub async fn look(
+    app: &App,
+    tenant: &TenantId,
+    challenge: ChallengeId,
+    code: &DeviceCode,
+) -> Result<Standing, ApiError> {
+    let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
+    // Compared in any case, with the code that the challenge would have.
+    let right = app.keys.device_code(&challenge).hash().matches(code);
+    match stored {
+        Some(stored) if right => Ok(standing(stored.challenge, app.clock.now())),
+        Some(_) | None => Err(refusals::challenge_not_found()),
+    }
+}
+
+fn standing(challenge: Challenge, now: Timestamp) -> Standing {
+    let over = challenge.state().is_open() && !challenge.is_open_at(now);
+    let state = if over { "expired" } else { challenge.state().wire_name() };
+    Standing { challenge, state }
+}
+
+/// The result token of an approved challenge, for the screen that created it.
+pub async fn access_token(app: &App, screen: &Screen, challenge: ChallengeId) -> Result<String, ApiError> {
+    let stored = app.store.challenge(screen.tenant(), challenge).await.map_err(refusals::store)?;
+    let stored = stored.ok_or_else(refusals::challenge_not_found)?;
+    tokens::result_token(app, &stored.challenge)
+}
+
+/// What a page of ours draws instead of the bare id: `qr`, with a plain link and, for the next minute, a signed link per
+/// 15-second step.
+pub fn rolling_qr(app: &App, shown: &Shown) -> Map<String, Value> {
+    let mut additions = Map::new();
+    let issuer = super::issuer(app);
+    let now = app.clock.now();
+    let mut drawn = json!({"link": qr::page_url(&issuer, &shown.id), "stepSeconds": STEP_S});
+    if let Ok(signed) = app.keys.qr().sign(&shown.id, shown.expires_at, 0) {
+        let key = app.keys.rolling_key(&shown.id);
+        let first = qr::step_at(shown.created_at, now);
+        drawn["steps"] = (first..first.saturating_add(STEPS_AHEAD))
+            .map(|step| {
+                let from = shown.created_at + SignedDuration::from_secs(i64::from(step) * STEP_S);
+                json!({"from": from.to_string(), "url": signed.url(&issuer, &key, step)})
+            })
+            .collect();
+    }
+    additions.insert("qr".to_owned(), drawn);
+    additions
+}

@@ -1,0 +1,171 @@
+//! The two tokens around a challenge: the one that opens it for a screen, and the one that proves it was approved.
+
+use challenge::state::State;
+use challenge::token::{Mint, ResultClaims, ResultFacts, TokenError, TrackClaims, TrackFacts};
+use challenge::{ActionCode, Challenge, IdempotencyKey, TenantId, UserId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::error::{ApiError, Problem};
+
+/// May see the user's authenticators. Every track token may.
+pub const READ: &str = "read:authenticators";
+/// May add one.
+pub const ADD: &str = "add:authenticators";
+/// What the holder of a fresh approval may do with the user's authenticators.
+const AFTER_APPROVAL: &str = "read:authenticators add:authenticators update:authenticators remove:authenticators";
+
+/// The scopes that exist, as `track` may ask for them.
+const KNOWN: [&str; 4] = [READ, ADD, "update:authenticators", "remove:authenticators"];
+
+/// How long a result token is valid after the approval.
+const RESULT_LIFE: SignedDuration = SignedDuration::from_secs(120);
+/// How long a track token is valid; the wire's ten minutes.
+pub const TRACK_LIFE: SignedDuration = SignedDuration::from_secs(600);
+
+/// The `scope` of a track token: reading, and whichever known scopes the backend asked for. Unknown words are dropped,
+/// so that asking for nonsense never grants anything.
+pub fn scope(asked: Option<&str>) -> String {
+    let asked: Vec<&str> = asked.unwrap_or_default().split_whitespace().collect();
+    let granted = KNOWN.into_iter().filter(|scope| *scope == READ || asked.contains(scope));
+    granted.collect::<Vec<_>>().join(" ")
+}
+
+/// The token that `track` returns: the screen's right to show challenges for this one attempt.
+pub fn track_token(
+    app: &App,
+    tenant: &TenantId,
+    user: &UserId,
+    action: &ActionCode,
+    idempotency_key: &IdempotencyKey,
+    asked_scope: Option<&str>,
+    now: Timestamp,
+) -> Result<String, ApiError> {
+    let issuer = super::issuer(app);
+    let mint = Mint {
+        issuer: &issuer,
+        audience: tenant,
+        jti: app.random.uuid_v7(now).to_string(),
+        at: now,
+        life: TRACK_LIFE,
+    };
+    let scope = scope(asked_scope);
+    let claims = TrackClaims::new(mint, &TrackFacts { user, action, idempotency_key, scope: &scope });
+    app.keys.tokens().sign(&claims).map_err(ApiError::internal)
+}
+
+/// The page that shows the challenge to the token's holder.
+pub fn url(app: &App, track_token: &str) -> String {
+    let issuer = super::issuer(app);
+    format!("{}/challenge?token={track_token}", issuer.as_str().trim_end_matches('/'))
+}
+
+/// The token of an approved challenge, for the screen that created it. However often it is fetched it is the same one:
+/// same name, same times, so that it validates once (I5, I6).
+pub fn result_token(app: &App, challenge: &Challenge) -> Result<String, ApiError> {
+    let State::Approved { answer, .. } = challenge.state() else {
+        return Err(ApiError::new(Problem::Conflict, "the challenge is not approved"));
+    };
+    let issuer = super::issuer(app);
+    let mint = Mint {
+        issuer: &issuer,
+        audience: &challenge.frozen().tenant,
+        jti: format!("approval-{}", challenge.id()),
+        at: answer.at,
+        life: RESULT_LIFE,
+    };
+    let claims = ResultClaims::new(mint, &ResultFacts { challenge, scope: AFTER_APPROVAL })
+        .ok_or_else(|| ApiError::internal("an approved challenge has no assurance"))?;
+    app.keys.tokens().sign(&claims).map_err(ApiError::internal)
+}
+
+/// What the holder of a token may do.
+pub enum Bearer {
+    /// Holds a track token: stands before the screen.
+    Screen(TrackClaims),
+    /// Holds a result token: has just approved.
+    Approved(ResultClaims),
+}
+
+impl Bearer {
+    /// The user the token is about.
+    pub fn user(&self) -> Result<UserId, ApiError> {
+        let sub = match self {
+            Bearer::Screen(claims) => &claims.sub,
+            Bearer::Approved(claims) => &claims.sub,
+        };
+        UserId::parse(sub.as_str()).map_err(|_| refused(TokenError::Claims))
+    }
+
+    /// The tenant the token is for.
+    pub fn tenant(&self) -> Result<TenantId, ApiError> {
+        let aud = match self {
+            Bearer::Screen(claims) => &claims.aud,
+            Bearer::Approved(claims) => &claims.aud,
+        };
+        TenantId::parse(aud.as_str()).map_err(|_| refused(TokenError::Claims))
+    }
+
+    /// Whether it grants the scope.
+    pub fn permits(&self, scope: &str) -> bool {
+        let granted = match self {
+            Bearer::Screen(claims) => &claims.scope,
+            Bearer::Approved(claims) => &claims.scope,
+        };
+        granted.split(' ').any(|word| word == scope)
+    }
+}
+
+/// Reads a Bearer token of either purpose; its header says which it is.
+pub fn bearer(app: &App, token: &str, now: Timestamp) -> Result<Bearer, ApiError> {
+    let verifier = app.keys.verifier();
+    match verifier.verify_for_any_audience::<TrackClaims>(token, now) {
+        Ok(claims) => Ok(Bearer::Screen(claims)),
+        Err(TokenError::Type) => {
+            verifier.verify_for_any_audience::<ResultClaims>(token, now).map(Bearer::Approved).map_err(refused)
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Reads a track token.
+pub fn track_claims(app: &App, token: &str, now: Timestamp) -> Result<TrackClaims, ApiError> {
+    app.keys.verifier().verify_for_any_audience(token, now).map_err(refused)
+}
+
+/// How a refused token reads: expired or not valid, and no more than that.
+pub fn refused(error: TokenError) -> ApiError {
+    tracing::debug!(%error, "a token was refused");
+    match error {
+        TokenError::Expired => ApiError::new(Problem::ExpiredToken, "the token has expired; track the action again"),
+        TokenError::TooLong
+        | TokenError::Malformed
+        | TokenError::Algorithm
+        | TokenError::Type
+        | TokenError::UnknownKey
+        | TokenError::BadSignature
+        | TokenError::Claims
+        | TokenError::Issuer
+        | TokenError::Audience
+        | TokenError::NotYetValid
+        | TokenError::Lifetime => ApiError::new(Problem::InvalidToken, "the token is not valid here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scope;
+
+    #[test]
+    fn a_scope_grants_what_was_asked_and_is_known() {
+        for (asked, granted) in [
+            (None, "read:authenticators"),
+            (Some(""), "read:authenticators"),
+            (Some("add:authenticators"), "read:authenticators add:authenticators"),
+            (Some("admin  remove:authenticators *"), "read:authenticators remove:authenticators"),
+            (Some("add:authenticatorsX"), "read:authenticators"),
+        ] {
+            assert_eq!(scope(asked), granted, "{asked:?}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A phone's key: added under a user's token, found again, taken out by its own signature.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use challenge::keys::DeviceKey;
+use challenge::messages::{RemovalWindow, verify_removal};
+use challenge::signature::Signature;
+use challenge::{Credential, CredentialId, CredentialStatus, KeyProtection, Platform, TenantId};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::bodies::{AddBody, RemoveBody};
+use super::caller::{Holder, OfTenant};
+use super::enrolment;
+use super::phone::KIND;
+use crate::app::App;
+use crate::challenges::refusals;
+use crate::challenges::tokens::{ADD, Bearer};
+use crate::error::{ApiError, Problem};
+use crate::http::body::JsonObject;
+use crate::store::{EnrolError, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind};
+
+/// `POST /user-authenticators/qr-code`
+pub async fn add(
+    State(app): State<App>,
+    holder: Holder,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let body = AddBody::read(&body)?;
+    let proven = match &body.proof {
+        Some((nonce, signature)) => {
+            enrolment::verify(&app, &holder, &body.key, nonce, signature).await?;
+            true
+        }
+        None => false,
+    };
+    let credential = enrol(&app, &holder.bearer, body).await?;
+    let mut answer = described(&credential);
+    if proven {
+        // What the phone pins: whom it talks to, and whose QR codes it believes.
+        let qr = app.keys.qr().public();
+        answer["issuer"] = json!(app.issuer());
+        answer["tenantId"] = json!(credential.credential.tenant);
+        answer["qrKeys"] = json!([{"kid": qr.kid, "publicKey": URL_SAFE_NO_PAD.encode(qr.bytes)}]);
+    }
+    Ok(Json(answer))
+}
+
+/// Enrols the key. A user's first needs no more than their token; every further one needs the scope, which the backend
+/// gives when it has made sure by other means (T-22).
+async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCredential, ApiError> {
+    let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
+    let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
+    let repeated = known.iter().any(|known| known.kind == KIND && known.credential.key == body.key);
+    if !known.is_empty() && !repeated && !bearer.permits(ADD) {
+        let detail = format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
+        return Err(ApiError::new(Problem::Forbidden, detail));
+    }
+    let id = CredentialId::parse(app.random.uuid_v4().to_string()).map_err(ApiError::internal)?;
+    let new = NewCredential {
+        credential: Credential {
+            id,
+            tenant: tenant.clone(),
+            user: user.clone(),
+            key: body.key,
+            platform: Platform::from_wire(&body.platform),
+            status: CredentialStatus::Active,
+            protection: KeyProtection::Unattested,
+        },
+        kind: KIND.to_owned(),
+        device_name: body.device_name,
+        device_platform: body.platform,
+        attestation: None,
+        push_token: None,
+        enrolled_at: now,
+        expires_at: None,
+    };
+    let enrolled = app.store.enrol(new).await.map_err(|error| match error {
+        EnrolError::KeyTaken => ApiError::new(Problem::KeyTaken, "this key is enrolled for another user; make a new one"),
+        EnrolError::KeyRevoked => {
+            ApiError::new(Problem::InvalidCredential, "this key was removed, for good; make a new one")
+        }
+        EnrolError::IdTaken => ApiError::internal("a fresh random credential id is in use"),
+        EnrolError::Store(error) => refusals::store(error),
+    })?;
+    app.caches.forget_user(&tenant, &user);
+    Ok(enrolled.credential)
+}
+
+/// `GET /user-authenticators/qr-code?publicKey=`
+pub async fn get(
+    State(app): State<App>,
+    caller: OfTenant,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let text = public_key(query.as_deref().unwrap_or_default())
+        .ok_or_else(|| ApiError::field("/query/publicKey", "missing-field", "this parameter is required, once"))?;
+    let key = DeviceKey::from_query(&text).map_err(refusals::public_key)?;
+    let credential = find(&app, &caller.tenant, &key).await?.ok_or_else(refusals::unknown_credential)?;
+    match credential.revoked_at {
+        None => Ok(Json(described(&credential))),
+        Some(_) => Err(ApiError::new(Problem::InvalidCredential, "the authenticator was removed; add the phone again")),
+    }
+}
+
+/// The value of `publicKey`. Read by hand: form decoding would turn the `+` of base64 into a space.
+fn public_key(query: &str) -> Option<String> {
+    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("publicKey="));
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let value = value.replace("%3D", "=").replace("%3d", "=").replace("%2B", "+").replace("%2b", "+");
+    Some(value.replace("%2F", "/").replace("%2f", "/"))
+}
+
+/// `POST /user-authenticators/qr-code/remove`
+pub async fn remove(
+    State(app): State<App>,
+    caller: OfTenant,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let tenant = caller.tenant;
+    let credential = match RemoveBody::read(&body)? {
+        RemoveBody::Compat { key, signature } => signed_window(&app, &tenant, &key, &signature).await?,
+        RemoveBody::V2 { credential, nonce, signature } => {
+            let found = app.store.credential(&tenant, &credential).await.map_err(refusals::store)?;
+            let found = found.ok_or_else(refusals::unknown_credential)?;
+            enrolment::verify_removal(&app, &tenant, &credential, &found.credential.key, &nonce, &signature).await?;
+            found
+        }
+    };
+    let (id, now) = (&credential.credential.id, app.clock.now());
+    // A repeat finds the credential revoked, and hears the same.
+    let revoked = app.store.revoke_credential(&tenant, id, id.as_str(), now).await;
+    let revoked = revoked.map_err(|error| match error {
+        RevokeError::NotFound => refusals::unknown_credential(),
+        RevokeError::Store(error) => refusals::store(error),
+    })?;
+    app.caches.forget_user(&tenant, &revoked.credential.user);
+    Ok(Json(json!({"removedAuthenticatorId": revoked.credential.id})))
+}
+
+/// The credential whose key signed the current ten-minute window.
+async fn signed_window(
+    app: &App,
+    tenant: &TenantId,
+    key: &DeviceKey,
+    signature: &Signature,
+) -> Result<StoredCredential, ApiError> {
+    let credential = find(app, tenant, key).await?.ok_or_else(refusals::unknown_credential)?;
+    let window = verify_removal(key, signature, app.clock.now()).map_err(|_| {
+        ApiError::new(Problem::InvalidSignature, "the signature does not fit the key and the current ten minutes")
+    })?;
+    match use_window(app, tenant, key, window, credential.credential.id.as_str()).await? {
+        Use::Again { first_used_by, .. } if first_used_by == BURNT => Err(ApiError::new(
+            Problem::SignatureReused,
+            format!("this signature came in as a claim before; try again after {}", end_of(window)),
+        )),
+        Use::First | Use::Again { .. } => Ok(credential),
+    }
+}
+
+/// A phone signs whatever text it scans. If the text was the number of a removal window, somebody may be fishing for that
+/// signature; it is remembered as used, so that it removes nothing (T-14).
+pub async fn burn_window(app: &App, tenant: &TenantId, key: &DeviceKey, signature: &Signature) -> Result<(), ApiError> {
+    if let Ok(window) = verify_removal(key, signature, app.clock.now()) {
+        use_window(app, tenant, key, window, BURNT).await?;
+    }
+    Ok(())
+}
+
+/// Who used a window that a claim tried to use.
+const BURNT: &str = "refused claim";
+
+async fn use_window(
+    app: &App,
+    tenant: &TenantId,
+    key: &DeviceKey,
+    window: RemovalWindow,
+    by: &str,
+) -> Result<Use, ApiError> {
+    let now = app.clock.now();
+    let thing = NewUse {
+        tenant: tenant.clone(),
+        kind: UseKind::Removal,
+        id: format!("{}@{}", key.thumbprint().to_base64url(), window.number()),
+        by: by.to_owned(),
+        decision: None,
+        at: now,
+        expires_at: now + SignedDuration::from_secs(1800),
+    };
+    app.store.consume(thing).await.map_err(refusals::store)
+}
+
+fn end_of(window: RemovalWindow) -> String {
+    let end_s = window.number().saturating_add(1).saturating_mul(600);
+    jiff::Timestamp::from_second(end_s).map_or_else(|_| "ten minutes".to_owned(), |end| end.to_string())
+}
+
+async fn find(app: &App, tenant: &TenantId, key: &DeviceKey) -> Result<Option<StoredCredential>, ApiError> {
+    app.store.credential_by_key(tenant, KIND, &key.to_spki()).await.map_err(refusals::store)
+}
+
+/// What stock SDKs read of a credential; the first three are required.
+fn described(credential: &StoredCredential) -> Value {
+    let mut answer = json!({
+        "userAuthenticatorId": credential.credential.id,
+        "userId": credential.credential.user,
+        "verifiedAt": credential.enrolled_at.to_string(),
+    });
+    if let Some(at) = credential.last_verified_at {
+        answer["lastVerifiedAt"] = json!(at.to_string());
+    }
+    if let Some(at) = credential.expires_at {
+        answer["expiresAt"] = json!(at.to_string());
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_key;
+
+    #[test]
+    fn a_key_in_the_query_is_read_as_each_platform_writes_it() {
+        for (query, key) in [
+            ("publicKey=TUZrd0V3", Some("TUZrd0V3")),
+            ("publicKey=TUZr==", Some("TUZr==")),
+            ("publicKey=TUZr%3D%3D&x=1", Some("TUZr==")),
+            ("publicKey=a+b%2Fc", Some("a+b/c")),
+            ("", None),
+            ("publicKey=a&publicKey=b", None),
+            ("xpublicKey=a", None),
+        ] {
+            assert_eq!(public_key(query).as_deref(), key, "{query}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The bodies that phones and screens send, read strictly: every wrong field is named.
+//!
+//! A phone says which version its signatures have: `"version": 2`, or nothing for a stock SDK. Neither is ever tried for
+//! the other.
+
+use challenge::keys::DeviceKey;
+use challenge::messages::{PhoneNonce, ServerNonce, TypedCode};
+use challenge::qr::RollingCode;
+use challenge::signature::Signature;
+use challenge::{ActionCode, ChallengeId, CredentialId, Decision, DeviceCode};
+use serde_json::{Map, Value};
+
+use crate::challenges::phone::{AnsweredWith, ClaimedWith};
+use crate::challenges::refusals;
+use crate::error::ApiError;
+use crate::json::Fields;
+
+type Object = Map<String, Value>;
+
+/// `{challengeId, publicKey, signature}`; version 2 adds `nonce` and, if one was scanned, `qr`.
+pub struct ClaimBody {
+    pub challenge: ChallengeId,
+    pub key: DeviceKey,
+    pub signature: Signature,
+    pub with: ClaimedWith,
+}
+
+/// `{challengeId, publicKey, signature, approved, verificationCode?}`.
+pub struct AnswerBody {
+    pub challenge: ChallengeId,
+    pub key: DeviceKey,
+    pub signature: Signature,
+    pub with: AnsweredWith,
+    pub decision: Decision,
+    pub code: TypedCode,
+}
+
+/// `{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?}`; version 2 adds `nonce` and `signature`.
+pub struct AddBody {
+    pub key: DeviceKey,
+    pub device_name: Option<String>,
+    pub platform: String,
+    pub proof: Option<(ServerNonce, Signature)>,
+}
+
+/// A key that takes itself out.
+pub enum RemoveBody {
+    /// `{publicKey, signature}`: signed the number of a ten-minute window.
+    Compat { key: DeviceKey, signature: Signature },
+    /// `{userAuthenticatorId, nonce, signature}`.
+    V2 { credential: CredentialId, nonce: ServerNonce, signature: Signature },
+}
+
+/// `{challengeId, deviceCode}`. What is no device code is a wrong one.
+pub struct PollBody {
+    pub challenge: Option<ChallengeId>,
+    pub device_code: Option<DeviceCode>,
+}
+
+/// `{action, custom?, rollingQr?}`.
+pub struct CreateBody {
+    pub action: ActionCode,
+    pub custom: Object,
+    pub rolling: bool,
+}
+
+/// How a phone signs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Compat,
+    V2,
+}
+
+impl ClaimBody {
+    /// Reads a claim.
+    pub fn read(body: &Object) -> Result<ClaimBody, ApiError> {
+        let with = match version(body)? {
+            Version::Compat => ClaimedWith::Compat,
+            Version::V2 => {
+                let nonce = required(body, "nonce", |text| PhoneNonce::parse(text).ok())?;
+                let code = optional(body, "qr", |text| RollingCode::parse(text).ok())?;
+                ClaimedWith::V2 { nonce, code }
+            }
+        };
+        let (challenge, key, signature) = signed_challenge(body)?;
+        Ok(ClaimBody { challenge, key, signature, with })
+    }
+}
+
+impl AnswerBody {
+    /// Reads an answer.
+    pub fn read(body: &Object) -> Result<AnswerBody, ApiError> {
+        let with = match version(body)? {
+            Version::Compat => AnsweredWith::Compat,
+            Version::V2 => AnsweredWith::V2,
+        };
+        let mut fields = Fields::of(body);
+        let approved = fields.boolean("approved");
+        if fields.value("approved").is_none() {
+            fields.issue("approved", "missing-field", "this field is required");
+        }
+        fields.finish()?;
+        let code = optional(body, "verificationCode", |text| TypedCode::parse(text).ok())?.unwrap_or_default();
+        let (challenge, key, signature) = signed_challenge(body)?;
+        let decision = if approved == Some(true) { Decision::Approve } else { Decision::Reject };
+        Ok(AnswerBody { challenge, key, signature, with, decision, code })
+    }
+}
+
+impl AddBody {
+    /// Reads a new key.
+    pub fn read(body: &Object) -> Result<AddBody, ApiError> {
+        let mut fields = Fields::of(body);
+        let key = fields.required_text("publicKey", 1024);
+        let device_name = fields.text("deviceName", 255);
+        let platform = fields.text("devicePlatform", 32).unwrap_or_else(|| "other".to_owned());
+        // Known to stock SDKs. Push and attestation are not offered, so these are checked and not kept.
+        let _ = fields.text("pushToken", 4096);
+        let _ = fields.object("performAttestation");
+        fields.finish()?;
+        let proof = match version(body)? {
+            Version::Compat => None,
+            Version::V2 => {
+                let nonce = required(body, "nonce", |text| ServerNonce::parse(text).ok())?;
+                let signature = required(body, "signature", |text| Some(text.to_owned()))?;
+                Some((nonce, Signature::from_base64(&signature).map_err(refusals::signature)?))
+            }
+        };
+        let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
+        Ok(AddBody { key, device_name, platform, proof })
+    }
+}
+
+impl RemoveBody {
+    /// Reads a removal.
+    pub fn read(body: &Object) -> Result<RemoveBody, ApiError> {
+        let version = version(body)?;
+        let signature = required(body, "signature", |text| Some(text.to_owned()))?;
+        let signature = Signature::from_base64(&signature).map_err(refusals::signature)?;
+        match version {
+            Version::Compat => {
+                let key = required(body, "publicKey", |text| Some(text.to_owned()))?;
+                let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
+                Ok(RemoveBody::Compat { key, signature })
+            }
+            Version::V2 => Ok(RemoveBody::V2 {
+                credential: required(body, "userAuthenticatorId", |text| CredentialId::parse(text).ok())?,
+                nonce: required(body, "nonce", |text| ServerNonce::parse(text).ok())?,
+                signature,
+            }),
+        }
+    }
+}
+
+impl PollBody {
+    /// Reads a poll.
+    pub fn read(body: &Object) -> Result<PollBody, ApiError> {
+        let mut fields = Fields::of(body);
+        let challenge = fields.required_text("challengeId", 1024);
+        let device_code = fields.text("deviceCode", 1024).unwrap_or_default();
+        fields.finish()?;
+        Ok(PollBody {
+            challenge: ChallengeId::parse(&challenge).ok(),
+            device_code: DeviceCode::parse(&device_code).ok(),
+        })
+    }
+}
+
+impl CreateBody {
+    /// Reads a screen's wish.
+    pub fn read(body: &Object) -> Result<CreateBody, ApiError> {
+        let mut fields = Fields::of(body);
+        let custom = fields.object("custom").cloned().unwrap_or_default();
+        let rolling = fields.boolean("rollingQr").unwrap_or(false);
+        fields.finish()?;
+        let action = required(body, "action", |text| ActionCode::parse(text).ok())?;
+        Ok(CreateBody { action, custom, rolling })
+    }
+}
+
+/// The members that every signed request about a challenge has.
+fn signed_challenge(body: &Object) -> Result<(ChallengeId, DeviceKey, Signature), ApiError> {
+    let mut fields = Fields::of(body);
+    let challenge = fields.required_text("challengeId", 1024);
+    let key = fields.required_text("publicKey", 1024);
+    let signature = fields.required_text("signature", 1024);
+    fields.finish()?;
+    // The id's form comes first: a phone signs whatever text it scanned (T-14).
+    let challenge = ChallengeId::parse(&challenge).map_err(refusals::challenge_id)?;
+    let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
+    let signature = Signature::from_base64(&signature).map_err(refusals::signature)?;
+    Ok((challenge, key, signature))
+}
+
+/// The key and signature of a body that is otherwise refused.
+pub fn key_and_signature(body: &Object) -> Option<(DeviceKey, Signature)> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let key = DeviceKey::from_base64(text("publicKey")?).ok()?;
+    Some((key, Signature::from_base64(text("signature")?).ok()?))
+}
+
+fn version(body: &Object) -> Result<Version, ApiError> {
+    let mut fields = Fields::of(body);
+    let version = match fields.integer("version", 1..=2) {
+        Some(2) => Version::V2,
+        _ => Version::Compat,
+    };
+    fields.finish()?;
+    Ok(version)
+}
+
+/// A member that must be there and have its form.
+fn required<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ApiError> {
+    optional(body, name, parse)?
+        .ok_or_else(|| ApiError::field(format!("/{name}"), "missing-field", "this field is required"))
+}
+
+/// A member that must have its form if it is there; an empty text is taken for none.
+fn optional<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+    let mut fields = Fields::of(body);
+    let text = fields.text(name, 1024).filter(|text| !text.is_empty());
+    fields.finish()?;
+    let Some(text) = text else { return Ok(None) };
+    match parse(&text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(ApiError::field(format!("/{name}"), "wrong-form", "the text does not have the form of this field")),
+    }
+}

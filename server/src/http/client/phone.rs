@@ -1,0 +1,79 @@
+//! What phones send about a challenge: they claim it, and they answer it.
+
+use axum::Json;
+use axum::extract::State;
+use challenge::state::Frozen;
+use serde_json::{Value, json};
+
+use super::authenticators;
+use super::bodies::{self, AnswerBody, ClaimBody};
+use super::caller::OfTenant;
+use crate::app::App;
+use crate::challenges::phone::{self, Call, ClaimedWith};
+use crate::error::ApiError;
+use crate::http::body::JsonObject;
+
+/// The one kind of key we hold.
+pub const KIND: &str = "qr-code";
+
+/// `POST /user-authenticators/qr-code/challenge/claim`
+pub async fn claim(
+    State(app): State<App>,
+    caller: OfTenant,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let ClaimBody { challenge, key, signature, with } = match ClaimBody::read(&body) {
+        Ok(claim) => claim,
+        Err(refusal) => {
+            if let Some((key, signature)) = bodies::key_and_signature(&body) {
+                authenticators::burn_window(&app, &caller.tenant, &key, &signature).await?;
+            }
+            return Err(refusal);
+        }
+    };
+    let signs_context = matches!(with, ClaimedWith::V2 { .. });
+    let call = Call { tenant: caller.tenant, kind: KIND, challenge, key, signature };
+    let claimed = phone::claim(&app, call, with).await?;
+    let frozen = claimed.challenge.frozen();
+    let mut answer = shown(frozen);
+    answer["success"] = json!(true);
+    if signs_context {
+        // The very bytes: the phone shows what it parses out of them, and signs their hash.
+        answer["context"] = json!(frozen.context.to_base64url());
+        answer["claim"] = json!(claimed.claim.nonce.expose());
+        answer["userAuthenticatorId"] = json!(claimed.claim.by);
+        answer["needsCode"] = json!(claimed.claim.match_code.is_some());
+        answer["expiresAt"] = json!(frozen.expires_at.to_string());
+    }
+    Ok(Json(answer))
+}
+
+/// `POST /user-authenticators/qr-code/challenge`
+pub async fn answer(
+    State(app): State<App>,
+    caller: OfTenant,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let AnswerBody { challenge, key, signature, with, decision, code } = AnswerBody::read(&body)?;
+    let call = Call { tenant: caller.tenant, kind: KIND, challenge, key, signature };
+    let approved = phone::answer(&app, call, with, decision, code).await?;
+    Ok(Json(json!({"isVerified": approved})))
+}
+
+/// What stock phones show. Types bite here: `custom` and `user.custom` must be objects, and a member that is not known is
+/// left out.
+fn shown(frozen: &Frozen) -> Value {
+    let mut answer = json!({
+        "actionCode": frozen.action,
+        "idempotencyKey": frozen.idempotency_key,
+        "custom": frozen.custom,
+        "user": {"custom": {}},
+    });
+    if let Some(ip) = frozen.origin.ip {
+        answer["ipAddress"] = json!(ip.to_canonical().to_string());
+    }
+    if let Some(user_agent) = &frozen.origin.user_agent {
+        answer["userAgent"] = json!(user_agent);
+    }
+    answer
+}

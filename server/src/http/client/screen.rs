@@ -1,0 +1,85 @@
+//! A screen without a socket: it creates a challenge and asks every few seconds what became of it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use axum::http::HeaderMap;
+use challenge::DeviceCode;
+use challenge::state::State as ChallengeState;
+use serde_json::{Map, Value, json};
+
+use super::bodies::{CreateBody, PollBody};
+use super::caller::{Caller, OfTenant};
+use crate::app::App;
+use crate::challenges::screen::{self, Ask, Screen, Shown};
+use crate::challenges::tokens::{self, Bearer};
+use crate::challenges::{anonymous, refusals};
+use crate::error::{ApiError, Problem};
+use crate::http::body::JsonObject;
+use crate::http::context::Visit;
+use crate::http::socket::frames::whole_milliseconds;
+use crate::limits::Subject;
+
+/// `POST /challenge/qr-code`
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(visit): Extension<Arc<Visit>>,
+    headers: HeaderMap,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let CreateBody { action, custom, rolling } = CreateBody::read(&body)?;
+    let screen = match caller {
+        Caller::Tenant(tenant) => Screen::Anonymous(tenant),
+        Caller::Holder(holder) => match &holder.bearer {
+            Bearer::Screen(claims) => Screen::identified(claims)?,
+            Bearer::Approved(_) => {
+                return Err(ApiError::new(Problem::InvalidToken, "this token is an approval; show the token of `track`"));
+            }
+        },
+    };
+    let origin = anonymous::origin(&app, visit.client, &headers);
+    let ask = Ask { action, custom, origin, shows_already: Vec::new() };
+    let (shown, ()) = screen::show(&app, &screen, ask, |_| ()).await?;
+    let mut answer = if rolling { screen::rolling_qr(&app, &shown) } else { Map::new() };
+    answer.insert("challengeId".into(), json!(shown.id));
+    answer.insert("deviceCode".into(), json!(app.keys.device_code(&shown.id).expose()));
+    answer.insert("expiresAt".into(), json!(whole_milliseconds(shown.expires_at)));
+    answer.insert("state".into(), json!("unclaimed"));
+    Ok(Json(Value::Object(answer)))
+}
+
+/// `POST /verify/qr-code`
+pub async fn poll(State(app): State<App>, caller: OfTenant, JsonObject(body): JsonObject) -> Result<Json<Value>, ApiError> {
+    let PollBody { challenge, device_code } = PollBody::read(&body)?;
+    // What cannot be an id or a code at all sounds like one that is wrong.
+    let challenge = challenge.ok_or_else(refusals::challenge_not_found)?;
+    app.limits.gate(Subject::Challenge(&format!("poll {challenge}")))?;
+    let device_code = device_code.unwrap_or_else(|| DeviceCode::from_random(app.random.bytes()));
+    let standing = screen::look(&app, &caller.tenant, challenge, &device_code).await?;
+
+    let state = standing.challenge.state();
+    let mut answer = json!({
+        "isClaimed": state.claim().is_some(),
+        "isConsumed": !matches!(standing.state, "unclaimed" | "claimed"),
+        "isVerified": false,
+        "state": standing.state,
+        "expiresAt": whole_milliseconds(standing.challenge.frozen().expires_at),
+    });
+    match state {
+        ChallengeState::Approved { .. } => {
+            answer["isVerified"] = json!(true);
+            answer["accessToken"] = json!(tokens::result_token(&app, &standing.challenge)?);
+        }
+        ChallengeState::Generated if standing.state == "unclaimed" => {
+            answer["qr"] = screen::rolling_qr(&app, &Shown::of(&standing.challenge)).remove("qr").unwrap_or_default();
+        }
+        ChallengeState::Generated
+        | ChallengeState::Claimed(_)
+        | ChallengeState::Rejected { .. }
+        | ChallengeState::Expired { .. }
+        | ChallengeState::Superseded { .. } => {}
+    }
+    Ok(Json(answer))
+}

@@ -1,0 +1,205 @@
+//! One open socket: it creates challenges, and hears what becomes of those it created and of no others (T-20).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use challenge::state::Origin;
+use challenge::ChallengeId;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::frames::{self, Create, Request};
+use crate::app::App;
+use crate::challenges::screen::{self, Ask, Screen, Shown};
+use crate::error::{ApiError, Problem};
+use crate::limits::Subject;
+use crate::notify::{Change, Watch};
+
+/// Challenges one socket may have open at a time.
+const MOST_OPEN: usize = 8;
+/// Unreadable frames after which we stop listening.
+const MOST_BAD_FRAMES: u32 = 8;
+/// A challenge changes at most a handful of times, so this never fills for a socket that is read.
+const QUEUE: usize = 64;
+/// How often we ask whether the other side is still there; two silent rounds end the socket.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long a write may take before the reader is too slow for us.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Serves the socket until either side ends it.
+pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut socket: WebSocket) {
+    let (changes, mut inbox) = mpsc::channel(QUEUE);
+    let mut session = Session { app, screen, origin, client, changes, open: Vec::new(), bad_frames: 0 };
+    let closing = session.app.closing.clone();
+    let mut ping = interval(PING_EVERY);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.reset();
+    let mut silent_rounds = 0;
+
+    let end = loop {
+        let step = tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(frame)) => {
+                    silent_rounds = 0;
+                    session.receive(&mut socket, frame).await
+                }
+                // Too large, not UTF-8, unmasked, …: the protocol is broken, there is nobody to talk to.
+                Some(Err(_)) => Err(End::Close(close_code::POLICY, "frame refused")),
+                None => Err(End::Gone),
+            },
+            Some(change) = inbox.recv() => session.tell(&mut socket, &change).await,
+            _ = ping.tick() => {
+                silent_rounds += 1;
+                if silent_rounds > 2 { Err(End::Gone) } else { session.beat(&mut socket).await }
+            }
+            () = closing.cancelled() => Err(End::Close(close_code::RESTART, "restarting")),
+        };
+        if let Err(end) = step {
+            break end;
+        }
+    };
+    if let End::Close(code, reason) = end {
+        let frame = CloseFrame { code, reason: reason.into() };
+        // The socket ends here whether or not the other side hears why.
+        let _ = timeout(WRITE_WITHIN, socket.send(Message::Close(Some(frame)))).await;
+    }
+}
+
+/// Why a socket ends.
+enum End {
+    /// The other side left, or does not read.
+    Gone,
+    /// We say why, and close.
+    Close(u16, &'static str),
+}
+
+struct Session {
+    app: App,
+    screen: Screen,
+    origin: Origin,
+    client: IpAddr,
+    changes: mpsc::Sender<Change>,
+    open: Vec<Open>,
+    bad_frames: u32,
+}
+
+/// A challenge this socket created and still waits for.
+struct Open {
+    shown: Shown,
+    claimed: bool,
+    /// Whether the page draws the rolling QR and wants its next steps.
+    rolling: bool,
+    _watch: Watch,
+}
+
+impl Session {
+    async fn receive(&mut self, socket: &mut WebSocket, frame: Message) -> Result<(), End> {
+        match frame {
+            Message::Text(text) => match frames::read(&text) {
+                Ok(Request::Create(create)) => self.create(socket, create).await,
+                Err(refusal) => {
+                    self.bad_frames += 1;
+                    say(socket, frames::error(&refusal)).await?;
+                    if self.bad_frames < MOST_BAD_FRAMES {
+                        Ok(())
+                    } else {
+                        Err(End::Close(close_code::POLICY, "too many unreadable messages"))
+                    }
+                }
+            },
+            Message::Binary(_) => Err(End::Close(close_code::UNSUPPORTED, "text messages only")),
+            // The library has answered the ping already.
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn create(&mut self, socket: &mut WebSocket, create: Create) -> Result<(), End> {
+        let rolling = create.rolling;
+        match self.show(create).await {
+            Ok(shown) => {
+                let additions = if rolling { screen::rolling_qr(&self.app, &shown) } else { Map::new() };
+                say(socket, frames::created(shown.id, shown.expires_at, &additions)).await
+            }
+            Err(refusal) => self.refuse(socket, &refusal).await,
+        }
+    }
+
+    async fn show(&mut self, create: Create) -> Result<Shown, ApiError> {
+        self.app.limits.gate(Subject::Address(self.client))?;
+        // A refresh: the screen forgets the QR it showed, so nobody should be able to scan it any more. One that a
+        // phone holds already may finish.
+        let forgotten: Vec<ChallengeId> = self.open.iter().filter(|open| !open.claimed).map(|open| open.shown.id).collect();
+        if self.open.len() - forgotten.len() >= MOST_OPEN {
+            let detail = format!("a socket may have {MOST_OPEN} open challenges; finish one first");
+            return Err(ApiError::new(Problem::TooManyRequests, detail));
+        }
+        let Create { action, custom, rolling } = create;
+        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten };
+        let watching = |id| self.app.notifier.watch(id, self.changes.clone());
+        let (shown, watch) = screen::show(&self.app, &self.screen, ask, watching).await?;
+        self.open.retain(|open| open.claimed);
+        self.open.push(Open { shown, claimed: false, rolling, _watch: watch });
+        Ok(shown)
+    }
+
+    /// Every half minute: is anybody there, and the next steps of the QR codes on show.
+    async fn beat(&self, socket: &mut WebSocket) -> Result<(), End> {
+        write(socket, Message::Ping("".into())).await?;
+        for open in self.open.iter().filter(|open| open.rolling && !open.claimed) {
+            say(socket, frames::next_steps(open.shown.id, screen::rolling_qr(&self.app, &open.shown))).await?;
+        }
+        Ok(())
+    }
+
+    /// Says no in a way that a stock SDK notices: it waits for `CHALLENGE_CREATED` for ever, and knows no `ERROR`.
+    /// So it gets an id that nobody can claim, and hears at once that it was rejected.
+    async fn refuse(&self, socket: &mut WebSocket, refusal: &ApiError) -> Result<(), End> {
+        say(socket, frames::error(refusal)).await?;
+        let nobody = ChallengeId::from_random(self.app.random.bytes());
+        say(socket, frames::created(nobody, self.app.clock.now(), &Map::new())).await?;
+        say(socket, frames::state_change(nobody, "rejected", None)).await
+    }
+
+    /// Passes on what became of one of this socket's challenges.
+    async fn tell(&mut self, socket: &mut WebSocket, change: &Change) -> Result<(), End> {
+        let Some(index) = self.open.iter().position(|open| open.shown.id == change.challenge) else { return Ok(()) };
+        match change.state {
+            "claimed" => {
+                self.open[index].claimed = true;
+                say(socket, frames::state_change(change.challenge, "claimed", None)).await
+            }
+            "approved" => {
+                self.open.remove(index);
+                match screen::access_token(&self.app, &self.screen, change.challenge).await {
+                    Ok(token) => say(socket, frames::state_change(change.challenge, "approved", Some(&token))).await,
+                    Err(refusal) => say(socket, frames::error(&refusal)).await,
+                }
+            }
+            "expired" => {
+                self.open.remove(index);
+                say(socket, frames::expired(change.challenge)).await?;
+                say(socket, frames::state_change(change.challenge, "expired", None)).await
+            }
+            other => {
+                self.open.remove(index);
+                say(socket, frames::state_change(change.challenge, other, None)).await
+            }
+        }
+    }
+}
+
+async fn say(socket: &mut WebSocket, message: Value) -> Result<(), End> {
+    write(socket, Message::Text(message.to_string().into())).await
+}
+
+async fn write(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match timeout(WRITE_WITHIN, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
