@@ -56,7 +56,7 @@ fn declares(scan: &Scan, index: usize) -> bool {
         "import" | "test" | "prove" => first == Some(TokenKind::Text),
         "rates" => scan.word(index + 1) == "from",
         "event" => first == Some(TokenKind::Word) && (second == "{" || second == "requires" || second.starts_with('"')),
-        "list" => first == Some(TokenKind::ListName) && second == ":",
+        "list" => first == Some(TokenKind::ListName),
         "script" => first == Some(TokenKind::Word) && second == "(",
         "reason" => first == Some(TokenKind::Word) && second.starts_with('"'),
         "let" => first == Some(TokenKind::Word) && second == "=",

@@ -65,13 +65,11 @@ impl<'a> Stop<'a> {
 fn missing_method(stop: &Stop) -> Option<Diagnostic> {
     let challenge = stop.before().filter(|token| stop.scan.text(token) == "challenge")?;
     let span = stop.scan.span(challenge);
-    stop.expects(&[Rule::method, Rule::ident]).then(|| {
-        Diagnostic::error("missing-method", "this challenge does not say how").at(span, "needs a method").suggest(
-            "write `challenge qr`",
-            span.after(),
-            " qr",
-        )
-    })
+    Some(Diagnostic::error("missing-method", "this challenge does not say how").at(span, "needs a method").suggest(
+        "write `challenge qr`",
+        span.after(),
+        " qr",
+    ))
 }
 
 /// `when x > 5 block`
@@ -265,6 +263,9 @@ fn misspelled(stop: &Stop) -> Option<Diagnostic> {
 /// The words that could stand here, those that pest folded into a larger rule included.
 fn candidates(stop: &Stop) -> Vec<&'static str> {
     let mut words: Vec<&'static str> = stop.expected.iter().filter_map(|rule| keyword(*rule)).collect();
+    if stop.after_operand() && condition_start(stop).is_some() {
+        words.extend(["then", "unless", "and", "or"]);
+    }
     for rule in &stop.expected {
         words.extend_from_slice(match rule {
             Rule::outcome | Rule::outcome_word | Rule::expected => &["allow", "challenge", "block", "score", "nothing"],

@@ -134,7 +134,7 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         return Some(if rank == 8 { (6, "a comparison") } else { (rank, word) });
     }
     Some(match rule {
-        Rule::EOI => return None,
+        Rule::EOI => (9, "nothing more"),
         Rule::expr | Rule::and_e | Rule::not_e => (0, "a condition"),
         Rule::cmp_e
         | Rule::coal_e
@@ -170,7 +170,7 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         Rule::effect => (5, "an effect"),
         Rule::open_brace => (4, "{"),
         Rule::close_brace => (4, "}"),
-        Rule::open_paren | Rule::arguments => (4, "("),
+        Rule::open_paren => (4, "("),
         Rule::close_paren => (4, ")"),
         Rule::open_bracket => (4, "["),
         Rule::close_bracket => (4, "]"),
@@ -180,6 +180,7 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         Rule::arrow => (4, "->"),
         Rule::dots => (6, ".."),
         Rule::optional => (9, "?"),
+        Rule::arguments => return None,
         Rule::compare_op
         | Rule::compare
         | Rule::membership

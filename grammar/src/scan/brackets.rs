@@ -22,6 +22,14 @@ impl Brackets {
         for (token, depth) in tokens.iter_mut().zip(&matching.depths) {
             token.depth = *depth;
         }
+        // A string or comment that never ends has probably swallowed the bracket.
+        let swallowed =
+            problems.iter().filter(|problem| matches!(problem.code, "unclosed-string" | "unclosed-comment"));
+        let last = swallowed.filter_map(Diagnostic::span).map(|span| span.start).max();
+        matching.problems.retain(|problem| {
+            problem.code != "unclosed-bracket"
+                || problem.span().is_none_or(|span| last.is_none_or(|last| span.start > last))
+        });
         problems.append(&mut matching.problems);
         Brackets { closed_by: matching.closed_by }
     }
@@ -51,6 +59,11 @@ impl Matching {
         for (index, token) in tokens.iter().enumerate() {
             if recover && !open.is_empty() && starts_item(source, tokens, index) {
                 for (bracket, opener) in open.drain(..) {
+                    matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
+                }
+            }
+            if recover && let Some(outer) = rule_in_rule(source, tokens, index, &open) {
+                for (bracket, opener) in open.drain(outer..) {
                     matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
                 }
             }
@@ -104,6 +117,19 @@ fn starts_item(source: &SourceFile, tokens: &[Token], index: usize) -> bool {
         "event" | "let" => token.at_margin && first == Some(TokenKind::Word),
         _ => false,
     }
+}
+
+/// Where a rule starts inside another, the place of the outer one's brace among those that are open.
+fn rule_in_rule(source: &SourceFile, tokens: &[Token], index: usize, open: &[(u8, usize)]) -> Option<usize> {
+    let text =
+        |index: usize| tokens.get(index).and_then(|token| source.text.get(token.start..token.end)).unwrap_or_default();
+    let token = tokens.get(index).filter(|token| token.starts_line)?;
+    if text(index) != "rule" || tokens.get(index + 1)?.kind != TokenKind::Word || token.kind != TokenKind::Word {
+        return None;
+    }
+    // `rule name {` or `rule name "title" {`
+    open.iter()
+        .position(|(_, opener)| (2..=3).any(|back| opener.checked_sub(back).is_some_and(|at| text(at) == "rule")))
 }
 
 fn closer(opener: u8) -> u8 {
