@@ -309,8 +309,10 @@ impl Scanner<'_> {
     }
 
     fn symbol(&mut self) {
-        let length =
-            LONG_SYMBOLS.iter().find(|symbol| self.rest().starts_with(**symbol)).map_or(1, |symbol| symbol.len());
+        let rest = self.rest();
+        // `a //* b */ c` is a division and a comment.
+        let long = LONG_SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).filter(|_| !rest.starts_with("//*"));
+        let length = long.map_or(1, |symbol| symbol.len());
         match self.peek(0) {
             Some(b';') => {
                 let span = self.span(self.at, self.at + 1);

@@ -55,7 +55,7 @@ pub(super) fn render(docs: &[Doc]) -> String {
     while let Some((indent, broken, doc)) = work.pop() {
         match doc {
             Doc::Text(written) => page.write(indent, written),
-            Doc::Line(_) if broken => page.break_line(indent),
+            Doc::Line(_) if broken => page.break_line(),
             Doc::Line(flat) => page.write(indent, flat),
             Doc::Blank => page.blank_line(),
             Doc::BlankIfBroken => {
@@ -128,6 +128,8 @@ struct Page {
     blank: bool,
     /// Whether a comment was written that needs a space behind it.
     after_inline: bool,
+    /// Whether the line was ended by a comment, which nothing can join.
+    comment_ended: bool,
 }
 
 impl Page {
@@ -135,7 +137,7 @@ impl Page {
         if self.line_ended { 0 } else { self.column }
     }
 
-    fn break_line(&mut self, _indent: usize) {
+    fn break_line(&mut self) {
         self.line_ended = true;
         self.after_inline = false;
     }
@@ -158,6 +160,7 @@ impl Page {
         if written.is_empty() {
             return;
         }
+        self.comment_ended = false;
         if self.start_line(indent) && written.trim().is_empty() {
             return;
         }
@@ -203,20 +206,24 @@ impl Page {
         self.start_line(indent);
         self.push(comment);
         self.line_ended = true;
+        self.comment_ended = true;
+        self.after_inline = false;
     }
 
     fn trailing(&mut self, indent: usize, comment: &str) {
-        if self.out.is_empty() {
+        if self.out.is_empty() || self.comment_ended {
             return self.own_line(indent, comment);
         }
         self.trim();
         self.push(if comment.starts_with('#') { "  " } else { " " });
         self.push(comment);
         self.line_ended = true;
+        self.comment_ended = true;
         self.after_inline = false;
     }
 
     fn inline(&mut self, indent: usize, comment: &str) {
+        self.comment_ended = false;
         let fresh = self.start_line(indent);
         if !fresh && !self.out.ends_with([' ', '(', '[', '\n']) {
             self.push(" ");

@@ -231,7 +231,7 @@ fn expr() -> impl Strategy<Value = Tokens> {
             )
                 .prop_map(|(value, tail)| cat(vec![value, tail])),
             operand.clone().prop_map(|inner| cat(vec![words("not not"), inner])),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| cat(vec![
+            (operand.clone(), operand.clone()).prop_map(|(a, b)| cat(vec![
                 words("distance ("),
                 a,
                 words(","),
@@ -297,7 +297,7 @@ fn rule() -> impl Strategy<Value = Tokens> {
         0..4,
     );
     (
-        fixed(&["rule r {", "rule longer_name \"with a title\" {"]),
+        fixed(&["rule r {", "rule longer_name \"with~a~title\" {"]),
         extras,
         expr(),
         proptest::option::of(expr()),
