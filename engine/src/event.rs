@@ -8,15 +8,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::{status::Status, value::Value};
 
-/// Which declared event this is, by its position in the pack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EventId(pub u16);
+pub use crate::history::plan::EventId;
 
-impl EventId {
-    /// An action that the pack does not declare but answers through `policy … on any`.
-    pub const UNDECLARED: EventId = EventId(u16::MAX);
-}
+/// An action that the pack does not declare but answers through `policy … on any`.
+pub const UNDECLARED: EventId = EventId(u16::MAX);
 
 /// A place for one named field in every event of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,9 +8,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Event,
+    history::observation::Observed,
     maybe::{Maybe, Why},
+    tri::Tri,
     value::{Country, GeoFix, Precision},
+    verdict::ScriptResult,
 };
+
+/// The whole input of a decision. Made by [`crate::program::Program::assemble`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signals {
+    /// The event and what was looked up about it.
+    #[serde(flatten)]
+    pub located: Located,
+    /// What history answered.
+    pub observed: Observed,
+    /// What lists that change at run time answered, in the order of the program's questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<Listed>,
+    /// What scripts returned when the decision was made. A replay takes these instead of running them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<ScriptResult>,
+}
+
+impl Signals {
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &Arc<Event> {
+        &self.located.event
+    }
+}
+
+/// Whether a value was on a list when the event happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The question, as in `ip in @blocked_ips`.
+    pub question: Arc<str>,
+    /// The answer.
+    pub member: Tri,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+}
 
 /// An event and what was looked up about it, before history is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,475 @@
+//! Events, lists, scripts, reasons and `let`s: what the rest of the pack may name.
+
+use std::{collections::HashMap, sync::Arc};
+
+use grammar::{Diagnostic, Span, ast};
+use jiff::Timestamp;
+
+use super::{Checker, Let};
+use crate::{
+    codes::Currency,
+    event::EventId,
+    lists::{Entries, List, parse_entry},
+    program::ReasonText,
+    schema::{EventSchema, FieldSchema, SENT},
+    script::{self, Script},
+    types::Type,
+    value::Value,
+};
+
+impl<'a> Checker<'a> {
+    pub(super) fn declare(&mut self, items: impl Iterator<Item = &'a ast::Item>) {
+        self.draft.slots = SENT.iter().map(|(path, _)| Arc::from(*path)).collect();
+        for item in items {
+            match item {
+                ast::Item::Event(event) => self.event(event),
+                ast::Item::List(list) => self.list(list),
+                ast::Item::Script(script) => self.script(script),
+                ast::Item::Reason(reason) => self.reason(reason),
+                ast::Item::Let(definition) => self.let_in(None, definition),
+                ast::Item::Import(import) => self.import(import),
+                ast::Item::Rates(rates) => self.report(
+                    Diagnostic::error("not-supported", "exchange rates are not supported yet")
+                        .at(rates.span, "not yet")
+                        .help("compare amounts of one currency only"),
+                ),
+                ast::Item::Policy(_) | ast::Item::Test(_) | ast::Item::Prove(_) => {}
+            }
+        }
+        self.draft.by_event = vec![Vec::new(); self.draft.events.len()];
+    }
+
+    fn duplicate(&mut self, what: &str, name: &str, span: Span, first: Span) {
+        self.report(
+            Diagnostic::error("duplicate-name", format!("there are two {what} named `{name}`"))
+                .at(span, "named again here")
+                .also(first, "first named here")
+                .help("names are unique in a pack: rename one"),
+        );
+    }
+
+    fn event(&mut self, event: &ast::EventDef) {
+        let name = event.name.name.as_str();
+        if let Some((_, first)) = self.event_names.get(name) {
+            let first = *first;
+            return self.duplicate("events", name, event.name.span, first);
+        }
+        let Some(id) = self.draft.plan.intern_action(name).map(|id| EventId(id.0)).filter(|id| id.0 < 4_096) else {
+            return self.report(
+                Diagnostic::error("pack-too-large", "the pack has more than 4096 events").at(event.name.span, ""),
+            );
+        };
+        self.event_names.insert(name.to_owned(), (id, event.name.span));
+        let mut aliases = Vec::new();
+        let codes = std::iter::once((name, event.name.span))
+            .chain(event.aliases.iter().map(|alias| (alias.value.as_str(), alias.span)));
+        for (code, span) in codes {
+            let code: Arc<str> = code.into();
+            match self.draft.actions.get(&code).and_then(|id| self.draft.events.get(usize::from(id.0))) {
+                Some(other) => {
+                    let text = format!("`{code}` already stands for the event `{}`", other.name);
+                    self.report(Diagnostic::error("duplicate-name", text).at(span, "taken"));
+                }
+                None => {
+                    self.draft.actions.insert(Arc::clone(&code), id);
+                    if &*code != name {
+                        aliases.push(code);
+                    }
+                }
+            }
+        }
+        let requires = event.requires.iter().filter_map(|field| self.required(field)).collect();
+        let mut fields: Vec<FieldSchema> = Vec::new();
+        let mut spans: HashMap<&str, Span> = HashMap::new();
+        for field in &event.fields {
+            if let Some(first) = spans.insert(&field.name.name, field.name.span) {
+                self.duplicate("fields", &field.name.name, field.name.span, first);
+            } else if let Some(field) = self.field(field) {
+                fields.push(field);
+            }
+        }
+        for field in &event.fields {
+            self.currency_field(field, &fields);
+        }
+        self.draft.events.push(EventSchema { id, name: name.into(), aliases, requires, fields });
+    }
+
+    fn required(&mut self, field: &ast::Ident) -> Option<Arc<str>> {
+        let plain = || SENT.iter().map(|(path, _)| *path).filter(|path| !path.contains('.'));
+        if plain().any(|path| path == field.name) {
+            return Some(field.name.as_str().into());
+        }
+        let text = format!("there is no standard field `{}` to require", field.name);
+        self.unknown_name("unknown-signal", text, &field.name, field.span, "not a standard field", plain());
+        None
+    }
+
+    fn field(&mut self, field: &ast::FieldDef) -> Option<FieldSchema> {
+        let name = field.name.name.as_str();
+        if self.standard.iter().any(|standard| standard.path == name) {
+            self.report(
+                Diagnostic::error("duplicate-name", format!("`{name}` is a standard field"))
+                    .at(field.name.span, "every event already has it")
+                    .help(format!("leave it out; to make it mandatory write `requires {name}` before the brace")),
+            );
+            return None;
+        }
+        let ty = self.type_ref(&field.ty)?;
+        let slots = &mut self.draft.slots;
+        if !slots.iter().any(|slot| **slot == *name) {
+            slots.push(name.into());
+        }
+        let mut schema =
+            FieldSchema { name: name.into(), ty, optional: field.ty.optional, pii: false, currency_from: None };
+        for attribute in &field.attributes {
+            match attribute.name.name.as_str() {
+                "pii" => schema.pii = true,
+                "currency" => {
+                    schema.currency_from = match attribute.argument.as_ref().map(|argument| &argument.kind) {
+                        Some(ast::ExprKind::Path(path)) => path.single().map(Arc::from),
+                        Some(_) | None => None,
+                    };
+                    if schema.currency_from.is_none() {
+                        self.report(
+                            Diagnostic::error("bad-attribute", "`@currency` names the field that holds the currency")
+                                .at(attribute.span, "no field named")
+                                .help("write `@currency(currency)` and declare `currency: currency`"),
+                        );
+                    }
+                }
+                other => {
+                    let text = format!("there is no attribute `@{other}`");
+                    self.unknown_name(
+                        "bad-attribute",
+                        text,
+                        other,
+                        attribute.name.span,
+                        "not an attribute",
+                        ["pii", "currency"],
+                    );
+                }
+            }
+        }
+        Some(schema)
+    }
+
+    fn currency_field(&mut self, field: &ast::FieldDef, fields: &[FieldSchema]) {
+        let Some(schema) = fields.iter().find(|schema| *schema.name == *field.name.name) else { return };
+        let Some(from) = &schema.currency_from else { return };
+        let Some(attribute) = field.attributes.iter().find(|attribute| attribute.name.name == "currency") else {
+            return;
+        };
+        if schema.ty != Type::Money {
+            let text = format!("`@currency` is for money, and `{}` is {}", schema.name, schema.ty);
+            self.report(Diagnostic::error("bad-attribute", text).at(attribute.span, "not on this type"));
+        }
+        let known = fields.iter().find(|other| other.name == *from && other.ty == Type::Currency);
+        if known.is_none() {
+            let text = format!("the event has no field `{from}` of type currency");
+            let names = fields.iter().filter(|other| other.ty == Type::Currency).map(|other| &*other.name);
+            self.unknown_name("bad-attribute", text, from, attribute.span, "no such currency field", names);
+        }
+    }
+
+    pub(super) fn type_ref(&mut self, written: &ast::TypeRef) -> Option<Type> {
+        let ty = self.type_name(&written.name)?;
+        Some(if written.list { Type::List(Box::new(ty)) } else { ty })
+    }
+
+    fn type_name(&mut self, name: &ast::Ident) -> Option<Type> {
+        let ty = Type::named(&name.name);
+        if ty.is_none() {
+            let text = format!("there is no type `{}`", name.name);
+            self.unknown_name("unknown-type", text, &name.name, name.span, "not a type", Type::names());
+        }
+        ty
+    }
+
+    fn list(&mut self, list: &ast::ListDef) {
+        let name = list.name.name.as_str();
+        if let Some((_, first)) = self.list_names.get(name) {
+            let first = *first;
+            return self.duplicate("lists", name, list.name.span, first);
+        }
+        let Some(element) = self.type_name(&list.element) else { return };
+        let entries = match &list.source {
+            ast::ListSource::Inline(elements) => self.inline_entries(elements, &element),
+            ast::ListSource::File(path) => self.file_entries(path, &element),
+            ast::ListSource::Managed => Entries::default(),
+        };
+        if entries.len() > self.limits.list_entries {
+            let (have, most) = (entries.len(), self.limits.list_entries);
+            let text = format!("`@{name}` has {have} entries, more than the limit of {most} for a list");
+            self.report(Diagnostic::error("pack-too-large", text).at(list.name.span, "too long"));
+        }
+        let changes = !matches!(list.source, ast::ListSource::Inline(_));
+        if changes && parsed_from_text(&element).is_none() {
+            let text = format!("entries of type {element} cannot be added at run time");
+            self.report(
+                Diagnostic::error("not-supported", text)
+                    .at(list.element.span, "not for a list that changes")
+                    .help("use ip, cidr, country, currency, asn, int, string, user or device"),
+            );
+        }
+        let ttl_ms = list.ttl.as_ref().and_then(|ttl| self.duration(ttl));
+        self.list_names.insert(name.to_owned(), (self.draft.lists.len(), list.name.span));
+        self.draft.lists.push(List { name: name.into(), element, changes, ttl_ms, entries });
+    }
+
+    fn inline_entries(&mut self, elements: &'a [ast::Expr], element: &Type) -> Entries {
+        let mut entries = Entries::default();
+        for expr in elements {
+            let ast::ExprKind::Literal(literal) = &expr.kind else {
+                self.report(
+                    Diagnostic::error("bad-list-entry", "the entries of a list are constants")
+                        .at(expr.span, "not a constant")
+                        .help("write the values themselves"),
+                );
+                continue;
+            };
+            if let Some((value, ty)) = self.literal(literal) {
+                let value = match (element, value) {
+                    (Type::Cidr, Value::Ip(ip)) => Value::Cidr(ip.into()),
+                    (Type::User, Value::Text(text)) => Value::User(text),
+                    (Type::Device, Value::Text(text)) => Value::Device(text),
+                    (Type::Decimal, Value::Int(int)) => Value::Decimal(int.into()),
+                    (_, value) if ty == *element => value,
+                    (_, value) => {
+                        self.report(
+                            Diagnostic::error("bad-list-entry", format!("`{value}` is {ty}, and the list holds {element}"))
+                                .at(expr.span, format!("not {element}")),
+                        );
+                        continue;
+                    }
+                };
+                entries.add(&value, None);
+            }
+        }
+        entries
+    }
+
+    fn file_entries(&mut self, path: &ast::Text, element: &Type) -> Entries {
+        let mut entries = Entries::default();
+        let Some(text) = self.pack_file(path) else { return entries };
+        let mut first = true;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let mut cells = csv_cells(line).into_iter();
+            let value = cells.next().unwrap_or_default();
+            if std::mem::take(&mut first) && value == "value" {
+                continue;
+            }
+            let expires = cells.nth(1).unwrap_or_default();
+            let until = if expires.is_empty() { Ok(None) } else { moment(&expires).map(Some).ok_or(()) };
+            match (parse_entry(&value, element), until) {
+                (Some(value), Ok(until)) => entries.add(&value, until),
+                (None, _) => {
+                    let text = format!("line {} of `{}`: `{value}` is not {element}", number + 1, path.value);
+                    self.report(Diagnostic::error("bad-list-entry", text).at(path.span, "in this file"));
+                }
+                (Some(_), Err(())) => {
+                    let text = format!("line {} of `{}`: `{expires}` is not a date", number + 1, path.value);
+                    self.report(
+                        Diagnostic::error("bad-list-entry", text)
+                            .at(path.span, "in this file")
+                            .help("the columns are value, reason, expires; write 2026-12-31 or leave it empty"),
+                    );
+                }
+            }
+        }
+        entries
+    }
+
+    /// The text of a file that the pack names.
+    fn pack_file(&mut self, path: &ast::Text) -> Option<String> {
+        let Some(bytes) = self.pack.files.get(&path.value) else {
+            let text = format!("the pack has no file `{}`", path.value);
+            let names: Vec<&str> = self.pack.files.keys().map(String::as_str).collect();
+            let near = grammar::nearest(&path.value, names).map(|near| format!("\"{near}\""));
+            let finding = Diagnostic::error("missing-file", text).at(path.span, "no such file");
+            self.report(match near {
+                Some(near) => finding.suggest(format!("did you mean `{near}`?"), path.span, near),
+                None => finding.help("paths are relative to the pack's folder"),
+            });
+            return None;
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text.trim_start_matches('\u{feff}').to_owned()),
+            Err(_) => {
+                let text = format!("`{}` is not UTF-8 text", path.value);
+                self.report(Diagnostic::error("not-utf8", text).at(path.span, "this file"));
+                None
+            }
+        }
+    }
+
+    fn script(&mut self, script: &ast::ScriptDef) {
+        let name = script.name.name.as_str();
+        if let Some((_, first)) = self.script_names.get(name) {
+            let first = *first;
+            return self.duplicate("scripts", name, script.name.span, first);
+        }
+        let params: Option<Vec<(Arc<str>, Type)>> = script
+            .params
+            .iter()
+            .map(|param| Some((param.name.name.as_str().into(), self.type_ref(&param.ty)?)))
+            .collect();
+        let returns = self.type_ref(&script.returns);
+        let budget = script.budget.as_i64().and_then(|ops| u64::try_from(ops).ok()).filter(|ops| *ops > 0);
+        let budget = match budget {
+            Some(ops) if ops <= script::MOST_OPS => Some(ops),
+            Some(_) | None => {
+                let text = format!("a script's budget is between 1 and {} operations", script::MOST_OPS);
+                self.report(Diagnostic::error("number-out-of-range", text).at(script.budget.span, "not in this range"));
+                None
+            }
+        };
+        let text = self.pack_file(&script.path);
+        let (Some(params), Some(returns), Some(budget), Some(text)) = (params, returns, budget, text) else { return };
+        for (ty, span) in params.iter().map(|(_, ty)| ty).zip(script.params.iter().map(|param| param.ty.span)) {
+            if !script::passes(ty) {
+                self.report(
+                    Diagnostic::error("not-supported", format!("a script cannot take {ty}")).at(span, "not this type"),
+                );
+            }
+        }
+        if !script::returns(&returns) {
+            self.report(
+                Diagnostic::error("not-supported", format!("a script cannot return {returns}"))
+                    .at(script.returns.span, "not this type")
+                    .help("return bool, int, decimal, percent or string"),
+            );
+        }
+        match Script::compile(name, params, returns, budget, &text) {
+            Ok(compiled) => {
+                self.script_names.insert(name.to_owned(), (self.draft.scripts.len(), script.name.span));
+                self.draft.scripts.push(compiled);
+            }
+            Err(why) => self.report(
+                Diagnostic::error("bad-script", format!("`{}` cannot be used: {why}", script.path.value))
+                    .at(script.path.span, "this script")
+                    .help(format!("the file defines `fn {name}(…)` with the declared parameters")),
+            ),
+        }
+    }
+
+    fn reason(&mut self, reason: &ast::ReasonDef) {
+        let code = reason.code.name.as_str();
+        if let Some((_, first)) = self.reason_names.get(code) {
+            let first = *first;
+            return self.duplicate("reasons", code, reason.code.span, first);
+        }
+        self.reason_names.insert(code.to_owned(), (self.draft.reasons.len(), reason.code.span));
+        let text = |text: &Option<ast::Text>| text.as_ref().map(|text| text.value.as_str().into());
+        self.draft.reasons.push(ReasonText {
+            code: code.into(),
+            text: reason.public.value.as_str().into(),
+            internal: text(&reason.internal),
+            regulation: text(&reason.regulation),
+        });
+    }
+
+    pub(super) fn let_in(&mut self, policy: Option<usize>, definition: &'a ast::LetDef) {
+        let name = &definition.name;
+        let before = self.lets.get(&(policy, name.name.clone())).or_else(|| self.lets.get(&(None, name.name.clone())));
+        if let Some(before) = before {
+            let first = before.definition.name.span;
+            return self.duplicate("`let`s", &name.name, name.span, first);
+        }
+        if self.standard.iter().any(|standard| standard.path == name.name) {
+            let text = format!("`{}` is a standard field", name.name);
+            return self.report(
+                Diagnostic::error("duplicate-name", text).at(name.span, "taken").help("choose another name"),
+            );
+        }
+        self.lets.insert((policy, name.name.clone()), Let { definition, policy });
+    }
+
+    fn import(&mut self, import: &ast::Import) {
+        // A pack is compiled as a whole, so an import only says what a file leans on.
+        if !self.sources.files().iter().any(|file| file.name == import.path.value) {
+            let text = format!("the pack has no file `{}`", import.path.value);
+            let names: Vec<String> = self.sources.files().iter().map(|file| file.name.clone()).collect();
+            let near = grammar::nearest(&import.path.value, names.iter().map(String::as_str));
+            let finding = Diagnostic::error("missing-file", text).at(import.path.span, "no such file");
+            self.report(match near {
+                Some(near) => {
+                    finding.suggest(format!("did you mean `{near}`?"), import.path.span, format!("\"{near}\""))
+                }
+                None => finding.help("paths are relative to the pack's folder"),
+            });
+        }
+    }
+
+    /// The currency of a literal, for hints.
+    pub(super) fn currency(&mut self, code: &ast::Ident) -> Option<Currency> {
+        let currency = Currency::parse(&code.name);
+        if currency.is_none() {
+            let text = format!("there is no currency `{}`", code.name);
+            let all = Currency::all();
+            let names = all.iter().map(String::as_str);
+            self.unknown_name("unknown-currency", text, &code.name, code.span, "not in ISO 4217", names);
+        }
+        currency
+    }
+}
+
+/// Whether entries of this type can be written as text: a sample that reads, or nothing.
+fn parsed_from_text(element: &Type) -> Option<()> {
+    match element {
+        Type::Ip
+        | Type::Cidr
+        | Type::Country
+        | Type::Currency
+        | Type::Asn
+        | Type::Int
+        | Type::Text
+        | Type::User
+        | Type::Device => Some(()),
+        Type::Bool
+        | Type::Decimal
+        | Type::Percent
+        | Type::Money
+        | Type::Duration
+        | Type::Timestamp
+        | Type::Weekday
+        | Type::Geo
+        | Type::Speed
+        | Type::Distance
+        | Type::Status
+        | Type::List(_) => None,
+    }
+}
+
+/// The cells of one line of CSV (RFC 4180, without line breaks inside quotes).
+fn csv_cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = line.chars().peekable();
+    while let Some(char) = chars.next() {
+        let cell = cells.last_mut();
+        match (char, cell) {
+            ('"', Some(cell)) if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                cell.push('"');
+            }
+            ('"', _) => quoted = !quoted,
+            (',', _) if !quoted => cells.push(String::new()),
+            (char, Some(cell)) => cell.push(char),
+            (_, None) => {}
+        }
+    }
+    cells.into_iter().map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// A day or a moment; a day is its first moment in UTC, and so is a moment without an offset.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let utc = |civil: jiff::civil::DateTime| civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<jiff::civil::DateTime>().ok().and_then(utc))
+        .or_else(|| text.parse::<jiff::civil::Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))
+}

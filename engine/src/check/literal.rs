@@ -1,0 +1,132 @@
+//! Literals to values.
+
+use grammar::{Diagnostic, Span, ast};
+use ipnet::IpNet;
+use rust_decimal::Decimal;
+
+use super::{Checker, declare::moment};
+use crate::{
+    codes::{COUNTRIES, Country},
+    lists::canonical,
+    money::{Money, MoneyError},
+    types::Type,
+    value::Value,
+};
+
+impl Checker<'_> {
+    /// The value of a literal and its type. A number is whole if it is written without decimals.
+    pub(super) fn literal(&mut self, literal: &ast::Literal) -> Option<(Value, Type)> {
+        let out = |value, ty| Some((value, ty));
+        match literal {
+            ast::Literal::Bool(value) => out(Value::Bool(*value), Type::Bool),
+            ast::Literal::Number(number) if number.text.contains('.') => {
+                out(Value::Decimal(self.decimal(number)?), Type::Decimal)
+            }
+            ast::Literal::Number(number) => out(Value::Int(self.int(number)?), Type::Int),
+            ast::Literal::Percent(number) => out(Value::Percent(self.decimal(number)?), Type::Percent),
+            ast::Literal::Speed(number) => out(Value::Speed(self.decimal(number)?), Type::Speed),
+            ast::Literal::Distance(number) => out(Value::Distance(self.decimal(number)?), Type::Distance),
+            ast::Literal::Money(money) => out(Value::Money(self.money(money)?), Type::Money),
+            ast::Literal::Duration(duration) => out(Value::Duration(self.duration(duration)?), Type::Duration),
+            ast::Literal::Text(text) => out(Value::Text(text.value.as_str().into()), Type::Text),
+            ast::Literal::Country(code) => out(Value::Country(self.country(code)?), Type::Country),
+            ast::Literal::Currency(code) => out(Value::Currency(self.currency(code)?), Type::Currency),
+            ast::Literal::Asn(asn) => {
+                let number = asn.name.trim_start_matches("AS").parse().ok();
+                out(Value::Asn(self.in_range(number, asn.span, "an AS number has at most 32 bits")?), Type::Asn)
+            }
+            ast::Literal::Ip(ip) => {
+                let address = ip.name.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_canonical());
+                out(Value::Ip(self.in_range(address, ip.span, "not an IP address")?), Type::Ip)
+            }
+            ast::Literal::Cidr(net) => {
+                let network = net.name.parse::<IpNet>().ok().map(canonical);
+                out(Value::Cidr(self.in_range(network, net.span, "not a network")?), Type::Cidr)
+            }
+            ast::Literal::Clock(clock) => {
+                self.lonely_clock(clock.span);
+                None
+            }
+            ast::Literal::ClockRange(range) => {
+                self.lonely_clock(range.span);
+                None
+            }
+            ast::Literal::DateTime(date) => out(Value::Timestamp(self.date_time(date)?), Type::Timestamp),
+        }
+    }
+
+    fn in_range<T>(&mut self, value: Option<T>, span: Span, text: &str) -> Option<T> {
+        if value.is_none() {
+            self.report(Diagnostic::error("number-out-of-range", text).at(span, "does not fit"));
+        }
+        value
+    }
+
+    pub(super) fn int(&mut self, number: &ast::Number) -> Option<i64> {
+        self.in_range(number.as_i64(), number.span, "a whole number has at most 64 bits")
+    }
+
+    fn decimal(&mut self, number: &ast::Number) -> Option<Decimal> {
+        let value = Decimal::from_str_exact(&number.digits()).ok();
+        self.in_range(value, number.span, "a number has at most 28 digits")
+    }
+
+    fn money(&mut self, money: &ast::Money) -> Option<Money> {
+        let currency = self.currency(&money.currency)?;
+        match Money::parse(&money.amount.digits(), currency) {
+            Ok(money) => Some(money),
+            Err(MoneyError::TooManyDecimals { exponent, .. }) => {
+                let decimals = match exponent {
+                    0 => "no decimals".to_owned(),
+                    1 => "1 decimal".to_owned(),
+                    many => format!("{many} decimals"),
+                };
+                self.report(
+                    Diagnostic::error("too-many-decimals", format!("{currency} has {decimals}"))
+                        .at(money.amount.span, "finer than the smallest unit"),
+                );
+                None
+            }
+            Err(error @ (MoneyError::NotANumber(_) | MoneyError::UnknownCurrency(_) | MoneyError::TooLarge(_))) => {
+                self.in_range(None, money.amount.span, &error.to_string())
+            }
+        }
+    }
+
+    pub(super) fn duration(&mut self, duration: &ast::Duration) -> Option<i64> {
+        // A hundred years is more than anybody keeps, and leaves room to add to any timestamp.
+        let most = 100 * 366 * 86_400_000;
+        let ms = duration.as_millis().filter(|ms| *ms <= most);
+        self.in_range(ms, duration.span, "a length of time is at most 100 years")
+    }
+
+    fn country(&mut self, code: &ast::Ident) -> Option<Country> {
+        let country = Country::parse(&code.name);
+        if country.is_none() {
+            let text = format!("there is no country `{}`", code.name);
+            let near = match code.name.as_str() {
+                "UK" => Some("GB"),
+                "EL" => Some("GR"),
+                name => grammar::nearest(name, COUNTRIES.iter().copied()),
+            };
+            let finding = Diagnostic::error("unknown-country", text).at(code.span, "not in ISO 3166-1");
+            self.report(match near {
+                Some(near) => finding.suggest(format!("did you mean `{near}`?"), code.span, near),
+                None => finding.help("write the two capitals of ISO 3166-1, as in `NZ`"),
+            });
+        }
+        country
+    }
+
+    pub(super) fn date_time(&mut self, date: &ast::DateTime) -> Option<jiff::Timestamp> {
+        self.in_range(moment(&date.text), date.span, "not a day or moment of the calendar")
+    }
+
+    fn lonely_clock(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error("type-mismatch", "a time of day stands only behind `in`")
+                .at(span, "not a value")
+                .help("write `time in 23:00..05:00 tz \"UTC\"`"),
+        );
+    }
+}

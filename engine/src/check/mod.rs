@@ -1,0 +1,304 @@
+//! Names and types over the whole pack: from syntax trees to a typed program, with every mistake
+//! found in one run.
+
+pub mod codes;
+mod declare;
+mod expr;
+mod history;
+mod lints;
+mod literal;
+mod outcome;
+mod policy;
+mod resolve;
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use grammar::{Diagnostic, SourceMap, Span, ast};
+
+use crate::{
+    event::EventId,
+    history::plan::{Asked, EventKind, HistoryPlan},
+    ir::{Atom, Expr, GeoPart, NetworkFact, Signal},
+    lists::List,
+    pack::{Limits, PackSource},
+    program::{ListQuestion, Needs, Program, ReasonText, Recorded},
+    schema::{EventSchema, StandardField, standard_fields},
+    script::Script,
+};
+
+/// What became of a pack.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The program; none if any diagnostic is an error.
+    pub program: Option<Arc<Program>>,
+    /// Every finding, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The rule files, to draw the findings on.
+    pub sources: SourceMap,
+}
+
+/// Compiles a pack. Never fails: without a program there is at least one error among the diagnostics.
+#[must_use]
+pub fn compile(pack: &PackSource) -> Compilation {
+    compile_within(pack, Limits::default())
+}
+
+/// Compiles a pack under limits other than the usual ones.
+#[must_use]
+pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
+    let (sources, mut diagnostics) = read_sources(pack, limits);
+    let mut files = Vec::new();
+    for source in sources.files() {
+        let parsed = grammar::parse(source);
+        diagnostics.extend(parsed.diagnostics);
+        files.push(parsed.file);
+    }
+    let mut checker = Checker::new(pack, &sources, limits);
+    checker.diagnostics = diagnostics;
+    checker.pack(&files);
+    let Checker { mut diagnostics, draft, .. } = checker;
+    diagnostics.sort();
+    diagnostics.dedup();
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    let program = (!failed).then(|| Arc::new(draft.finish(pack.version(), sources.clone())));
+    Compilation { program, diagnostics, sources }
+}
+
+/// The rule files of the pack as text, in the order of their paths.
+fn read_sources(pack: &PackSource, limits: Limits) -> (SourceMap, Vec<Diagnostic>) {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Vec::new();
+    let too_large = |what: String| {
+        Diagnostic::error("pack-too-large", what).help("split the pack, or move large lists to managed lists")
+    };
+    if pack.files.len() > limits.files {
+        let have = pack.files.len();
+        diagnostics.push(too_large(format!("the pack has {have} files, more than the limit of {}", limits.files)));
+        return (sources, diagnostics);
+    }
+    let total: usize = pack.files.values().map(Vec::len).sum();
+    if total > limits.pack_bytes {
+        let most = limits.pack_bytes;
+        diagnostics.push(too_large(format!("the pack has {total} bytes, more than the limit of {most}")));
+        return (sources, diagnostics);
+    }
+    for (path, bytes) in pack.files.iter().filter(|(path, _)| path.ends_with(".rules")) {
+        if bytes.len() > limits.file_bytes {
+            let (have, most) = (bytes.len(), limits.file_bytes);
+            diagnostics.push(too_large(format!("`{path}` has {have} bytes, more than the limit of {most} for a file")));
+            continue;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                sources.add(path, text);
+            }
+            Err(error) => diagnostics.push(
+                Diagnostic::error("not-utf8", format!("`{path}` is not UTF-8 text"))
+                    .help(format!("byte {} is the first that is not", error.valid_up_to())),
+            ),
+        }
+    }
+    if sources.files().is_empty() && diagnostics.is_empty() {
+        diagnostics.push(
+            Diagnostic::error("empty-pack", "the pack has no `.rules` file")
+                .help("name the folder that holds the rule files"),
+        );
+    }
+    (sources, diagnostics)
+}
+
+/// A `let`, at the top level or in a policy.
+#[derive(Clone, Copy)]
+pub(crate) struct Let<'a> {
+    pub definition: &'a ast::LetDef,
+    /// The policy it is in; none at the top level.
+    pub policy: Option<usize>,
+}
+
+/// Where an expression stands.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    /// The events whose fields it may read; none for `on any`: then only standard fields.
+    pub events: Vec<EventId>,
+    /// The policy whose `let`s it may use.
+    pub policy: Option<usize>,
+    /// In a `where` clause: about whose events.
+    pub filter_of: Option<EventKind>,
+}
+
+/// A field that may be absent, read where nothing handles its absence.
+#[derive(Clone, Debug)]
+pub(crate) struct OptionalRead {
+    pub path: String,
+    pub span: Span,
+}
+
+/// The state of one run over a pack.
+pub(crate) struct Checker<'a> {
+    pub pack: &'a PackSource,
+    pub sources: &'a SourceMap,
+    pub limits: Limits,
+    pub diagnostics: Vec<Diagnostic>,
+    pub standard: Vec<StandardField>,
+    pub draft: Draft,
+    pub event_names: HashMap<String, (EventId, Span)>,
+    pub list_names: HashMap<String, (usize, Span)>,
+    pub script_names: HashMap<String, (usize, Span)>,
+    pub reason_names: HashMap<String, (usize, Span)>,
+    pub lets: HashMap<(Option<usize>, String), Let<'a>>,
+    /// `let`s and lists that something reads.
+    pub used_lets: BTreeSet<(Option<usize>, String)>,
+    pub used_lists: BTreeSet<usize>,
+    /// The `let`s being expanded, to notice circles.
+    pub expanding: Vec<(Option<usize>, String)>,
+    /// Nodes made for the condition at hand, to bound what `let`s can multiply.
+    pub nodes: usize,
+    /// Optional fields read in the condition at hand and not handled there.
+    pub optional: Vec<OptionalRead>,
+    /// What the atom at hand reads, with the name the trace gives it.
+    pub reads: Vec<(Arc<str>, Expr)>,
+    /// Whether the atom at hand runs a script.
+    pub scripted: bool,
+    /// What the policy at hand asks of history.
+    pub asked: Asked,
+    pub atom_index: HashMap<Arc<str>, usize>,
+}
+
+/// The program as far as it is made.
+#[derive(Default)]
+pub(crate) struct Draft {
+    pub events: Vec<EventSchema>,
+    pub actions: HashMap<Arc<str>, EventId>,
+    pub slots: Vec<Arc<str>>,
+    pub atoms: Vec<Atom>,
+    pub policies: Vec<crate::program::Policy>,
+    pub by_event: Vec<Vec<usize>>,
+    pub fallback: Vec<usize>,
+    pub reasons: Vec<ReasonText>,
+    pub lists: Vec<List>,
+    pub questions: Vec<ListQuestion>,
+    pub scripts: Vec<Script>,
+    pub plan: HistoryPlan,
+    pub recorded: Recorded,
+    pub tests: Vec<crate::testing::TestCase>,
+    pub proofs: Vec<crate::program::Proof>,
+    pub needs: Needs,
+}
+
+impl Draft {
+    fn finish(self, version: String, sources: SourceMap) -> Program {
+        Program {
+            version,
+            events: self.events,
+            actions: self.actions,
+            slots: self.slots.into(),
+            atoms: self.atoms,
+            policies: self.policies,
+            by_event: self.by_event,
+            fallback: self.fallback,
+            reasons: self.reasons,
+            lists: self.lists,
+            questions: self.questions,
+            scripts: self.scripts,
+            plan: Arc::new(self.plan),
+            recorded: self.recorded,
+            needs: self.needs,
+            tests: self.tests,
+            proofs: self.proofs,
+            sources,
+        }
+    }
+
+    /// Notes what a leaf needs enrichment to look up.
+    pub fn need(&mut self, signal: Signal) {
+        match signal {
+            Signal::Geo(_, GeoPart::Fix) | Signal::Geo(_, _) => {
+                self.needs.geo = true;
+                // Whether a fix hides its person is the network's to say.
+                self.needs.network = true;
+            }
+            Signal::Network(
+                NetworkFact::Asn | NetworkFact::AsOrg | NetworkFact::Hosting | NetworkFact::Vpn | NetworkFact::Tor,
+            ) => self.needs.network = true,
+            Signal::UserTz => self.needs.user_tz = true,
+            Signal::UserHomeCountry => self.needs.user_home_country = true,
+            Signal::User
+            | Signal::Action
+            | Signal::Time(_)
+            | Signal::Ip(_)
+            | Signal::Device(_)
+            | Signal::Status
+            | Signal::Completed => {}
+        }
+    }
+}
+
+impl<'a> Checker<'a> {
+    fn new(pack: &'a PackSource, sources: &'a SourceMap, limits: Limits) -> Checker<'a> {
+        Checker {
+            pack,
+            sources,
+            limits,
+            diagnostics: Vec::new(),
+            standard: standard_fields(),
+            draft: Draft::default(),
+            event_names: HashMap::new(),
+            list_names: HashMap::new(),
+            script_names: HashMap::new(),
+            reason_names: HashMap::new(),
+            lets: HashMap::new(),
+            used_lets: BTreeSet::new(),
+            used_lists: BTreeSet::new(),
+            expanding: Vec::new(),
+            nodes: 0,
+            optional: Vec::new(),
+            reads: Vec::new(),
+            scripted: false,
+            asked: Asked::default(),
+            atom_index: HashMap::new(),
+        }
+    }
+
+    fn pack(&mut self, files: &'a [ast::File]) {
+        let items = || files.iter().flat_map(|file| &file.items);
+        self.declare(items());
+        let policies: Vec<&ast::Policy> = items()
+            .filter_map(|item| match item {
+                ast::Item::Policy(policy) => Some(policy),
+                _ => None,
+            })
+            .collect();
+        self.policies(&policies);
+        self.tests(items());
+        self.unused();
+    }
+
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        // One mistake in a `let` is one finding, however often the `let` is used.
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// A finding about a name that nothing has, with the nearest name that something has.
+    pub fn unknown_name<'n>(
+        &mut self,
+        code: &'static str,
+        message: String,
+        name: &str,
+        span: Span,
+        label: &str,
+        candidates: impl IntoIterator<Item = &'n str>,
+    ) {
+        let finding = Diagnostic::error(code, message).at(span, label);
+        let finding = match grammar::nearest(name, candidates) {
+            Some(near) => finding.suggest(format!("did you mean `{near}`?"), span, near),
+            None => finding,
+        };
+        self.report(finding);
+    }
+}

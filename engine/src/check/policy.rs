@@ -1,0 +1,371 @@
+//! Policies and rules.
+
+use std::{collections::HashMap, sync::Arc};
+
+use grammar::{Diagnostic, Span, ast};
+use rust_decimal::Decimal;
+
+use super::{Checker, Scope};
+use crate::{
+    event::EventId,
+    history::plan::Asked,
+    ir::{Cond, Expr},
+    outcome::Outcome,
+    program::{Answer, Combine, Mode, OnUnknown, Policy, Rollout, Rule},
+    tri::Tri,
+};
+
+impl<'a> Checker<'a> {
+    pub(super) fn policies(&mut self, policies: &[&'a ast::Policy]) {
+        for (index, policy) in policies.iter().enumerate() {
+            for definition in policy.lets() {
+                self.let_in(Some(index), definition);
+            }
+        }
+        self.draft.plan.asked = vec![Asked::default(); self.draft.events.len()];
+        let mut names: HashMap<&str, Span> = HashMap::new();
+        let mut rules: HashMap<&str, Span> = HashMap::new();
+        let mut count = 0;
+        for (index, policy) in policies.iter().enumerate() {
+            if let Some(first) = names.insert(&policy.name.name, policy.name.span) {
+                self.twice("policies", &policy.name, first);
+            }
+            for rule in policy.rules() {
+                count += 1;
+                if let Some(first) = rules.insert(&rule.name.name, rule.name.span) {
+                    self.twice("rules", &rule.name, first);
+                }
+                if matches!(rule.name.name.as_str(), "default" | "unknown" | "score") {
+                    let text = format!("`{}` says what decided when no rule did", rule.name.name);
+                    self.report(
+                        Diagnostic::error("duplicate-name", text)
+                            .at(rule.name.span, "taken")
+                            .help("choose another name"),
+                    );
+                }
+                if count == self.limits.rules + 1 {
+                    let most = self.limits.rules;
+                    self.report(
+                        Diagnostic::error("pack-too-large", format!("the pack has more than {most} rules"))
+                            .at(rule.name.span, "one too many"),
+                    );
+                }
+            }
+            self.policy(index, policy);
+        }
+    }
+
+    fn twice(&mut self, what: &str, name: &ast::Ident, first: Span) {
+        self.report(
+            Diagnostic::error("duplicate-name", format!("there are two {what} named `{}`", name.name))
+                .at(name.span, "named again here")
+                .also(first, "first named here")
+                .help("names are unique in a pack: rename one"),
+        );
+    }
+
+    fn policy(&mut self, index: usize, policy: &'a ast::Policy) {
+        let events: Vec<EventId> = match &policy.target {
+            ast::Target::Any => Vec::new(),
+            ast::Target::Events(names) => {
+                let known: Vec<_> = names.iter().map(|name| self.event_named(name)).collect();
+                let Some(known) = known.into_iter().collect() else { return };
+                known
+            }
+        };
+        let scope = Scope { events: events.clone(), policy: Some(index), filter_of: None };
+        self.asked = Asked::default();
+        let combine = policy.combine().map_or(Some(Combine::Strictest), |combine| self.combine(combine));
+        let combine_known = combine.clone().unwrap_or(Combine::Strictest);
+        let default = policy.default().map(|outcome| (self.default_answer(outcome, &combine_known, &scope), outcome));
+        let handled = handled_in(policy);
+        let rules: Vec<Option<Rule>> =
+            policy.rules().map(|rule| self.rule(rule, policy, &combine_known, &scope, &handled)).collect();
+        let rules: Option<Vec<Rule>> = rules.into_iter().collect();
+        // The parser has reported a policy without `default`.
+        let (Some(_), Some((Some(default), _)), Some(rules)) = (combine, default, rules) else { return };
+        let mut order: Vec<(i64, usize)> = policy
+            .rules()
+            .enumerate()
+            .map(|(position, rule)| (rule.priority().and_then(|priority| priority.value.as_i64()).unwrap_or(0), position))
+            .collect();
+        order.sort_by_key(|(priority, position)| (std::cmp::Reverse(*priority), *position));
+        let position = self.draft.policies.len();
+        self.applies_to(position, &events);
+        let owner = policy.meta().and_then(|meta| {
+            meta.entries.iter().find(|entry| entry.key.name == "owner").and_then(|entry| match &entry.value {
+                ast::Literal::Text(text) => Some(text.value.as_str().into()),
+                _ => None,
+            })
+        });
+        self.draft.policies.push(Policy {
+            name: policy.name.name.as_str().into(),
+            events,
+            default,
+            combine: combine_known,
+            rules,
+            order: order.into_iter().map(|(_, position)| position).collect(),
+            owner,
+            span: policy.name.span,
+        });
+    }
+
+    fn applies_to(&mut self, position: usize, events: &[EventId]) {
+        if events.is_empty() {
+            self.draft.fallback.push(position);
+        }
+        for id in events {
+            if let Some(policies) = self.draft.by_event.get_mut(usize::from(id.0)) {
+                policies.push(position);
+            }
+        }
+        // A fallback may come to judge any event, so all of them must ask for what it reads.
+        let asking = self.asked.clone();
+        for (index, asked) in self.draft.plan.asked.iter_mut().enumerate() {
+            if events.is_empty() || events.iter().any(|id| usize::from(id.0) == index) {
+                merge(&mut asked.windows, &asking.windows);
+                merge(&mut asked.seen, &asking.seen);
+            }
+        }
+    }
+
+    pub(super) fn event_named(&mut self, name: &ast::Ident) -> Option<EventId> {
+        if let Some((id, _)) = self.event_names.get(&name.name) {
+            return Some(*id);
+        }
+        let text = format!("there is no event `{}`", name.name);
+        let mut names: Vec<String> = self.event_names.keys().cloned().collect();
+        names.sort();
+        let candidates = names.iter().map(String::as_str);
+        self.unknown_name("unknown-event", text, &name.name, name.span, "not an event", candidates);
+        None
+    }
+
+    fn combine(&mut self, combine: &ast::Combine) -> Option<Combine> {
+        match &combine.how {
+            ast::CombineHow::Strictest => Some(Combine::Strictest),
+            ast::CombineHow::FirstMatch => Some(Combine::FirstMatch),
+            ast::CombineHow::Score(steps) => {
+                let mut scale = Vec::new();
+                for step in steps {
+                    let outcome = match step.outcome {
+                        ast::OutcomeWord::Allow => Outcome::Allow,
+                        ast::OutcomeWord::Challenge => Outcome::Challenge,
+                        ast::OutcomeWord::Block => Outcome::Block,
+                    };
+                    scale.push((self.int(&step.at)?, outcome));
+                }
+                scale.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+                let rising = scale.windows(2).all(|pair| match pair {
+                    [(high, stricter), (low, milder)] => high > low && stricter > milder,
+                    _ => true,
+                });
+                if !rising {
+                    self.report(
+                        Diagnostic::error("scale-not-rising", "more points must mean a stricter outcome")
+                            .at(combine.span, "not a rising scale")
+                            .help("write `score { challenge at 50, block at 90 }`"),
+                    );
+                    return None;
+                }
+                Some(Combine::Score(scale))
+            }
+        }
+    }
+
+    fn default_answer(&mut self, outcome: &'a ast::Outcome, combine: &Combine, scope: &Scope) -> Option<Answer> {
+        let answer = self.answer(outcome, combine, scope)?;
+        match answer {
+            Answer::Allow | Answer::Challenge(_) | Answer::Block => Some(answer),
+            Answer::Exempt | Answer::Score(_) | Answer::Nothing => {
+                self.report(
+                    Diagnostic::error("default-not-an-outcome", "a default is an outcome on its own")
+                        .at(outcome.span, "not one")
+                        .help("write `default allow`, `default challenge qr` or `default block`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn rule(
+        &mut self,
+        rule: &'a ast::Rule,
+        policy: &'a ast::Policy,
+        combine: &Combine,
+        scope: &Scope,
+        handled: &[String],
+    ) -> Option<Rule> {
+        self.nodes = 0;
+        self.optional.clear();
+        self.reads.clear();
+        self.expanding.clear();
+        let when = rule.when().map(|when| self.condition(&when.condition, scope));
+        self.expanding.clear();
+        let unless = rule.unless().map(|unless| self.condition(&unless.condition, scope));
+        self.expanding.clear();
+        let reads = std::mem::take(&mut self.optional);
+        let then = rule.then();
+        let answer = then.and_then(|then| self.answer(&then.outcome, combine, scope));
+        let effects = then.and_then(|then| self.effects(then, scope));
+        let rollout = rule.rollout().map(|rollout| self.rollout(rollout, scope));
+        let bounds = rule.validity().map(|validity| self.validity(validity));
+        if let Some(priority) = rule.priority() {
+            self.int(&priority.value)?;
+        }
+        let unknown = rule.on_unknown().or_else(|| policy.on_unknown());
+        let (answer, effects) = (answer?, effects?);
+        let (from, until) = bounds.unwrap_or(Some((None, None)))?;
+        self.exemption(&answer, until.is_some(), rule);
+        if matches!(answer, Answer::Block) && unknown.is_none() {
+            self.block_lint(&rule.name.name, &reads, handled);
+        }
+        let mut parts = Vec::new();
+        if let Some(when) = when {
+            parts.push(when?.cond);
+        }
+        if let Some(unless) = unless {
+            parts.push(Cond::Not(Box::new(unless?.cond)));
+        }
+        let cond = match (parts.len(), parts.pop()) {
+            (1, Some(only)) => only,
+            (_, Some(last)) => {
+                parts.push(last);
+                Cond::All(parts)
+            }
+            (_, None) => Cond::Const(Tri::True),
+        };
+        let rollout = match rollout {
+            Some(rollout) => Some(rollout?),
+            None => None,
+        };
+        Some(Rule {
+            name: rule.name.name.as_str().into(),
+            description: rule.description.as_ref().map(|text| text.value.as_str().into()),
+            mode: match rule.mode().map(|mode| mode.kind) {
+                None | Some(ast::ModeKind::Live) => Mode::Live,
+                Some(ast::ModeKind::Shadow) => Mode::Shadow,
+                Some(ast::ModeKind::Off) => Mode::Off,
+            },
+            from,
+            until,
+            rollout,
+            cond,
+            on_unknown: match unknown.map(|unknown| unknown.what) {
+                None | Some(ast::UnknownAction::StepUp) => OnUnknown::StepUp,
+                Some(ast::UnknownAction::Match) => OnUnknown::Match,
+                Some(ast::UnknownAction::Skip) => OnUnknown::Skip,
+            },
+            answer,
+            reasons: effects.reasons,
+            severity: effects.severity,
+            flags: effects.flags,
+            adds: effects.adds,
+            span: rule.name.span,
+        })
+    }
+
+    fn exemption(&mut self, answer: &Answer, ends: bool, rule: &ast::Rule) {
+        if matches!(answer, Answer::Exempt) && !ends {
+            let span = rule.then().map_or(rule.name.span, |then| then.outcome.span);
+            self.report(
+                Diagnostic::error("exemption-without-end", format!("`{}` exempts for ever", rule.name.name))
+                    .at(span, "needs an end")
+                    .help("add `active until 2027-01-01`: exemptions are reviewed, or they end"),
+            );
+        }
+    }
+
+    fn validity(
+        &mut self,
+        validity: &ast::Validity,
+    ) -> Option<(Option<jiff::Timestamp>, Option<jiff::Timestamp>)> {
+        let mut read = |date: &Option<ast::DateTime>| match date {
+            Some(date) => self.date_time(date).map(Some),
+            None => Some(None),
+        };
+        let (from, until) = (read(&validity.from)?, read(&validity.until)?);
+        if let (Some(from), Some(until)) = (from, until)
+            && from >= until
+        {
+            self.report(
+                Diagnostic::error("number-out-of-range", "the rule ends before it begins")
+                    .at(validity.span, "never active"),
+            );
+            return None;
+        }
+        Some((from, until))
+    }
+
+    fn rollout(&mut self, rollout: &ast::Rollout, scope: &Scope) -> Option<Rollout> {
+        let by = self.resolve(&rollout.by, scope);
+        let share = Decimal::from_str_exact(&rollout.percent.digits())
+            .ok()
+            .and_then(|percent| percent.checked_mul(Decimal::ONE_HUNDRED))
+            .filter(|share| share.fract().is_zero())
+            .and_then(|share| u16::try_from(share).ok())
+            .filter(|share| *share <= 10_000);
+        if share.is_none() {
+            self.report(
+                Diagnostic::error("number-out-of-range", "a rollout is between 0% and 100%, with up to two decimals")
+                    .at(rollout.percent.span, "not in this range"),
+            );
+        }
+        let by = by?;
+        let plain = matches!(by.expr, Expr::Field(_) | Expr::Signal(crate::ir::Signal::User));
+        if !plain {
+            let text = format!("a rollout needs who it is rolled out to, and `{}` is {}", by.text, by.ty);
+            self.report(
+                Diagnostic::error("not-a-key", text)
+                    .at(rollout.by.span, "not a field of the event")
+                    .help("write `rollout 10% by user`"),
+            );
+            return None;
+        }
+        Some(Rollout { share: share?, path: Arc::from(by.text), by: by.expr })
+    }
+}
+
+/// The fields whose absence some rule of the policy asks about.
+fn handled_in(policy: &ast::Policy) -> Vec<String> {
+    let mut handled = Vec::new();
+    let conditions = policy.rules().flat_map(|rule| rule.when().into_iter().chain(rule.unless()));
+    for condition in conditions {
+        asked_missing(&condition.condition, &mut handled);
+    }
+    handled
+}
+
+fn asked_missing(expr: &ast::Expr, handled: &mut Vec<String>) {
+    match &expr.kind {
+        ast::ExprKind::Is(presence) => {
+            if let ast::ExprKind::Path(path) = &presence.value.unwrapped().kind {
+                handled.push(path.text());
+            }
+        }
+        ast::ExprKind::Paren(inner) | ast::ExprKind::Not(inner) => asked_missing(inner, handled),
+        ast::ExprKind::And(parts) | ast::ExprKind::Or(parts) => {
+            parts.iter().for_each(|part| asked_missing(part, handled));
+        }
+        ast::ExprKind::Literal(_)
+        | ast::ExprKind::Path(_)
+        | ast::ExprKind::List(_)
+        | ast::ExprKind::Call(_)
+        | ast::ExprKind::Compare(_)
+        | ast::ExprKind::In(_)
+        | ast::ExprKind::Between(_)
+        | ast::ExprKind::Matches(_)
+        | ast::ExprKind::Coalesce(_)
+        | ast::ExprKind::Arithmetic(_)
+        | ast::ExprKind::Aggregate(_)
+        | ast::ExprKind::Seen(_) => {}
+    }
+}
+
+fn merge(into: &mut Vec<usize>, from: &[usize]) {
+    for slot in from {
+        if !into.contains(slot) {
+            into.push(*slot);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Paths to what they name: a field of the event, a standard field, or a fact that is looked up.
+
+use std::sync::Arc;
+
+use grammar::{Diagnostic, ast};
+
+use super::{Checker, OptionalRead, Scope};
+use crate::{
+    codes::Currency,
+    event::EventId,
+    ir::{Expr, Signal},
+    schema::{FieldSchema, From},
+    types::Type,
+    value::{Value, WEEKDAYS},
+};
+
+/// What a path or an expression comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    pub expr: Expr,
+    pub ty: Type,
+    /// As written, with every `let` expanded and spaces normalised.
+    pub text: String,
+    /// The currency, where it is certain.
+    pub currency: Option<Currency>,
+}
+
+impl Typed {
+    pub fn new(expr: Expr, ty: Type, text: impl Into<String>) -> Typed {
+        Typed { expr, ty, text: text.into(), currency: None }
+    }
+}
+
+impl Checker<'_> {
+    /// The field a path names, without `let`s. Notes the read for the trace and the lints.
+    pub(super) fn resolve(&mut self, path: &ast::Path, scope: &Scope) -> Option<Typed> {
+        let text = path.text();
+        let (expr, ty, optional) = match self.lookup(&text, path, scope) {
+            Lookup::Found(expr, ty, optional) => (expr, ty, optional),
+            Lookup::Reported => return None,
+            Lookup::Nothing => {
+                if let Some(day) = WEEKDAYS.iter().position(|day| *day == text) {
+                    let day = u8::try_from(day + 1).unwrap_or(1);
+                    return Some(Typed::new(Expr::Const(Value::Weekday(day)), Type::Weekday, text));
+                }
+                self.no_such_signal(&text, path, scope);
+                return None;
+            }
+        };
+        if let Expr::Signal(signal) = &expr {
+            self.draft.need(*signal);
+            let anchored = matches!(
+                signal,
+                Signal::Geo(crate::ir::Moment::LastVerified | crate::ir::Moment::Previous, _)
+                    | Signal::Time(crate::ir::Moment::LastVerified | crate::ir::Moment::Previous)
+                    | Signal::Ip(_)
+                    | Signal::Device(_)
+            );
+            if anchored {
+                if scope.filter_of.is_some() {
+                    self.report(
+                        Diagnostic::error("history-in-where", format!("`{text}` is history, and so is the `where`"))
+                            .at(path.span, "not inside `where (…)`")
+                            .help("compare it outside of the aggregate"),
+                    );
+                    return None;
+                }
+                self.draft.plan.anchors = true;
+                // A snapshot holds where its event was: every event must be located.
+                self.draft.needs.geo = true;
+                self.draft.needs.network = true;
+            }
+        }
+        if optional {
+            self.optional.push(OptionalRead { path: text.clone(), span: path.span });
+        }
+        self.reads.push((text.as_str().into(), expr.clone()));
+        Some(Typed::new(expr, ty, text))
+    }
+
+    fn lookup(&mut self, text: &str, path: &ast::Path, scope: &Scope) -> Lookup {
+        if scope.filter_of.is_some() {
+            match text {
+                "completed" => return Lookup::Found(Expr::Signal(Signal::Completed), Type::Bool, false),
+                "status" if self.declared(&scope.events, text).is_empty() => {
+                    return Lookup::Found(Expr::Signal(Signal::Status), Type::Status, false);
+                }
+                _ => {}
+            }
+        }
+        if let Some(name) = path.single() {
+            let declared = self.declared(&scope.events, name);
+            if let Some((_, first)) = declared.first() {
+                let first = first.clone();
+                let lacking = scope.events.iter().find(|id| !declared.iter().any(|(other, _)| other == *id));
+                if let Some(lacking) = lacking.and_then(|id| self.draft.events.get(usize::from(id.0))) {
+                    let event = Arc::clone(&lacking.name);
+                    self.report(
+                        Diagnostic::error("unknown-signal", format!("the event `{event}` has no field `{name}`"))
+                            .at(path.span, format!("not on `{event}`"))
+                            .help("a policy for several events reads only fields that all of them have"),
+                    );
+                    return Lookup::Reported;
+                }
+                if let Some((_, other)) = declared.iter().find(|(_, field)| field.ty != first.ty) {
+                    let text = format!("`{name}` is {} on one event and {} on another", first.ty, other.ty);
+                    self.report(
+                        Diagnostic::error("type-mismatch", text)
+                            .at(path.span, "two types")
+                            .help("write one policy per event"),
+                    );
+                    return Lookup::Reported;
+                }
+                let optional = declared.iter().any(|(_, field)| field.optional);
+                return match self.draft.slot(name) {
+                    Some(slot) => Lookup::Found(Expr::Field(slot), first.ty, optional),
+                    None => Lookup::Nothing,
+                };
+            }
+        }
+        let Some(standard) = self.standard.iter().find(|standard| standard.path == text).cloned() else {
+            return Lookup::Nothing;
+        };
+        let required = !scope.events.is_empty()
+            && scope.events.iter().all(|id| {
+                self.draft.events.get(usize::from(id.0)).is_some_and(|event| event.requires(standard.path))
+            });
+        let optional = standard.optional && !required;
+        match standard.from {
+            From::Event => match self.draft.slot(text) {
+                Some(slot) => Lookup::Found(Expr::Field(slot), standard.ty, optional),
+                None => Lookup::Nothing,
+            },
+            From::Signal(signal) => Lookup::Found(Expr::Signal(signal), standard.ty, optional),
+        }
+    }
+
+    fn declared(&self, events: &[EventId], name: &str) -> Vec<(EventId, FieldSchema)> {
+        let events = events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
+        events.filter_map(|event| Some((event.id, event.field(name)?.clone()))).collect()
+    }
+
+    fn no_such_signal(&mut self, text: &str, path: &ast::Path, scope: &Scope) {
+        let mut candidates: Vec<String> = self.standard.iter().map(|standard| standard.path.to_owned()).collect();
+        let events = scope.events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
+        candidates.extend(events.flat_map(|event| event.fields.iter().map(|field| field.name.to_string())));
+        let lets = self.lets.keys().filter(|(policy, _)| policy.is_none() || *policy == scope.policy);
+        candidates.extend(lets.map(|(_, name)| name.clone()));
+        candidates.sort();
+        let message = format!("there is no signal `{text}`");
+        let names = candidates.iter().map(String::as_str);
+        if grammar::nearest(text, names.clone()).is_some() {
+            return self.unknown_name("unknown-signal", message, text, path.span, "not a signal", names);
+        }
+        let finding = Diagnostic::error("unknown-signal", message).at(path.span, "not a signal");
+        let elsewhere = self.draft.events.iter().find(|event| event.field(text).is_some());
+        let finding = match elsewhere {
+            Some(event) if scope.events.is_empty() => finding.help(format!(
+                "`{text}` is a field of the event `{}`; a policy `on any` reads standard fields only",
+                event.name
+            )),
+            Some(event) => finding.help(format!("`{text}` is a field of another event, `{}`", event.name)),
+            None => finding.help("declare it on the event: `event … { name: type }`"),
+        };
+        self.report(finding);
+    }
+}
+
+enum Lookup {
+    Found(Expr, Type, bool),
+    Reported,
+    Nothing,
+}
+
+impl super::Draft {
+    pub(super) fn slot(&self, name: &str) -> Option<crate::event::Slot> {
+        let position = self.slots.iter().position(|slot| **slot == *name)?;
+        u16::try_from(position).ok().map(crate::event::Slot)
+    }
+}

@@ -1,0 +1,346 @@
+//! A compiled pack.
+
+use std::{collections::HashMap, sync::Arc};
+
+use grammar::{SourceMap, Span};
+use jiff::Timestamp;
+
+use crate::{
+    event::{EventId, Slot},
+    history::plan::{EventKind, HistoryPlan},
+    ir::{Atom, Cond, Expr},
+    lists::List,
+    outcome::{Claimant, Level, Outcome, Severity},
+    schema::EventSchema,
+    script::Script,
+    testing::TestCase,
+    types::Type,
+};
+
+/// A compiled pack: what [`crate::compile`] makes and everything else reads.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) version: String,
+    pub(crate) events: Vec<EventSchema>,
+    pub(crate) actions: HashMap<Arc<str>, EventId>,
+    pub(crate) slots: Arc<[Arc<str>]>,
+    pub(crate) atoms: Vec<Atom>,
+    pub(crate) policies: Vec<Policy>,
+    /// Which policies apply to each declared event, in the order of the pack.
+    pub(crate) by_event: Vec<Vec<usize>>,
+    /// The policies for events that no other policy names.
+    pub(crate) fallback: Vec<usize>,
+    pub(crate) reasons: Vec<ReasonText>,
+    pub(crate) lists: Vec<List>,
+    pub(crate) questions: Vec<ListQuestion>,
+    pub(crate) scripts: Vec<Script>,
+    pub(crate) plan: Arc<HistoryPlan>,
+    pub(crate) recorded: Recorded,
+    pub(crate) needs: Needs,
+    pub(crate) tests: Vec<TestCase>,
+    pub(crate) proofs: Vec<Proof>,
+    pub(crate) sources: SourceMap,
+}
+
+/// How to read from an event what the history plan keeps of it.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// By `FieldRef`.
+    pub fields: Vec<Expr>,
+    /// By `FilterId`.
+    pub filters: Vec<Filter>,
+    /// By `ZoneRef`.
+    pub zones: Vec<Expr>,
+}
+
+/// A `where` clause.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// Whose events it is about; of any others it is false.
+    pub event: EventKind,
+    /// The clause.
+    pub cond: Cond,
+}
+
+/// A question to a list that changes at run time.
+#[derive(Debug)]
+pub(crate) struct ListQuestion {
+    /// As in `ip in @blocked_ips`.
+    pub text: Arc<str>,
+    /// What is looked for.
+    pub value: Expr,
+    /// The list.
+    pub list: usize,
+}
+
+/// A policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub name: Arc<str>,
+    /// The declared events it is for; empty for `on any`.
+    pub events: Vec<EventId>,
+    pub default: Answer,
+    pub combine: Combine,
+    /// In the order of the file.
+    pub rules: Vec<Rule>,
+    /// Positions in `rules`: by priority, higher first, then by position.
+    pub order: Vec<usize>,
+    pub owner: Option<Arc<str>>,
+    pub span: Span,
+}
+
+/// How the outcomes of rules combine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Combine {
+    Strictest,
+    FirstMatch,
+    /// The least total for each outcome, greatest first.
+    Score(Vec<(i64, Outcome)>),
+}
+
+/// A rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub name: Arc<str>,
+    pub description: Option<Arc<str>>,
+    pub mode: Mode,
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub rollout: Option<Rollout>,
+    pub cond: Cond,
+    pub on_unknown: OnUnknown,
+    pub answer: Answer,
+    pub reasons: Vec<usize>,
+    pub severity: Option<Severity>,
+    pub flags: Vec<Arc<str>>,
+    pub adds: Vec<Add>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Live,
+    Shadow,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnUnknown {
+    StepUp,
+    Match,
+    Skip,
+}
+
+/// What a rule or a default asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Allow,
+    Exempt,
+    Challenge(ChallengeTemplate),
+    Block,
+    Score(i64),
+    Nothing,
+}
+
+impl Answer {
+    /// The outcome, if it is one.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Answer::Allow | Answer::Exempt => Some(Outcome::Allow),
+            Answer::Challenge(_) => Some(Outcome::Challenge),
+            Answer::Block => Some(Outcome::Block),
+            Answer::Score(_) | Answer::Nothing => None,
+        }
+    }
+}
+
+/// A challenge before the event's values are put in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChallengeTemplate {
+    pub level: Level,
+    pub bind: Vec<(Arc<str>, Expr)>,
+    pub show: Vec<(Arc<str>, Expr)>,
+    pub expires_s: Option<u32>,
+    pub attempts: Option<u32>,
+    pub user: Claimant,
+}
+
+/// `rollout 10% by user`
+#[derive(Clone, Debug)]
+pub(crate) struct Rollout {
+    /// Of every ten thousand.
+    pub share: u16,
+    pub by: Expr,
+    pub path: Arc<str>,
+}
+
+/// `add ip to @blocked_ips for 24h`
+#[derive(Clone, Debug)]
+pub(crate) struct Add {
+    pub value: Expr,
+    pub list: usize,
+    pub for_ms: i64,
+}
+
+/// A declared reason.
+#[derive(Clone, Debug)]
+pub(crate) struct ReasonText {
+    pub code: Arc<str>,
+    pub text: Arc<str>,
+    pub internal: Option<Arc<str>>,
+    pub regulation: Option<Arc<str>>,
+}
+
+/// A proof that the pack asks for.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// What it claims.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+}
+
+/// What a program reads, so that enrichment looks up only that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Where the address is. Always wanted when history keeps location fixes.
+    pub geo: bool,
+    /// What network the address belongs to.
+    pub network: bool,
+    /// `user.tz`
+    pub user_tz: bool,
+    /// `user.home_country`
+    pub user_home_country: bool,
+}
+
+/// A declared action, for people and tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionInfo {
+    /// Its name in rules.
+    pub name: Arc<str>,
+    /// Other codes for it.
+    pub aliases: Vec<Arc<str>>,
+    /// Standard fields that must be present.
+    pub requires: Vec<Arc<str>>,
+    /// Its own fields.
+    pub fields: Vec<FieldInfo>,
+}
+
+/// A declared field, for people and tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldInfo {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its type, as written.
+    pub ty: String,
+    /// Whether it must be present.
+    pub required: bool,
+    /// Whether it is personal data.
+    pub pii: bool,
+}
+
+/// A policy, for people and tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The actions it is for; empty for `on any`.
+    pub actions: Vec<Arc<str>>,
+    /// Who answers for it.
+    pub owner: Option<Arc<str>>,
+    /// Its rules, in the order of the file.
+    pub rules: Vec<Arc<str>>,
+}
+
+impl Program {
+    /// `sha256:…`, as written into every decision.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether the action is declared, is an alias, or is covered by a policy `on any`.
+    #[must_use]
+    pub fn knows_action(&self, action: &str) -> bool {
+        self.actions.contains_key(action) || !self.fallback.is_empty()
+    }
+
+    /// The declared event for an action's name or alias.
+    #[must_use]
+    pub fn event(&self, action: &str) -> Option<&EventSchema> {
+        self.events.get(usize::from(self.actions.get(action)?.0))
+    }
+
+    /// What history must keep.
+    #[must_use]
+    pub fn history_plan(&self) -> &Arc<HistoryPlan> {
+        &self.plan
+    }
+
+    /// What enrichment must look up.
+    #[must_use]
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    /// Every declared action.
+    #[must_use]
+    pub fn actions(&self) -> Vec<ActionInfo> {
+        let field = |field: &crate::schema::FieldSchema| FieldInfo {
+            name: Arc::clone(&field.name),
+            ty: field.ty.to_string(),
+            required: !field.optional,
+            pii: field.pii,
+        };
+        let action = |event: &EventSchema| ActionInfo {
+            name: Arc::clone(&event.name),
+            aliases: event.aliases.clone(),
+            requires: event.requires.clone(),
+            fields: event.fields.iter().map(field).collect(),
+        };
+        self.events.iter().map(action).collect()
+    }
+
+    /// Every policy.
+    #[must_use]
+    pub fn policies(&self) -> Vec<PolicyInfo> {
+        let name = |id: &EventId| self.events.get(usize::from(id.0)).map(|event| Arc::clone(&event.name));
+        let policy = |policy: &Policy| PolicyInfo {
+            name: Arc::clone(&policy.name),
+            actions: policy.events.iter().filter_map(name).collect(),
+            owner: policy.owner.clone(),
+            rules: policy.rules.iter().map(|rule| Arc::clone(&rule.name)).collect(),
+        };
+        self.policies.iter().map(policy).collect()
+    }
+
+    /// The lists that change at run time: name and type of the entries.
+    pub fn managed_lists(&self) -> impl Iterator<Item = (&str, &Type)> {
+        self.lists.iter().filter(|list| list.changes).map(|list| (&*list.name, &list.element))
+    }
+
+    /// The proofs the pack asks for. Deciding them is the analyser's work; none is decided here.
+    #[must_use]
+    pub fn proofs(&self) -> &[Proof] {
+        &self.proofs
+    }
+
+    /// The source files, to draw diagnostics on.
+    #[must_use]
+    pub fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// Which policies judge this event.
+    pub(crate) fn policies_for(&self, event: EventId) -> impl Iterator<Item = &Policy> {
+        let named = self.by_event.get(usize::from(event.0)).filter(|policies| !policies.is_empty());
+        named.unwrap_or(&self.fallback).iter().filter_map(|index| self.policies.get(*index))
+    }
+
+    pub(crate) fn slot(&self, name: &str) -> Option<Slot> {
+        let position = self.slots.iter().position(|slot| &**slot == name)?;
+        u16::try_from(position).ok().map(Slot)
+    }
+}
