@@ -34,6 +34,13 @@ impl Country {
         Some(Country(code.as_bytes().try_into().ok()?))
     }
 
+    fn read(code: &str) -> Option<Country> {
+        if code == Country::UNSPECIFIED.code() { Some(Country::UNSPECIFIED) } else { Country::parse(code) }
+    }
+
+    /// No country in particular: `ZZ`, which ISO 3166-1 leaves to its users.
+    pub const UNSPECIFIED: Country = Country(*b"ZZ");
+
     /// The two letters.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -58,6 +65,10 @@ impl Currency {
     #[must_use]
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("???")
+    }
+
+    fn read(code: &str) -> Option<Currency> {
+        Currency::parse(code)
     }
 
     /// How many decimals an amount has: 2 for EUR, 0 for JPY, 3 for KWD, 4 for CLF.
@@ -96,7 +107,7 @@ macro_rules! written_as_its_code {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
                 let code = String::deserialize(deserializer)?;
-                $type::parse(&code).ok_or_else(|| D::Error::custom(format!(concat!("`{}` is not a ", $what), code)))
+                $type::read(&code).ok_or_else(|| D::Error::custom(format!(concat!("`{}` is not a ", $what), code)))
             }
         }
     };

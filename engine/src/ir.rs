@@ -42,15 +42,8 @@ pub enum GeoPart {
 
 impl GeoPart {
     /// Every part, the fix first.
-    pub const ALL: [GeoPart; 7] = [
-        GeoPart::Fix,
-        GeoPart::Country,
-        GeoPart::Region,
-        GeoPart::City,
-        GeoPart::Lat,
-        GeoPart::Lon,
-        GeoPart::Radius,
-    ];
+    pub const ALL: [GeoPart; 7] =
+        [GeoPart::Fix, GeoPart::Country, GeoPart::Region, GeoPart::City, GeoPart::Lat, GeoPart::Lon, GeoPart::Radius];
 
     /// Its type.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Checks, compiles and evaluates policies; keeps bounded history; measures travel.
 //!
 //! Pure: no I/O, no clock, no randomness. It is told everything and answers the same every time.
-//! In reading order: values, events and signals, what comes out.
+//! In reading order: values; events and signals; the past; from source to program; from signals to verdict.
 
 // ---- values
 pub mod codes;
@@ -20,7 +20,43 @@ pub mod status;
 pub mod history;
 pub mod travel;
 
-// ---- what comes out
+// ---- from source to program
+pub mod check;
+pub mod ir;
+pub mod lists;
+pub mod pack;
+pub mod program;
+pub mod schema;
+pub mod script;
+pub mod types;
+
+// ---- from signals to verdict
+pub mod decode;
+mod evaluate;
+pub mod observe;
 pub mod outcome;
-pub mod trace;
 pub mod verdict;
+
+// ---- why, and what if
+pub mod explain;
+pub mod record;
+pub mod replay;
+pub mod testing;
+pub mod trace;
+
+pub use check::{Compilation, compile, compile_within};
+pub use evaluate::evaluate;
+pub use event::{Event, EventInput, FieldError};
+pub use explain::explain;
+pub use lists::ListState;
+pub use observe::Occasion;
+pub use outcome::Outcome;
+pub use pack::{Limits, PackSource};
+pub use program::{Needs, Program};
+pub use record::decision_line;
+pub use replay::{ChallengeEnd, Stream};
+pub use signals::{Located, NetworkFacts, Signals, UserFacts, Whereabouts};
+pub use testing::{TestResult, run_tests};
+pub use trace::Trace;
+pub use value::{Maybe, Value, Why};
+pub use verdict::{ChallengeSpec, Verdict};

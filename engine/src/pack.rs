@@ -30,13 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            files: 1_000,
-            file_bytes: 1 << 20,
-            pack_bytes: 64 << 20,
-            rules: 20_000,
-            list_entries: 1_000_000,
-        }
+        Limits { files: 1_000, file_bytes: 1 << 20, pack_bytes: 64 << 20, rules: 20_000, list_entries: 1_000_000 }
     }
 }
 

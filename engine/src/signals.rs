@@ -19,7 +19,6 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     /// The event and what was looked up about it.
-    #[serde(flatten)]
     pub located: Located,
     /// What history answered.
     pub observed: Observed,
@@ -83,6 +82,16 @@ impl Located {
 
 fn hidden(fix: &GeoFix) -> Arc<GeoFix> {
     Arc::new(GeoFix { region: None, city: None, time_zone: None, precision: Precision::Hidden, ..fix.clone() })
+}
+
+/// What an address alone tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Whereabouts {
+    /// Where it is.
+    pub place: Maybe<Arc<GeoFix>>,
+    /// What network it belongs to.
+    pub network: NetworkFacts,
 }
 
 /// What network an address belongs to.

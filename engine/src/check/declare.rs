@@ -185,7 +185,7 @@ impl<'a> Checker<'a> {
         ty
     }
 
-    fn list(&mut self, list: &ast::ListDef) {
+    fn list(&mut self, list: &'a ast::ListDef) {
         let name = list.name.name.as_str();
         if let Some((_, first)) = self.list_names.get(name) {
             let first = *first;
@@ -236,8 +236,11 @@ impl<'a> Checker<'a> {
                     (_, value) if ty == *element => value,
                     (_, value) => {
                         self.report(
-                            Diagnostic::error("bad-list-entry", format!("`{value}` is {ty}, and the list holds {element}"))
-                                .at(expr.span, format!("not {element}")),
+                            Diagnostic::error(
+                                "bad-list-entry",
+                                format!("`{value}` is {ty}, and the list holds {element}"),
+                            )
+                            .at(expr.span, format!("not {element}")),
                         );
                         continue;
                     }
@@ -381,9 +384,8 @@ impl<'a> Checker<'a> {
         }
         if self.standard.iter().any(|standard| standard.path == name.name) {
             let text = format!("`{}` is a standard field", name.name);
-            return self.report(
-                Diagnostic::error("duplicate-name", text).at(name.span, "taken").help("choose another name"),
-            );
+            return self
+                .report(Diagnostic::error("duplicate-name", text).at(name.span, "taken").help("choose another name"));
         }
         self.lets.insert((policy, name.name.clone()), Let { definition, policy });
     }
@@ -467,7 +469,9 @@ fn csv_cells(line: &str) -> Vec<String> {
 
 /// A day or a moment; a day is its first moment in UTC, and so is a moment without an offset.
 pub(crate) fn moment(text: &str) -> Option<Timestamp> {
-    let utc = |civil: jiff::civil::DateTime| civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let utc = |civil: jiff::civil::DateTime| {
+        civil.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    };
     text.parse::<Timestamp>()
         .ok()
         .or_else(|| text.parse::<jiff::civil::DateTime>().ok().and_then(utc))

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
                 }
                 self.holds(expr, scope)
             }
-            ast::ExprKind::Compare(compare) => self.compare(compare, expr.span, scope),
+            ast::ExprKind::Compare(compare) => self.compare(compare, scope),
             ast::ExprKind::In(membership) => self.membership(membership, scope),
             ast::ExprKind::Between(between) => self.between(between, scope),
             ast::ExprKind::Is(presence) => self.presence(presence, scope),
@@ -85,9 +85,12 @@ impl<'a> Checker<'a> {
         let typed = self.value(expr, scope, None)?;
         if typed.ty != Type::Bool {
             self.report(
-                Diagnostic::error("not-a-condition", format!("`{}` is {}, not a condition", self.slice(expr.span), typed.ty))
-                    .at(expr.span, "neither true nor false")
-                    .help("compare it with something"),
+                Diagnostic::error(
+                    "not-a-condition",
+                    format!("`{}` is {}, not a condition", self.slice(expr.span), typed.ty),
+                )
+                .at(expr.span, "neither true nor false")
+                .help("compare it with something"),
             );
             return None;
         }
@@ -213,7 +216,7 @@ impl<'a> Checker<'a> {
         Some(())
     }
 
-    fn compare(&mut self, compare: &'a ast::Compare, span: Span, scope: &Scope) -> Option<Checked> {
+    fn compare(&mut self, compare: &'a ast::Compare, scope: &Scope) -> Option<Checked> {
         let mark = self.begin_atom();
         let optional = self.optional.len();
         let left = self.value(&compare.left, scope, money_of(&compare.right));
@@ -234,7 +237,7 @@ impl<'a> Checker<'a> {
         if negated {
             self.negation_lint(optional, compare.op_span);
         }
-        self.limit_lint(&left, &right, op, span, scope);
+        self.limit_lint(&left, &right, op, compare.left.span.to(compare.right.span), scope);
         let text = format!("{} {} {}", left.text, if negated { "==" } else { compare.op.symbol() }, right.text);
         let checked = self.atom(mark, Ask::Compare(op, left.expr, right.expr), text);
         Some(if negated { negate(checked) } else { checked })
@@ -320,10 +323,7 @@ impl<'a> Checker<'a> {
         let low = bound(low, Comparison::AtLeast, ">=");
         let high = bound(high, Comparison::AtMost, "<=");
         let (low, high) = (low?, high?);
-        Some(Checked {
-            text: format!("({} and {})", low.text, high.text),
-            cond: Cond::All(vec![low.cond, high.cond]),
-        })
+        Some(Checked { text: format!("({} and {})", low.text, high.text), cond: Cond::All(vec![low.cond, high.cond]) })
     }
 
     fn membership(&mut self, membership: &'a ast::Membership, scope: &Scope) -> Option<Checked> {
@@ -349,7 +349,11 @@ impl<'a> Checker<'a> {
             self.report(
                 Diagnostic::error("clock-without-zone", "a time of day means nothing without a zone")
                     .at(clock.range.span, "in which zone?")
-                    .suggest("add `tz`, for example the user's zone", clock.range.span.after(), " tz user.tz ?? \"UTC\""),
+                    .suggest(
+                        "add `tz`, for example the user's zone",
+                        clock.range.span.after(),
+                        " tz user.tz ?? \"UTC\"",
+                    ),
             );
             return None;
         };
@@ -457,9 +461,7 @@ impl<'a> Checker<'a> {
 
     fn in_elements(&mut self, value: &'a ast::Expr, set: &'a ast::SetLiteral, scope: &Scope) -> Option<Checked> {
         // Lists, paths and networks inside the brackets are questions of their own.
-        let constant = |expr: &ast::Expr| {
-            matches!(&expr.kind, ast::ExprKind::Literal(literal) if !matches!(literal, ast::Literal::Cidr(_)))
-        };
+        let constant = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Literal(literal) if !matches!(literal, ast::Literal::Cidr(_)));
         let mut parts: Vec<Option<Checked>> = Vec::new();
         let plain: Vec<&'a ast::Expr> = set.elements.iter().filter(|element| constant(element)).collect();
         if !plain.is_empty() {

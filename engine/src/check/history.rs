@@ -5,9 +5,7 @@ use grammar::{Diagnostic, Span, ast};
 use super::{Checker, Scope, resolve::Typed};
 use crate::{
     codes::Currency,
-    history::plan::{
-        Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec,
-    },
+    history::plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
     ir::{Ask, Expr},
     program::Filter,
     types::Type,
@@ -63,11 +61,7 @@ impl<'a> Checker<'a> {
         let names: Vec<&str> = keys.iter().map(|(_, name)| name.as_str()).collect();
         let distinct = if aggregate.distinct { "distinct " } else { "" };
         let argument_text = argument.as_ref().map_or("", |(_, typed)| typed.text.as_str());
-        let short = format!(
-            "{}({distinct}{argument_text}) of {}",
-            aggregate.function.name(),
-            aggregate.event.text()
-        );
+        let short = format!("{}({distinct}{argument_text}) of {}", aggregate.function.name(), aggregate.event.text());
         let including = if aggregate.including_this { " including this" } else { "" };
         let text = format!("{short}{filter_text} by {} {window_text}{including}", names.join(", "));
         let slot = self.draft.plan.intern_window(WindowSpec {
@@ -385,7 +379,12 @@ impl<'a> Checker<'a> {
             }
             Expr::Script(_, arguments) => arguments.iter().for_each(|argument| self.unbounded(argument)),
             // The atoms of a condition were bounded when they were made.
-            Expr::Test(_) | Expr::Const(_) | Expr::Field(_) | Expr::Signal(_) | Expr::Distance(_, _) | Expr::Speed(_, _) => {}
+            Expr::Test(_)
+            | Expr::Const(_)
+            | Expr::Field(_)
+            | Expr::Signal(_)
+            | Expr::Distance(_, _)
+            | Expr::Speed(_, _) => {}
         }
     }
 }

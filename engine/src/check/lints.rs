@@ -13,10 +13,13 @@ impl Checker<'_> {
     pub(super) fn negation_lint(&mut self, since: usize, span: Span) {
         let Some(read) = self.optional.get(since).cloned() else { return };
         self.report(
-            Diagnostic::warning("negation-on-optional", format!("`{}` may be absent, and absent is not different", read.path))
-                .at(span, "unknown when it is absent")
-                .also(read.span, "may be absent")
-                .help(format!("say what absence means: `{0} is missing or …`, or `{0} ?? …`", read.path)),
+            Diagnostic::warning(
+                "negation-on-optional",
+                format!("`{}` may be absent, and absent is not different", read.path),
+            )
+            .at(span, "unknown when it is absent")
+            .also(read.span, "may be absent")
+            .help(format!("say what absence means: `{0} is missing or …`, or `{0} ?? …`", read.path)),
         );
     }
 

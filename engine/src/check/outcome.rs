@@ -28,9 +28,7 @@ impl<'a> Checker<'a> {
             ast::OutcomeKind::AllowFinal => Some(Answer::Exempt),
             ast::OutcomeKind::Block => Some(Answer::Block),
             ast::OutcomeKind::Nothing => Some(Answer::Nothing),
-            ast::OutcomeKind::Challenge(challenge) => {
-                self.challenge(challenge, scope).map(Answer::Challenge)
-            }
+            ast::OutcomeKind::Challenge(challenge) => self.challenge(challenge, scope).map(Answer::Challenge),
             ast::OutcomeKind::Score(points) => {
                 let points_value = self.int(points)?;
                 if !matches!(combine, Combine::Score(_)) {
@@ -142,9 +140,7 @@ impl<'a> Checker<'a> {
                     .at(bind_span, "people sign what they cannot see");
             self.report(match show_span {
                 Some(show) => finding.suggest(format!("show it too: `{list}`"), show, list.clone()),
-                None => {
-                    finding.suggest(format!("add `show: {list}`"), bind_span.after(), format!(", show: {list}"))
-                }
+                None => finding.suggest(format!("add `show: {list}`"), bind_span.after(), format!(", show: {list}")),
             });
             return None;
         }
@@ -236,7 +232,8 @@ impl<'a> Checker<'a> {
         }
         let fits = value.ty == definition.element || (value.ty == Type::Ip && definition.element == Type::Cidr);
         if !fits {
-            let text = format!("`{}` is {}, and `@{}` holds {}", value.text, value.ty, add.list.name, definition.element);
+            let text =
+                format!("`{}` is {}, and `@{}` holds {}", value.text, value.ty, add.list.name, definition.element);
             self.report(Diagnostic::error("type-mismatch", text).at(add.value.span, value.ty.to_string()));
             return None;
         }

@@ -87,7 +87,9 @@ impl<'a> Checker<'a> {
         let mut order: Vec<(i64, usize)> = policy
             .rules()
             .enumerate()
-            .map(|(position, rule)| (rule.priority().and_then(|priority| priority.value.as_i64()).unwrap_or(0), position))
+            .map(|(position, rule)| {
+                (rule.priority().and_then(|priority| priority.value.as_i64()).unwrap_or(0), position)
+            })
             .collect();
         order.sort_by_key(|(priority, position)| (std::cmp::Reverse(*priority), *position));
         let position = self.draft.policies.len();
@@ -241,7 +243,7 @@ impl<'a> Checker<'a> {
         };
         Some(Rule {
             name: rule.name.name.as_str().into(),
-            description: rule.description.as_ref().map(|text| text.value.as_str().into()),
+            description: rule.title.as_ref().map(|text| text.value.as_str().into()),
             mode: match rule.mode().map(|mode| mode.kind) {
                 None | Some(ast::ModeKind::Live) => Mode::Live,
                 Some(ast::ModeKind::Shadow) => Mode::Shadow,
@@ -276,10 +278,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn validity(
-        &mut self,
-        validity: &ast::Validity,
-    ) -> Option<(Option<jiff::Timestamp>, Option<jiff::Timestamp>)> {
+    fn validity(&mut self, validity: &ast::Validity) -> Option<(Option<jiff::Timestamp>, Option<jiff::Timestamp>)> {
         let mut read = |date: &Option<ast::DateTime>| match date {
             Some(date) => self.date_time(date).map(Some),
             None => Some(None),

@@ -122,9 +122,10 @@ impl Checker<'_> {
             return Lookup::Nothing;
         };
         let required = !scope.events.is_empty()
-            && scope.events.iter().all(|id| {
-                self.draft.events.get(usize::from(id.0)).is_some_and(|event| event.requires(standard.path))
-            });
+            && scope
+                .events
+                .iter()
+                .all(|id| self.draft.events.get(usize::from(id.0)).is_some_and(|event| event.requires(standard.path)));
         let optional = standard.optional && !required;
         match standard.from {
             From::Event => match self.draft.slot(text) {

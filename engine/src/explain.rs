@@ -1,0 +1,156 @@
+//! Why, in full: every rule, every condition with the values it read, and what would have changed the answer.
+
+use std::collections::HashMap;
+
+use crate::{
+    evaluate::{Reading, RuleResult, Scene, Standing, evaluate, in_layout, judge, scene},
+    ir::Cond,
+    maybe::Why,
+    outcome::Outcome,
+    program::{Answer, Mode, Program, Rule},
+    signals::Signals,
+    trace::{AtomTrace, PolicyTrace, Read, RuleState, RuleTrace, Trace, Turn},
+    tri::Tri,
+};
+
+/// Up to this many conditions are turned round to see what would have changed the answer.
+const MOST_TURNS: usize = 200;
+
+/// Explains the decision on these signals. Judges them anew; the decision itself never pays for it.
+#[must_use]
+pub fn explain(program: &Program, signals: &Signals) -> Trace {
+    let verdict = evaluate(program, signals);
+    let located = in_layout(program, &signals.located);
+    let mut judged = judge(scene(program, signals, &located));
+    // The explanation names every condition, so scripts that were spared are asked now.
+    judged.scene.scripts_run = true;
+    let policies = judged
+        .policies
+        .iter()
+        .zip(&judged.results)
+        .zip(&judged.decided)
+        .map(|((policy, results), decided)| PolicyTrace {
+            policy: policy.name.clone(),
+            outcome: decided.outcome,
+            decided_by: decided.by.clone(),
+            rules: results.iter().map(|result| rule(&judged.scene, result)).collect(),
+        })
+        .collect();
+    let mut atoms = Vec::new();
+    for result in judged.results.iter().flatten().filter(|result| result.rule.mode == Mode::Live) {
+        collect(&result.rule.cond, &mut atoms);
+    }
+    Trace {
+        outcome: verdict.outcome,
+        decided_by: verdict.decided_by.clone(),
+        policy_version: program.version().to_owned(),
+        policies,
+        would_change: turns(program, signals, &atoms, verdict.outcome),
+        verdict,
+    }
+}
+
+fn rule(scene: &Scene<'_>, result: &RuleResult<'_>) -> RuleTrace {
+    let rule = result.rule;
+    let mut atoms = Vec::new();
+    collect(&rule.cond, &mut atoms);
+    RuleTrace {
+        rule: rule.name.clone(),
+        description: rule.description.clone(),
+        mode: match rule.mode {
+            Mode::Live => "live",
+            Mode::Shadow => "shadow",
+            Mode::Off => "off",
+        }
+        .to_owned(),
+        at: place(scene.program, rule),
+        state: match result.standing {
+            Standing::Matched => RuleState::Matched,
+            Standing::NotMatched | Standing::NotAsked => RuleState::NotMatched,
+            Standing::MatchedUnknown | Standing::StepUp | Standing::Skipped | Standing::Waiting => RuleState::Unknown,
+            Standing::Off => RuleState::Off,
+            Standing::NotActive => RuleState::NotActive,
+            Standing::NotRolledOut => RuleState::NotRolledOut,
+        },
+        then: then(&rule.answer),
+        atoms: atoms.into_iter().filter_map(|index| atom(scene, index)).collect(),
+    }
+}
+
+fn place(program: &Program, rule: &Rule) -> String {
+    let line = program.sources.position(rule.span).map_or(0, |position| position.line);
+    format!("{}:{line}", program.sources.name(rule.span.file))
+}
+
+fn then(answer: &Answer) -> String {
+    match answer {
+        Answer::Allow => "allow".to_owned(),
+        Answer::Exempt => "allow final".to_owned(),
+        Answer::Challenge(_) => "challenge".to_owned(),
+        Answer::Block => "block".to_owned(),
+        Answer::Score(points) => format!("score {points}"),
+        Answer::Nothing => "nothing".to_owned(),
+    }
+}
+
+fn atom(scene: &Scene<'_>, index: usize) -> Option<AtomTrace> {
+    let atom = scene.program.atoms.get(index)?;
+    let (result, why) = scene.ask(index);
+    let read = |(what, expr): &(std::sync::Arc<str>, crate::ir::Expr)| Read {
+        what: what.to_string(),
+        value: text(scene.read(expr)),
+    };
+    Some(AtomTrace { text: atom.text.to_string(), result, why, reads: atom.reads.iter().map(read).collect() })
+}
+
+/// A reading as a person writes it.
+pub(crate) fn text(reading: Reading) -> String {
+    match reading {
+        Reading::Known(value) => value.to_string(),
+        Reading::Unknown(why) => format!("unknown ({why})"),
+        Reading::Within(interval) => {
+            let bound = |bound: Option<crate::value::Value>| bound.map_or(String::new(), |value| value.to_string());
+            let why = interval.why.map_or(String::new(), |why: Why| format!(" ({why})"));
+            format!("{}..{}{why}", bound(interval.lo), bound(interval.hi))
+        }
+    }
+}
+
+pub(crate) fn collect(cond: &Cond, atoms: &mut Vec<usize>) {
+    match cond {
+        Cond::Const(_) => {}
+        Cond::Not(inner) => collect(inner, atoms),
+        Cond::All(parts) | Cond::Any(parts) => parts.iter().for_each(|part| collect(part, atoms)),
+        Cond::Atom(atom) => {
+            if !atoms.contains(atom) {
+                atoms.push(*atom);
+            }
+        }
+    }
+}
+
+/// Each condition turned round alone: does the answer change?
+fn turns(program: &Program, signals: &Signals, atoms: &[usize], outcome: Outcome) -> Vec<Turn> {
+    let located = in_layout(program, &signals.located);
+    let mut seen: Vec<usize> = Vec::new();
+    let mut turns = Vec::new();
+    for index in atoms.iter().take(MOST_TURNS) {
+        if seen.contains(index) {
+            continue;
+        }
+        seen.push(*index);
+        let Some(atom) = program.atoms.get(*index) else { continue };
+        let now = { scene(program, signals, &located).ask(*index).0 };
+        let others = [Tri::True, Tri::False].into_iter().filter(|other| *other != now);
+        for becomes in others {
+            let mut turned = scene(program, signals, &located);
+            turned.turned = HashMap::from([(*index, becomes)]);
+            let judged = judge(turned);
+            let then = judged.decided.iter().map(|decided| decided.outcome).max().unwrap_or(outcome);
+            if then != outcome {
+                turns.push(Turn { condition: atom.text.to_string(), becomes, outcome: then });
+            }
+        }
+    }
+    turns
+}
