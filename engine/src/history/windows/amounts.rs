@@ -63,6 +63,8 @@ pub(in crate::history) struct Sum {
     pub why: Option<Why>,
     /// The currency of the amounts in the window, if there are any.
     pub currency: Option<Currency>,
+    /// The currency of amounts that may be in the window.
+    pub perhaps_currency: Option<Currency>,
 }
 
 impl Amounts {
@@ -242,29 +244,34 @@ impl Amounts {
         self.perhaps.iter().filter(move |(at, _)| reach.contains(*at)).map(|(_, number)| *number)
     }
 
-    /// The one currency of everything in reach.
-    fn currency_in(&self, reach: Reach, loose: &[(Number, Tri)]) -> Result<Option<Currency>, Why> {
+    /// The one currency of everything in reach, and of what may be.
+    fn currency_in(&self, reach: Reach, loose: &[(Number, Tri)]) -> Result<(Option<Currency>, Option<Currency>), Why> {
         let mut currency = OneCurrency(None);
         if self.mixed {
+            // A part that is not wholly in reach may bring its currency: then the two may be mixed, or not.
             for part in self.parts.iter().filter(|part| part.overlap(reach).is_some()) {
                 part.currencies(&mut currency)?;
             }
             self.entries(reach).try_for_each(|entry| currency.meet(entry.number.currency))?;
             self.perhaps_in(reach).try_for_each(|number| currency.meet(number.currency))?;
-        } else if self.parts.iter().any(|part| part.overlap(reach).is_some())
+        } else if self.parts.iter().any(|part| part.overlap(reach) == Some(Tri::True))
             || self.entries(reach).next().is_some()
             || self.perhaps_in(reach).next().is_some()
         {
             currency.meet(self.currency)?;
         }
         loose.iter().try_for_each(|(number, _)| currency.meet(number.currency))?;
-        Ok(currency.0)
+        let certain = currency.0;
+        if self.parts.iter().any(|part| part.overlap(reach) == Some(Tri::Unknown)) {
+            currency.meet(self.currency)?;
+        }
+        Ok((certain, currency.0))
     }
 
     /// The sum over reach.
     pub fn sum(&self, reach: Reach, loose: &[(Number, Tri)], distinct: bool, gaps: &Gaps) -> Result<Sum, Why> {
         self.known(reach)?;
-        let currency = self.currency_in(reach, loose)?;
+        let (currency, mut perhaps_currency) = self.currency_in(reach, loose)?;
         let (mut lo, mut hi) = if distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
         let mut why = (lo != hi).then_some(Why::Absent);
         let mut endless = false;
@@ -285,8 +292,9 @@ impl Amounts {
                 return Err(cause);
             }
             (endless, why) = (true, Some(cause));
+            perhaps_currency = perhaps_currency.or(self.currency);
         }
-        Ok(Sum { lo, hi: (!endless).then_some(hi), why, currency })
+        Ok(Sum { lo, hi: (!endless).then_some(hi), why, currency, perhaps_currency })
     }
 
     fn plain_sum(&self, reach: Reach, loose: &[(Number, Tri)]) -> (i128, i128) {
@@ -333,7 +341,7 @@ impl Amounts {
         if let Some(cause) = gaps.affect(reach) {
             return Err(cause);
         }
-        let currency = self.currency_in(reach, loose)?;
+        let (_, currency) = self.currency_in(reach, loose)?;
         if room.distinct {
             let (sure, perhaps) = self.distinct(reach, loose);
             let points = |values: BTreeSet<i128>| values.into_iter().map(Cell::point).collect();

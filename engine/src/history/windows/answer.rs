@@ -197,7 +197,7 @@ impl Asking<'_> {
 
     /// A sum as an answer: beyond the largest constant it is compared with, nothing more is said than that.
     fn summed(&self, spec: &WindowSpec, sum: Sum) -> Answer {
-        let Sum { mut lo, mut hi, mut why, currency } = sum;
+        let Sum { mut lo, mut hi, mut why, currency, perhaps_currency } = sum;
         if let Bound::AtMost(most) = spec.bound {
             if lo > most {
                 (lo, hi, why) = (most + 1, None, Some(Why::Saturated));
@@ -221,6 +221,9 @@ impl Asking<'_> {
         });
         if matches!(spec.unit, Unit::Money(_)) && currency.is_none() {
             return Err(Why::Absent); // nothing in no currency
+        }
+        if perhaps_currency.is_some() && perhaps_currency != currency {
+            return Err(Why::CurrencyMismatch); // nothing, or something in another currency
         }
         let least = number::value(lo, spec.unit, currency).ok_or(Why::Overflow)?;
         match hi {

@@ -25,6 +25,9 @@ pub(in crate::history) struct Extremes {
     thinned: Position,
     /// The greatest value ever dropped for want of room.
     dropped: Option<i128>,
+    /// The currency of the first value, until another one is seen.
+    currency: Option<Currency>,
+    mixed: bool,
     thin_at: usize,
 }
 
@@ -46,6 +49,8 @@ impl Extremes {
             unknown: None,
             thinned: Position::START,
             dropped: None,
+            currency: None,
+            mixed: false,
             thin_at: THIN_AT,
         }
     }
@@ -53,6 +58,8 @@ impl Extremes {
     /// Adds an event; at most `keep` of each sort stay.
     pub fn insert(&mut self, position: Position, number: Number, certain: bool, keep: usize, lost: &mut Lost) {
         let number = self.turned(number);
+        self.mixed |= self.currency.is_some_and(|currency| Some(currency) != number.currency);
+        self.currency = number.currency;
         let values = if certain { &mut self.sure } else { &mut self.perhaps };
         let place = values.partition_point(|(at, _)| *at < position);
         values.insert(place, (position, number));
@@ -114,6 +121,9 @@ impl Extremes {
         }
         let thinned = (reach.end <= self.thinned).then_some(Why::Saturated);
         let missing = gaps.affect(reach).or(thinned);
+        if let Some(why) = missing.filter(|_| self.mixed) {
+            return Err(why);
+        }
         let (Some(lo), Some(hi)) = (found.sure, found.any) else {
             return match missing {
                 Some(why) => Err(why),
