@@ -220,7 +220,8 @@ impl Asking<'_> {
             }
         });
         if matches!(spec.unit, Unit::Money(_)) && currency.is_none() {
-            return Err(Why::Absent); // nothing in no currency
+            // Nothing, in no currency; or something of which we do not know even the currency.
+            return Err(sum.why.filter(|_| sum.hi.is_none()).unwrap_or(Why::Absent));
         }
         if perhaps_currency.is_some() && perhaps_currency != currency {
             return Err(Why::CurrencyMismatch); // nothing, or something in another currency
