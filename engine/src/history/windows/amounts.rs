@@ -275,7 +275,7 @@ impl Amounts {
         let (mut lo, mut hi) = if distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
         let mut why = (lo != hi).then_some(Why::Absent);
         let mut endless = false;
-        for part in self.parts.iter() {
+        for part in &self.parts {
             match part.overlap(reach) {
                 None => {}
                 Some(Tri::True) => (lo, hi) = (lo + part.sum(), hi + part.sum()),

@@ -140,20 +140,23 @@ impl Layout {
         let retention = limits.retention_ms.saturating_mul(1_000);
         let span = calendar::longest(spec.window).unwrap_or(retention).min(retention);
         let what = what_is_kept(spec, limits);
-        let group = self.group(&spec.keys);
         let (feed, filter) = (Feed::Only(spec.event), spec.filter);
-        let track = group.track(TrackPlan { feed, filter, what, span, keep: keep(what, spec.bound, limits) });
+        let wanted = TrackPlan { feed, filter, what, span, keep: keep(what, spec.bound, limits) };
         let anchor = match spec.window {
-            Window::Since(kind) => Some(group.track(TrackPlan {
+            Window::Since(kind) => Some(TrackPlan {
                 feed: Feed::Only(kind),
                 filter: None,
                 what: What::Times,
                 span: retention,
                 keep: keep(What::Times, Bound::AtMost(2), limits),
-            })),
+            }),
             Window::Sliding(_) | Window::Tumbling(_) | Window::Calendar { .. } | Window::Retained => None,
         };
-        group.asks.push(Ask::Window { slot, spec: spec.clone(), track, anchor, by });
+        self.in_group(&spec.keys, |group| {
+            let track = group.track(wanted);
+            let anchor = anchor.map(|anchor| group.track(anchor));
+            group.asks.push(Ask::Window { slot, spec: spec.clone(), track, anchor, by });
+        });
     }
 
     fn place_seen(&mut self, slot: usize, spec: &SeenSpec, by: AskedBy, limits: &Limits) {
@@ -168,20 +171,23 @@ impl Layout {
         };
         let what = What::Appearances;
         let fields: Vec<FieldRef> = spec.keys.iter().copied().chain([spec.what]).collect();
-        let group = self.group(&fields);
         // The run of first_seen is only forgotten after a gap as long as the retention.
         let span = if spec.kind == SeenKind::First { retention } else { within.min(retention) };
-        let track =
-            group.track(TrackPlan { feed: Feed::AnyAction, filter: None, what, span, keep: keep(what, bound, limits) });
-        group.asks.push(Ask::Seen { slot, spec: spec.clone(), track, by });
+        let wanted = TrackPlan { feed: Feed::AnyAction, filter: None, what, span, keep: keep(what, bound, limits) };
+        self.in_group(&fields, |group| {
+            let track = group.track(wanted);
+            group.asks.push(Ask::Seen { slot, spec: spec.clone(), track, by });
+        });
     }
 
-    fn group(&mut self, fields: &[FieldRef]) -> &mut GroupPlan {
-        let place = self.groups.iter().position(|group| group.fields == fields).unwrap_or_else(|| {
-            self.groups.push(GroupPlan { fields: fields.to_vec(), tracks: Vec::new(), asks: Vec::new(), span: 0 });
-            self.groups.len() - 1
-        });
-        &mut self.groups[place]
+    /// Does something with the group of these keys, which is made if it is not there.
+    fn in_group(&mut self, fields: &[FieldRef], place: impl FnOnce(&mut GroupPlan)) {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.fields == fields) {
+            return place(group);
+        }
+        let mut group = GroupPlan { fields: fields.to_vec(), tracks: Vec::new(), asks: Vec::new(), span: 0 };
+        place(&mut group);
+        self.groups.push(group);
     }
 }
 
@@ -191,8 +197,7 @@ impl GroupPlan {
         self.span = self.span.max(wanted.span);
         let same =
             |track: &TrackPlan| (track.feed, track.filter, track.what) == (wanted.feed, wanted.filter, wanted.what);
-        if let Some(place) = self.tracks.iter().position(same) {
-            let track = &mut self.tracks[place];
+        if let Some((place, track)) = self.tracks.iter_mut().enumerate().find(|(_, track)| same(track)) {
             track.span = track.span.max(wanted.span);
             track.keep.bound = track.keep.bound.max(wanted.keep.bound);
             track.keep.entries = track.keep.entries.max(wanted.keep.entries);

@@ -183,7 +183,7 @@ impl Track {
             }
             (Kept::Amounts(amounts), Content::Unknown(why)) => amounts.insert_unknown(at, why),
             (Kept::Extremes(extremes), Content::Number(number)) => {
-                extremes.insert(at, number, certain, entries, dropped)
+                extremes.insert(at, number, certain, entries, dropped);
             }
             (Kept::Extremes(extremes), Content::Unknown(why)) => extremes.insert_unknown(at, why),
             // `bring` made the content for this structure.
