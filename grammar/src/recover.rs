@@ -2,6 +2,7 @@
 
 use crate::ast::{Item, Policy, PolicyMember, Rule as RuleNode, Test};
 use crate::diagnostic::Diagnostic;
+use crate::expected::is_reserved;
 use crate::lower::Rule;
 use crate::nearest;
 use crate::parse::Parser;
@@ -46,7 +47,12 @@ fn item_starts(scan: &Scan, item: usize, index: usize) -> bool {
         let slip = token.at_margin && !goes_on(scan, index - 1) && scan.kind(index + 1) == Some(TokenKind::Word);
         return slip && nearest(word, ITEM_WORDS).is_some();
     }
-    declares(scan, index) || (token.starts_line && !goes_on(scan, index - 1) && !is_operator(scan, index + 1))
+    // Where an operand is due, `a == event and "x"` and `a == reason test "claim" {` name fields.
+    if goes_on(scan, index - 1) && (ITEM_WORDS.contains(&scan.word(index + 1)) || is_reserved(scan.word(index + 1))) {
+        return false;
+    }
+    let named = ITEM_WORDS.contains(&scan.word(index - 1)) || matches!(scan.word(index - 1), "tz" | "requires");
+    declares(scan, index) || (token.starts_line && !named && !goes_on(scan, index - 1) && !is_operator(scan, index + 1))
 }
 
 /// Whether an item's keyword is followed by what only that item has. No expression has two operands side by side.

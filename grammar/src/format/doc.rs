@@ -142,18 +142,10 @@ impl Page {
         self.after_inline = false;
     }
 
+    /// Asks for a blank line before what comes next; the break itself comes with that.
     fn blank_line(&mut self) {
-        let opened = self.out.trim_end().ends_with(['{', '[', '(']);
-        self.blank = self.line_ended && !self.out.is_empty() && !(opened && !self.ends_with_comment());
-        if !self.line_ended && !self.out.is_empty() {
-            // A blank line asked for inside a line: the break comes with what follows.
-            self.blank = true;
-        }
-    }
-
-    fn ends_with_comment(&self) -> bool {
-        let line = self.out.rsplit('\n').next().unwrap_or_default();
-        line.contains('#')
+        let opened = !self.comment_ended && self.out.trim_end().ends_with(['{', '[', '(']);
+        self.blank = !self.out.is_empty() && !opened;
     }
 
     fn write(&mut self, indent: usize, written: &str) {
@@ -161,7 +153,8 @@ impl Page {
             return;
         }
         self.comment_ended = false;
-        if self.start_line(indent) && written.trim().is_empty() {
+        let written = if self.start_line(indent) { written.trim_start() } else { written };
+        if written.is_empty() {
             return;
         }
         let joins = written.starts_with([',', ')', ']', ' ']);
@@ -176,6 +169,7 @@ impl Page {
     fn start_line(&mut self, indent: usize) -> bool {
         if !self.line_ended || self.out.is_empty() {
             self.line_ended = false;
+            self.blank = false;
             return self.out.is_empty();
         }
         self.trim();
@@ -215,7 +209,11 @@ impl Page {
             return self.own_line(indent, comment);
         }
         self.trim();
-        self.push(if comment.starts_with('#') { "  " } else { " " });
+        if comment.starts_with('#') {
+            self.push("  ");
+        } else if !self.out.ends_with(['(', '[']) {
+            self.push(" ");
+        }
         self.push(comment);
         self.line_ended = true;
         self.comment_ended = true;
