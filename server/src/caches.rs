@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use challenge::{TenantId, UserId};
+use engine::program::Program;
 use moka::sync::Cache;
 
 use crate::error::ApiError;
@@ -20,6 +21,8 @@ pub struct Caches {
     devices: Cache<(TenantId, UserId), Arc<[StoredCredential]>>,
     users: Cache<(TenantId, UserId), Option<Arc<User>>>,
     answers: Cache<DecisionKey, Arc<Answered>>,
+    /// Packs that were in force once, by version; compiling one costs milliseconds.
+    programs: Cache<String, Arc<Program>>,
     /// Counts what was forgotten. A reader whose row may be older than the last change takes its entry back.
     changes: Arc<AtomicU64>,
 }
@@ -52,6 +55,7 @@ impl Default for Caches {
                 .weigher(|_, answered: &Arc<Answered>| u32::try_from(answered.answer.len() + 256).unwrap_or(u32::MAX))
                 .time_to_live(aging(600))
                 .build(),
+            programs: Cache::builder().max_capacity(16).time_to_idle(aging(3600)).build(),
             changes: Arc::default(),
         }
     }
@@ -136,6 +140,16 @@ impl Caches {
             self.answers.insert(key.clone(), answered.clone());
         }
         Ok(answered)
+    }
+
+    /// A pack that was explained with lately.
+    pub fn program(&self, version: &str) -> Option<Arc<Program>> {
+        self.programs.get(version)
+    }
+
+    /// Keeps a compiled pack for the next explanation.
+    pub fn remember_program(&self, version: &str, program: Arc<Program>) {
+        self.programs.insert(version.to_owned(), program);
     }
 
     fn changes(&self) -> u64 {

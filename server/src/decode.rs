@@ -55,6 +55,8 @@ pub struct Attempted {
     pub scope: Option<String>,
     /// Where the hosted page returns to.
     pub redirect_url: Option<String>,
+    /// Event fields that stood at the top level instead of under `custom`: where complaints must point.
+    pub lifted: Vec<String>,
 }
 
 /// Whose attempt at what, from the path.
@@ -123,6 +125,7 @@ pub fn attempted(
         named: is_named,
         body_hash: json::digest(&Value::Object(said)),
         input: check_custom(input, &lifted)?,
+        lifted,
         received_at,
         scope,
         redirect_url,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use engine::history::EventKind;
 use engine::program::Program;
 use engine::signals::{Located, Signals};
 use engine::status::Status;
@@ -45,7 +44,7 @@ impl Judging<'_> {
         let program = self.program();
         let observed = {
             let mut past = self.policies.past();
-            let observation = program.observation(&located, EventKind::Pending, past.next(), received, TOLERANCE);
+            let observation = program.observation(&located, Status::Pending, past.next(), received, TOLERANCE);
             past.history.observe(&observation)
         };
         self.judge(located, observed)
@@ -55,7 +54,7 @@ impl Judging<'_> {
     pub fn rehearse(&self, located: Located, received: Timestamp) -> (Signals, Verdict) {
         let observed = {
             let past = self.policies.past();
-            let observation = self.program().observation(&located, u64::MAX, received, TOLERANCE);
+            let observation = self.program().observation(&located, Status::Pending, u64::MAX, received, TOLERANCE);
             past.history.peek(&observation)
         };
         self.judge(located, observed)
@@ -63,7 +62,7 @@ impl Judging<'_> {
 
     fn judge(&self, located: Located, observed: engine::history::Observed) -> (Signals, Verdict) {
         let lists = self.policies.lists.load_full();
-        let signals = Signals::new(located, observed, lists);
+        let signals = self.program().assemble(located, observed, &lists);
         let verdict = engine::evaluate(self.program(), &signals);
         (signals, verdict)
     }
@@ -71,5 +70,24 @@ impl Judging<'_> {
     /// Tells history how the event was answered. Call it after the commit.
     pub fn settle(&self, user: &str, reference: &str, status: Status, at: Timestamp) {
         self.policies.past().settle(self.program(), user, reference, status, at);
+    }
+}
+
+impl Past {
+    /// Takes in a step of the journal.
+    pub(super) fn remember(&mut self, program: &Program, step: &Step) {
+        match step {
+            Step::Event(line) => {
+                let located = &line.located;
+                let observation = program.observation(located, line.status, self.next(), line.received, TOLERANCE);
+                self.history.remember(&observation);
+            }
+            Step::Settled { user, reference, status, at } => self.settle(program, user, reference, *status, *at),
+        }
+    }
+
+    /// Says how an event ended.
+    pub(super) fn settle(&mut self, _program: &Program, user: &str, reference: &str, status: Status, _at: Timestamp) {
+        self.history.settle(user, reference, status);
     }
 }

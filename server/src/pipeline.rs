@@ -1,0 +1,257 @@
+//! One attempt at an action, from the request to the answer.
+//!
+//! authenticate → limit → **decode → enrich and observe → evaluate → decide → record → notify → respond**. The first two
+//! are done when we begin ([`crate::auth::Caller`]). Nothing is answered before it is durable.
+
+mod answer;
+mod record;
+mod recorded;
+
+use challenge::Challenge;
+use engine::event::EventInput;
+use engine::signals::{Located, Signals};
+use engine::status::Status;
+use engine::verdict::Verdict;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::challenges::{follow, generate};
+use crate::decide::{self, Decided};
+use crate::decode::{self, Attempted, Skew, Target};
+use crate::enrich;
+use crate::error::{ApiError, Problem};
+use crate::policies::Judging;
+use crate::store::{DecisionId, DecisionKey, NewChallenge, RecordError, TenantId, UserId};
+pub use recorded::{Remembered, recorded};
+
+/// What a caller of `track` is told.
+pub struct Tracked {
+    /// The body of the answer.
+    pub answer: Map<String, Value>,
+    /// Whether an earlier attempt had this key: the answer is that one's.
+    pub replayed: bool,
+}
+
+/// Decides about an attempt, once.
+pub async fn track(
+    app: &App,
+    target: Target,
+    key_header: Option<&str>,
+    body: &Map<String, Value>,
+    explain: bool,
+) -> Result<Tracked, ApiError> {
+    let policies = app.policies.of(&target.tenant);
+    let judging = policies.judging().await;
+    let attempted = decode(app, &judging, target, key_header, body)?;
+
+    // Whoever comes second with a key waits here, and then finds the answer.
+    let _turn = app.attempts.begin(&attempted.key).await;
+    if let Some(answer) = earlier(app, &attempted).await? {
+        return respond(app, &attempted, answer, true, explain).await;
+    }
+
+    let located = enrich(app, &judging, &attempted).await?;
+    let devices = app.caches.devices(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
+    let (signals, verdict) = judging.observe(located, attempted.received_at);
+    let settings = app.config.tenant(attempted.key.tenant.as_str());
+    let decided = decide::decide(&verdict, !devices.is_empty(), settings.unenrolled);
+
+    let id = DecisionId(app.random.uuid_v7(attempted.received_at));
+    let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
+    let answer = answer::body(&attempted, id, &judging, &verdict, &decided, challenge.as_ref(), &devices);
+    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
+    let durable = app.store.record_decision(decision).await;
+    let (answer, replayed) = match durable {
+        Ok(_) => (answer, false),
+        // Another process of ours was faster: its answer stands.
+        Err(RecordError::Duplicate(first)) => (same_request(&attempted, &(&*first).into())?, true),
+        Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
+    };
+    if !replayed {
+        settle(&judging, &attempted, &decided);
+        record::apply_list_effects(&policies, &verdict, attempted.received_at);
+        app.caches.remember_answer(attempted.key.clone(), attempted.body_hash, Value::Object(answer.clone()).to_string());
+        count(&attempted, &decided);
+    }
+    respond(app, &attempted, answer, replayed, explain).await
+}
+
+/// What the rules would say to an event; nothing is stored and nothing counted.
+pub async fn what_if(app: &App, tenant: &TenantId, input: EventInput) -> Result<Verdict, ApiError> {
+    let policies = app.policies.of(tenant);
+    let judging = policies.judging().await;
+    let user = UserId::parse(input.user_id.clone()).map_err(ApiError::internal)?;
+    let located = locate(app, &judging, tenant, &user, &input, |_| false).await?;
+    Ok(judging.rehearse(located, app.clock.now()).1)
+}
+
+/// `track` without consequences, and with the whole explanation.
+pub async fn rehearse(app: &App, target: Target, body: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    let policies = app.policies.of(&target.tenant);
+    let judging = policies.judging().await;
+    let attempted = decode(app, &judging, target, None, body)?;
+    let located = enrich(app, &judging, &attempted).await?;
+    let (signals, verdict) = judging.rehearse(located, attempted.received_at);
+    answer::rehearsed(judging.program(), &signals, &verdict)
+}
+
+/// Decides about a challenge that a phone claimed and nobody had tracked: the claimer is the user. The challenge exists
+/// already, so none is made; the decision is recorded once, however often this is called.
+pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Result<crate::store::Decision, ApiError> {
+    let frozen = challenge.frozen();
+    let user = UserId::parse(input.user_id.clone()).map_err(ApiError::internal)?;
+    let key = DecisionKey {
+        tenant: frozen.tenant.clone(),
+        user,
+        action: frozen.action.clone(),
+        idempotency_key: frozen.idempotency_key.clone(),
+    };
+    let _turn = app.attempts.begin(&key).await;
+    if let Some(first) = app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)? {
+        return Ok(first);
+    }
+    let policies = app.policies.of(&key.tenant);
+    let judging = policies.judging().await;
+    let now = app.clock.now();
+    let attempted = Attempted {
+        body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
+        key,
+        named: true,
+        input,
+        received_at: now,
+        scope: None,
+        redirect_url: None,
+        lifted: Vec::new(),
+    };
+    let located = enrich(app, &judging, &attempted).await?;
+    let (signals, verdict) = judging.observe(located, now);
+    // Whoever claims has a device: that is how they claimed.
+    let mut decided = decide::decide(&verdict, true, crate::config::Unenrolled::Challenge);
+    // The challenge is running; what the rules would let through still waits for its answer.
+    decided.outcome = decided.outcome.max(engine::outcome::Outcome::Challenge);
+    let id = DecisionId(app.random.uuid_v7(now));
+    let answer = answer::body(&attempted, id, &judging, &verdict, &decided, None, &[]);
+    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, None)?;
+    match app.store.record_decision(decision).await {
+        Ok(_) => {
+            settle(&judging, &attempted, &decided);
+            record::apply_list_effects(&policies, &verdict, now);
+            count(&attempted, &decided);
+        }
+        Err(RecordError::Duplicate(first)) => return Ok(*first),
+        Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
+    }
+    let stored = app.store.decision_by_key(&attempted.key).await.map_err(crate::caches::refuse)?;
+    stored.ok_or_else(|| ApiError::internal("a recorded decision cannot be found"))
+}
+
+// --- the stages ---
+
+fn decode(
+    app: &App,
+    judging: &Judging<'_>,
+    target: Target,
+    key_header: Option<&str>,
+    body: &Map<String, Value>,
+) -> Result<Attempted, ApiError> {
+    let seconds = |s: u64| SignedDuration::from_secs(i64::try_from(s).unwrap_or(i64::MAX));
+    let skew = Skew { late: seconds(app.config.policies.late_s), future: seconds(app.config.policies.future_s) };
+    decode::attempted(target, key_header, body, judging.program(), app.clock.now(), skew, &app.random)
+}
+
+/// The answer that was given under this key, if it is a repeat of the same request.
+async fn earlier(app: &App, attempted: &Attempted) -> Result<Option<Map<String, Value>>, ApiError> {
+    if !attempted.named {
+        return Ok(None);
+    }
+    match app.caches.answered(&app.store, &attempted.key).await? {
+        None => Ok(None),
+        Some(first) => same_request(attempted, &first).map(Some),
+    }
+}
+
+fn same_request(attempted: &Attempted, first: &crate::caches::Answered) -> Result<Map<String, Value>, ApiError> {
+    if first.body_hash != attempted.body_hash {
+        let detail = "this idempotency key was used with another body; use a new key for another attempt";
+        return Err(ApiError::new(Problem::IdempotencyConflict, detail));
+    }
+    serde_json::from_str(&first.answer).map_err(ApiError::internal)
+}
+
+async fn enrich(app: &App, judging: &Judging<'_>, attempted: &Attempted) -> Result<Located, ApiError> {
+    let key = &attempted.key;
+    let lifted = |name: &str| attempted.lifted.iter().any(|lifted| lifted == name);
+    locate(app, judging, &key.tenant, &key.user, &attempted.input, lifted).await
+}
+
+async fn locate(
+    app: &App,
+    judging: &Judging<'_>,
+    tenant: &TenantId,
+    user: &UserId,
+    input: &EventInput,
+    lifted: impl Fn(&str) -> bool,
+) -> Result<Located, ApiError> {
+    let event = judging.program().decode(input).map_err(|errors| decode::refused(errors, lifted))?;
+    let needs = judging.program().needs();
+    let facts = if needs.user_tz || needs.user_home_country {
+        enrich::user_facts(app.caches.user(&app.store, tenant, user).await?.as_deref())
+    } else {
+        engine::signals::UserFacts::default()
+    };
+    Ok(enrich::locate(Arc::new(event), input.ip, &app.atlas.load(), needs, facts))
+}
+
+fn challenge_for(
+    app: &App,
+    attempted: &Attempted,
+    verdict: &Verdict,
+    decided: &Decided,
+) -> Result<Option<NewChallenge>, ApiError> {
+    let Some(spec) = verdict.challenge.as_ref().filter(|_| decided.outcome == engine::outcome::Outcome::Challenge) else {
+        return Ok(None);
+    };
+    let input = &attempted.input;
+    let asked = generate::ForDecision {
+        tenant: &attempted.key.tenant,
+        user: &attempted.key.user,
+        action: &attempted.key.action,
+        idempotency_key: &attempted.key.idempotency_key,
+        spec,
+        origin: crate::challenges::anonymous::located(
+            app,
+            input.ip,
+            input.user_agent.clone(),
+            input.device_name.clone().or_else(|| input.device.clone()),
+        ),
+    };
+    generate::for_decision(app, asked, attempted.received_at).map(Some)
+}
+
+fn settle(judging: &Judging<'_>, attempted: &Attempted, decided: &Decided) {
+    let status = record::status(decided.outcome);
+    let reference = decode::reference(&attempted.key.action, &attempted.key.idempotency_key);
+    judging.settle(attempted.key.user.as_str(), &reference, status, attempted.received_at);
+}
+
+fn count(attempted: &Attempted, decided: &Decided) {
+    let labels = [("action", attempted.key.action.to_string()), ("outcome", decided.outcome.word().to_owned())];
+    metrics::counter!("stepup_decisions_total", &labels).increment(1);
+}
+
+async fn respond(
+    app: &App,
+    attempted: &Attempted,
+    mut answer: Map<String, Value>,
+    replayed: bool,
+    explain: bool,
+) -> Result<Tracked, ApiError> {
+    // Tokens are never at rest: a repeat gets a fresh one for the same attempt.
+    answer::add_token(app, attempted, &mut answer)?;
+    if explain {
+        answer::add_trace(app, attempted, &mut answer).await?;
+    }
+    Ok(Tracked { answer, replayed })
+}

@@ -1,0 +1,118 @@
+//! What `track` says: the wire's fields, and ours.
+
+use engine::outcome::Outcome;
+use engine::program::Program;
+use engine::signals::Signals;
+use engine::verdict::{Reason, Verdict};
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::challenges::tokens;
+use crate::decide::{Decided, first_state};
+use crate::decode::Attempted;
+use crate::error::ApiError;
+use crate::http::authenticators::enrolled_methods;
+use crate::policies::Judging;
+use crate::store::{DecisionId, NewChallenge, StoredCredential};
+
+/// Asks [`add_token`] for the right to enrol; never sent.
+const MUST_ENROL: &str = "mustEnrol";
+
+/// The answer without its token and trace: what is recorded, and found again by a repeat.
+pub(super) fn body(
+    attempted: &Attempted,
+    id: DecisionId,
+    judging: &Judging<'_>,
+    verdict: &Verdict,
+    decided: &Decided,
+    challenge: Option<&NewChallenge>,
+    devices: &[StoredCredential],
+) -> Map<String, Value> {
+    let mut body = enrolled_methods(devices);
+    let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+    put("idempotencyKey", json!(attempted.key.idempotency_key.as_str()));
+    put("state", json!(first_state(decided.outcome).as_str()));
+    put("isEnrolled", json!(!devices.is_empty()));
+    put("ruleIds", json!(verdict.rules.iter().map(|hit| &*hit.rule).collect::<Vec<_>>()));
+    put("decisionId", json!(id.to_string()));
+    put("outcome", json!(decided.outcome.word()));
+    put("reasons", reasons(&decided.reasons));
+    put("policyVersion", json!(judging.program().version()));
+    put("flags", json!(decided.flags));
+    if decided.must_enrol {
+        put(MUST_ENROL, json!(true));
+    }
+    if let (Outcome::Challenge, Some(spec)) = (decided.outcome, &verdict.challenge) {
+        let fields = |list: &[engine::verdict::FieldText]| -> Vec<Value> {
+            list.iter().map(|field| json!({"field": &*field.path, "value": field.value})).collect()
+        };
+        let mut shown = json!({"level": spec.level.word(), "bind": fields(&spec.bind), "show": fields(&spec.show)});
+        if let Some(new) = challenge {
+            shown["challengeId"] = json!(new.challenge.id().to_string());
+            shown["expiresAt"] = json!(new.challenge.frozen().expires_at.to_string());
+        }
+        put("challenge", shown);
+    }
+    body
+}
+
+/// Public reasons: a code and the text a user may see.
+fn reasons(reasons: &[Reason]) -> Value {
+    reasons.iter().map(|reason| json!({"code": reason.code, "text": reason.text})).collect()
+}
+
+/// Adds the track token, and the address of the page that it opens.
+pub(super) fn add_token(app: &App, attempted: &Attempted, answer: &mut Map<String, Value>) -> Result<(), ApiError> {
+    let mut scope = attempted.scope.clone().unwrap_or_default();
+    if answer.remove(MUST_ENROL).is_some() {
+        scope.push(' ');
+        scope.push_str(tokens::ADD);
+    }
+    let key = &attempted.key;
+    let now = app.clock.now();
+    let token =
+        tokens::track_token(app, &key.tenant, &key.user, &key.action, &key.idempotency_key, Some(&scope), now)?;
+    answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
+    answer.insert("token".to_owned(), json!(token));
+    Ok(())
+}
+
+/// Adds the trace, recomputed from what was recorded.
+pub(super) async fn add_trace(
+    app: &App,
+    attempted: &Attempted,
+    answer: &mut Map<String, Value>,
+) -> Result<(), ApiError> {
+    let decision = app.store.decision_by_key(&attempted.key).await.map_err(crate::caches::refuse)?;
+    let recorded = match &decision {
+        Some(decision) => super::recorded(app, decision).await?,
+        None => None,
+    };
+    answer.insert("trace".to_owned(), recorded.and_then(|recorded| recorded.trace).unwrap_or(Value::Null));
+    Ok(())
+}
+
+/// What a rehearsal says: no ids, no token, and the whole explanation.
+pub(super) fn rehearsed(
+    program: &Program,
+    signals: &Signals,
+    verdict: &Verdict,
+) -> Result<Map<String, Value>, ApiError> {
+    let trace = serde_json::to_value(engine::explain(program, signals)).map_err(ApiError::internal)?;
+    let body = json!({
+        "outcome": verdict.outcome.word(),
+        "decidedBy": verdict.decided_by.word(),
+        "ruleIds": verdict.rules.iter().map(|hit| &*hit.rule).collect::<Vec<_>>(),
+        "reasons": reasons(&verdict.reasons),
+        "flags": verdict.flags,
+        "policyVersion": program.version(),
+        "challenge": verdict.challenge,
+        "unknown": verdict.unknown,
+        "shadow": verdict.shadow,
+        "trace": trace,
+    });
+    match body {
+        Value::Object(map) => Ok(map),
+        _ => Err(ApiError::internal("an object literal is an object")),
+    }
+}
