@@ -116,7 +116,7 @@ impl App {
             files => Atlas::open(files).map_err(|error| StartError::Geo(error.to_string()))?,
         };
         create_tenants(&config, &store, clock.now()).await?;
-        let policies = Policies::start(&config, &store, &atlas, &*clock).await?;
+        let policies = Policies::start(&config, &store, clock.clone()).await?;
         Ok(App(Arc::new(Parts {
             limits: Limits::new(&config.limits, clock.clone()),
             config: Arc::new(config),
@@ -147,7 +147,8 @@ impl App {
 
     /// Adds a tenant with an API key, unless they exist already. For the demo and for tests.
     pub async fn admit(&self, tenant: &TenantId, name: &str, role: &str, secret: &Secret) -> Result<(), StoreError> {
-        admit(&self.store, tenant, name, role, role, secret, self.clock.now()).await
+        admit(&self.store, tenant, name, role, role, secret, self.clock.now()).await?;
+        self.policies.create(&self.store, tenant).await
     }
 }
 

@@ -51,15 +51,6 @@ fn reason(code: &str, text: &str) -> Reason {
     Reason { code: code.to_owned(), text: text.to_owned(), internal: None, regulation: None }
 }
 
-/// The store's word for an outcome.
-pub fn recorded(outcome: Outcome) -> store::Outcome {
-    match outcome {
-        Outcome::Allow => store::Outcome::Allow,
-        Outcome::Challenge => store::Outcome::Challenge,
-        Outcome::Block => store::Outcome::Block,
-    }
-}
-
 /// An action's first state.
 pub fn first_state(outcome: Outcome) -> store::ActionState {
     match outcome {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, FieldIssue, Problem};
 use crate::json::{self, Fields};
+use crate::policies::When;
 use crate::random::Random;
 use crate::store::DecisionKey;
 
@@ -49,6 +50,8 @@ pub struct Attempted {
     pub body_hash: [u8; 32],
     /// Who, what, when, from where.
     pub input: EventInput,
+    /// Whether the backend said when it happened.
+    pub when: When,
     /// When it reached us.
     pub received_at: Timestamp,
     /// The scopes asked for the track token.
@@ -125,6 +128,7 @@ pub fn attempted(
         named: is_named,
         body_hash: json::digest(&Value::Object(said)),
         input: check_custom(input, &lifted)?,
+        when: if body.get("occurredAt").is_some_and(|time| !time.is_null()) { When::Said } else { When::Now },
         lifted,
         received_at,
         scope,

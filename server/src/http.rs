@@ -8,7 +8,7 @@ pub mod normalise;
 pub mod params;
 
 mod actions;
-mod authenticators;
+pub(crate) mod authenticators;
 mod challenges;
 mod decisions;
 mod lists;

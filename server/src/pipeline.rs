@@ -7,22 +7,22 @@ mod answer;
 mod record;
 mod recorded;
 
-use challenge::Challenge;
-use engine::event::EventInput;
-use engine::signals::{Located, Signals};
-use engine::status::Status;
-use engine::verdict::Verdict;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 
+use challenge::Challenge;
+use engine::event::EventInput;
+use engine::signals::Located;
+use engine::verdict::Verdict;
+use jiff::SignedDuration;
+use serde_json::{Map, Value};
+
 use crate::app::App;
-use crate::challenges::{follow, generate};
+use crate::challenges::generate;
 use crate::decide::{self, Decided};
 use crate::decode::{self, Attempted, Skew, Target};
 use crate::enrich;
 use crate::error::{ApiError, Problem};
-use crate::policies::Judging;
+use crate::policies::{Judging, When};
 use crate::store::{DecisionId, DecisionKey, NewChallenge, RecordError, TenantId, UserId};
 pub use recorded::{Remembered, recorded};
 
@@ -54,7 +54,7 @@ pub async fn track(
 
     let located = enrich(app, &judging, &attempted).await?;
     let devices = app.caches.devices(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
-    let (signals, verdict) = judging.observe(located, attempted.received_at);
+    let (signals, verdict) = judging.observe(located, attempted.when, attempted.received_at);
     let settings = app.config.tenant(attempted.key.tenant.as_str());
     let decided = decide::decide(&verdict, !devices.is_empty(), settings.unenrolled);
 
@@ -70,7 +70,7 @@ pub async fn track(
         Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
     };
     if !replayed {
-        settle(&judging, &attempted, &decided);
+        judging.answered(&signals.located, record::status(decided.outcome));
         record::apply_list_effects(&policies, &verdict, attempted.received_at);
         app.caches.remember_answer(attempted.key.clone(), attempted.body_hash, Value::Object(answer.clone()).to_string());
         count(&attempted, &decided);
@@ -84,7 +84,7 @@ pub async fn what_if(app: &App, tenant: &TenantId, input: EventInput) -> Result<
     let judging = policies.judging().await;
     let user = UserId::parse(input.user_id.clone()).map_err(ApiError::internal)?;
     let located = locate(app, &judging, tenant, &user, &input, |_| false).await?;
-    Ok(judging.rehearse(located, app.clock.now()).1)
+    Ok(judging.rehearse(located, When::Now, app.clock.now()).1)
 }
 
 /// `track` without consequences, and with the whole explanation.
@@ -93,7 +93,7 @@ pub async fn rehearse(app: &App, target: Target, body: &Map<String, Value>) -> R
     let judging = policies.judging().await;
     let attempted = decode(app, &judging, target, None, body)?;
     let located = enrich(app, &judging, &attempted).await?;
-    let (signals, verdict) = judging.rehearse(located, attempted.received_at);
+    let (signals, verdict) = judging.rehearse(located, attempted.when, attempted.received_at);
     answer::rehearsed(judging.program(), &signals, &verdict)
 }
 
@@ -108,25 +108,27 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
         action: frozen.action.clone(),
         idempotency_key: frozen.idempotency_key.clone(),
     };
+    // Always before the attempt's turn: a pack that wants to take over waits for us, and others for it.
+    let policies = app.policies.of(&key.tenant);
+    let judging = policies.judging().await;
     let _turn = app.attempts.begin(&key).await;
     if let Some(first) = app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)? {
         return Ok(first);
     }
-    let policies = app.policies.of(&key.tenant);
-    let judging = policies.judging().await;
     let now = app.clock.now();
     let attempted = Attempted {
         body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
         key,
         named: true,
         input,
+        when: When::Now,
         received_at: now,
         scope: None,
         redirect_url: None,
         lifted: Vec::new(),
     };
     let located = enrich(app, &judging, &attempted).await?;
-    let (signals, verdict) = judging.observe(located, now);
+    let (signals, verdict) = judging.observe(located, When::Now, now);
     // Whoever claims has a device: that is how they claimed.
     let mut decided = decide::decide(&verdict, true, crate::config::Unenrolled::Challenge);
     // The challenge is running; what the rules would let through still waits for its answer.
@@ -136,7 +138,7 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
     let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, None)?;
     match app.store.record_decision(decision).await {
         Ok(_) => {
-            settle(&judging, &attempted, &decided);
+            judging.answered(&signals.located, record::status(decided.outcome));
             record::apply_list_effects(&policies, &verdict, now);
             count(&attempted, &decided);
         }
@@ -228,12 +230,6 @@ fn challenge_for(
         ),
     };
     generate::for_decision(app, asked, attempted.received_at).map(Some)
-}
-
-fn settle(judging: &Judging<'_>, attempted: &Attempted, decided: &Decided) {
-    let status = record::status(decided.outcome);
-    let reference = decode::reference(&attempted.key.action, &attempted.key.idempotency_key);
-    judging.settle(attempted.key.user.as_str(), &reference, status, attempted.received_at);
 }
 
 fn count(attempted: &Attempted, decided: &Decided) {

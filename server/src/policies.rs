@@ -4,7 +4,7 @@
 //! compile is reported and changes nothing. History is rebuilt from the journal before a pack that asks other questions
 //! takes over, so no window ever starts from a guess.
 
-mod history;
+mod judging;
 mod load;
 mod past;
 mod reload;
@@ -26,10 +26,10 @@ use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{ActionState, Settlement, Store, StoreError};
-pub use history::Judging;
+pub use judging::Judging;
 pub use load::{Loaded, PackRefused};
 use past::Past;
-pub use past::JournalLine;
+pub use past::{JournalLine, When};
 pub use reload::watch;
 
 /// All tenants' policies. Cloning shares them.
@@ -92,7 +92,7 @@ impl Policies {
         let all: HashMap<TenantId, Arc<TenantPolicies>> = self.read().clone();
         past::replay(store, None, |tenant, step| {
             if let Some(policies) = all.get(tenant) {
-                policies.past().remember(&policies.program(), step);
+                policies.past().remember(&policies.program(), &policies.lists.load(), step);
             }
         })
         .await
@@ -133,8 +133,9 @@ impl Policies {
         at: Timestamp,
     ) {
         let policies = self.of(tenant);
-        let program = policies.program();
-        policies.past().settle(&program, user.as_str(), &crate::decode::reference(action, key), status, at);
+        let (program, lists) = (policies.program(), policies.lists.load());
+        let reference = crate::decode::reference(action, key);
+        policies.past().settle(&program, &lists, user.as_str(), &reference, status, at);
     }
 
     /// For `/readyz`: versions in force and reloads that failed, without naming tenants.

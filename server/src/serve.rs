@@ -18,10 +18,10 @@ use axum::http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::app::App;
@@ -42,9 +42,11 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let config = app.config.server.clone();
     let router = app.router();
+    tokio::spawn(crate::policies::watch(app.clone()));
+    crate::worker::spawn(app.clone(), app.closing.clone());
     let connections = Arc::new(Semaphore::new(config.max_connections));
     let addresses = Addresses::default();
-    let graceful = GracefulShutdown::new();
+    let tasks = TaskTracker::new();
     let mut shutdown = std::pin::pin!(shutdown);
 
     loop {
@@ -74,23 +76,33 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let connection = connect(stream, peer, router.clone(), &config);
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
+        let closing = app.closing.clone();
+        tasks.spawn(async move {
             let (_place, _seat) = (place, seat);
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closing.cancelled() => {
+                    // Idle connections close at once, busy ones after their answer.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
             // A broken connection is the client's affair; there is nobody left to tell.
-            if let Err(error) = watched.await {
-                tracing::debug!(error = %error, "a connection ended early");
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended early");
             }
         });
     }
     drop(listener);
     app.closing.cancel();
-    drain(graceful, Duration::from_secs(config.drain_s)).await;
+    drain(tasks, Duration::from_secs(config.drain_s)).await;
     Ok(())
 }
 
-async fn drain(graceful: GracefulShutdown, patience: Duration) {
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+async fn drain(tasks: TaskTracker, patience: Duration) {
+    tasks.close();
+    if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
         tracing::warn!(seconds = patience.as_secs(), "some requests did not finish in time and were cut off");
     }
 }
@@ -106,8 +118,8 @@ fn connect(
         Request<Incoming>,
         Response = Response<Body>,
         Error = Infallible,
-        Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send,
-    >,
+        Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<>,
+    > + use<>,
 > {
     let (io, phase) = Watched::new(stream, config);
     let service = service_fn(move |request: Request<Incoming>| {

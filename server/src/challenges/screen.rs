@@ -60,7 +60,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    fn of(challenge: &Challenge) -> Shown {
+    pub fn of(challenge: &Challenge) -> Shown {
         let frozen = challenge.frozen();
         Shown { id: frozen.id, created_at: frozen.created_at, expires_at: frozen.expires_at }
     }

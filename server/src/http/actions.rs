@@ -84,7 +84,7 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     action["priorityRuleId"] = json!(decision.rules.first());
     action["output"] = json!({});
     action["decisionId"] = json!(decision.id.to_string());
-    action["outcome"] = json!(decision.outcome.as_str());
+    action["outcome"] = json!(decision.outcome.word());
     Ok(Json(action))
 }
 

@@ -36,7 +36,6 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     request_body(content = Object),
     responses((status = 400, description = "`invalid_configuration`: only devices that hold a key are offered")))]
 pub(super) async fn enrol(
-    State(_): State<App>,
     caller: Caller,
     ids: Ids,
     JsonObject(body): JsonObject,
@@ -100,7 +99,7 @@ fn method_of(kind: &str) -> (&'static str, &'static str) {
 }
 
 /// The wire's three fields about a user's methods, and their precise twins.
-pub(super) fn enrolled_methods(devices: &[StoredCredential]) -> Map<String, Value> {
+pub(crate) fn enrolled_methods(devices: &[StoredCredential]) -> Map<String, Value> {
     let mut methods: Vec<&str> = devices.iter().map(|device| method_of(&device.kind).0).collect();
     let mut details: Vec<&str> = devices.iter().map(|device| method_of(&device.kind).1).collect();
     for list in [&mut methods, &mut details] {

@@ -53,7 +53,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     let filter = DecisionFilter {
         user: query.parsed("user", "a user id", |text| UserId::parse(text).ok()),
         actions: action.into_iter().collect(),
-        outcome: query.parsed("outcome", "`allow`, `challenge` or `block`", Outcome::parse),
+        outcome: query.parsed("outcome", "`allow`, `challenge` or `block`", outcome),
         state: query.parsed("state", "a state such as CHALLENGE_REQUIRED", ActionState::parse),
         rule: query.text("rule", 255),
         reason: query.text("reason", 255),
@@ -70,13 +70,17 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     Ok(Json(body))
 }
 
+fn outcome(word: &str) -> Option<Outcome> {
+    [Outcome::Allow, Outcome::Challenge, Outcome::Block].into_iter().find(|outcome| outcome.word() == word)
+}
+
 fn shown(decision: &Decision) -> Value {
     let mut body = json!({
         "decisionId": decision.id.to_string(),
         "userId": decision.user.as_str(),
         "actionCode": decision.action.as_str(),
         "idempotencyKey": decision.idempotency_key.as_str(),
-        "outcome": decision.outcome.as_str(),
+        "outcome": decision.outcome.word(),
         "state": decision.state.as_str(),
         "rules": decision.rules,
         "reasons": decision.reasons,

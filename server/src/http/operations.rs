@@ -29,6 +29,7 @@ async fn alive() -> Response {
 async fn ready(State(app): State<App>) -> Response {
     let storage = match app.store.health() {
         Health::Writing => json!({"status": "writing"}),
+        Health::Full(_) => json!({"status": "full"}),
         Health::ReadOnly(_) => json!({"status": "read-only"}),
     };
     let draining = app.closing.is_cancelled();

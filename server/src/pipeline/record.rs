@@ -32,7 +32,7 @@ pub(super) fn new_decision(
     let key = &attempted.key;
     let at = attempted.received_at;
     let version = app.policies.of(&key.tenant).program().version().to_owned();
-    let line = JournalLine { located: signals.located.clone(), received: at, status: status(decided.outcome) };
+    let line = JournalLine { located: signals.located.clone(), status: status(decided.outcome) };
     let record = json!({
         "signals": serde_json::to_value(signals).map_err(ApiError::internal)?,
         "verdict": serde_json::to_value(verdict).map_err(ApiError::internal)?,
@@ -59,7 +59,7 @@ pub(super) fn new_decision(
         action: key.action.clone(),
         idempotency_key: key.idempotency_key.clone(),
         body_hash: attempted.body_hash,
-        outcome: decide::recorded(decided.outcome),
+        outcome: decided.outcome,
         state: decide::first_state(decided.outcome),
         policy_version: version,
         rules: verdict.rules.iter().map(|hit| hit.rule.to_string()).collect(),

@@ -108,7 +108,7 @@ impl TenantPolicies {
         let mut rebuilt = Past::empty(&loaded.program);
         let mut remember = |tenant: &challenge::TenantId, step: &past::Step| {
             if *tenant == self.tenant {
-                rebuilt.remember(&loaded.program, step);
+                rebuilt.remember(&loaded.program, &self.lists.load(), step);
             }
         };
         let read = past::replay(store, None, &mut remember).await?;
@@ -122,7 +122,7 @@ impl TenantPolicies {
         let program = self.program();
         past::replay(store, read, |tenant, step| {
             if *tenant == self.tenant {
-                self.past().remember(&program, step);
+                self.past().remember(&program, &self.lists.load(), step);
             }
         })
         .await?;
