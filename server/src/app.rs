@@ -10,8 +10,8 @@ use geoip::Atlas;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Secret;
 use crate::attempts::Attempts;
+use crate::auth::Secret;
 use crate::caches::Caches;
 use crate::challenges::prompts::Prompts;
 use crate::clock::{Clock, SystemClock};
@@ -102,7 +102,8 @@ impl App {
 
     /// The same with a clock and dice of the caller's choice.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>, random: Random) -> Result<App, StartError> {
-        let refused = |key: &str, why: &dyn std::fmt::Display| StartError::Config { key: key.to_owned(), why: why.to_string() };
+        let refused =
+            |key: &str, why: &dyn std::fmt::Display| StartError::Config { key: key.to_owned(), why: why.to_string() };
         let issuer = Issuer::parse(config.server.public_url.trim_end_matches('/'))
             .map_err(|error| refused("server.public_url", &error))?;
         let keys = Keys::load(&config.keys.directory, &issuer, &random)?;

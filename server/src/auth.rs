@@ -9,8 +9,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use challenge::TenantId;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -209,9 +209,9 @@ mod tests {
     #[test]
     fn the_wires_spellings_of_basic_give_the_same_name() {
         for value in [
-            "Basic c2tfdGVzdF8xMjM6",   // node: `sk_test_123:`
-            "basic c2tfdGVzdF8xMjM=",   // browser: no colon
-            "Basic c2tfdGVzdF8xMjM",    // iOS: unpadded
+            "Basic c2tfdGVzdF8xMjM6", // node: `sk_test_123:`
+            "basic c2tfdGVzdF8xMjM=", // browser: no colon
+            "Basic c2tfdGVzdF8xMjM",  // iOS: unpadded
         ] {
             assert_eq!(basic_user(value).as_deref(), Some("sk_test_123"), "{value}");
         }

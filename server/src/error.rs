@@ -205,9 +205,7 @@ impl Problem {
             }
             Problem::InvalidPublicKey => ("invalid-public-key", 400, "invalid_public_key", "The key cannot be used"),
             Problem::KeyTaken => ("key-taken", 409, "key_taken", "The key belongs to another user"),
-            Problem::CredentialRevoked => {
-                ("credential-revoked", 403, "credential_revoked", "This phone was removed")
-            }
+            Problem::CredentialRevoked => ("credential-revoked", 403, "credential_revoked", "This phone was removed"),
             Problem::ActionBlocked => ("action-blocked", 403, "action_blocked", "A policy refuses this action"),
             Problem::OriginRefused => ("origin-refused", 403, "origin_refused", "This web page may not connect"),
             Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),

@@ -72,7 +72,11 @@ pub async fn track(
     if !replayed {
         judging.answered(&signals.located, record::status(decided.outcome));
         record::apply_list_effects(&policies, &verdict, attempted.received_at);
-        app.caches.remember_answer(attempted.key.clone(), attempted.body_hash, Value::Object(answer.clone()).to_string());
+        app.caches.remember_answer(
+            attempted.key.clone(),
+            attempted.body_hash,
+            Value::Object(answer.clone()).to_string(),
+        );
         count(&attempted, &decided);
     }
     respond(app, &attempted, answer, replayed, explain).await
@@ -212,7 +216,8 @@ fn challenge_for(
     verdict: &Verdict,
     decided: &Decided,
 ) -> Result<Option<NewChallenge>, ApiError> {
-    let Some(spec) = verdict.challenge.as_ref().filter(|_| decided.outcome == engine::outcome::Outcome::Challenge) else {
+    let Some(spec) = verdict.challenge.as_ref().filter(|_| decided.outcome == engine::outcome::Outcome::Challenge)
+    else {
         return Ok(None);
     };
     let input = &attempted.input;

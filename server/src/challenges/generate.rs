@@ -30,8 +30,10 @@ pub struct ForDecision<'a> {
 /// The challenge that is recorded in one unit with its decision. A screen shows it later, with the decision's token.
 pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result<NewChallenge, ApiError> {
     let bind = details(&asked.spec.bind);
-    let show: Vec<Detail> =
-        details(&asked.spec.show).into_iter().filter(|shown| !bind.iter().any(|bound| bound.field == shown.field)).collect();
+    let show: Vec<Detail> = details(&asked.spec.show)
+        .into_iter()
+        .filter(|shown| !bind.iter().any(|bound| bound.field == shown.field))
+        .collect();
     let draft = Draft {
         tenant: asked.tenant.clone(),
         id: ChallengeId::from_random(app.random.bytes()),
@@ -49,7 +51,12 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
         show,
         device_code: None,
         life: life(app, asked.spec.expires_s),
-        attempts_allowed: asked.spec.attempts.and_then(|n| u8::try_from(n).ok()).filter(|n| *n > 0).unwrap_or_else(|| default_attempts(app)),
+        attempts_allowed: asked
+            .spec
+            .attempts
+            .and_then(|n| u8::try_from(n).ok())
+            .filter(|n| *n > 0)
+            .unwrap_or_else(|| default_attempts(app)),
     };
     let challenge = freeze(app, draft, now)?;
     app.prompts.made(asked.tenant, asked.user, challenge.id(), now);
@@ -119,7 +126,10 @@ fn freeze(app: &App, mut draft: Draft, now: Timestamp) -> Result<Challenge, ApiE
 }
 
 fn life(app: &App, asked_s: Option<u32>) -> SignedDuration {
-    let life = asked_s.map_or_else(|| SignedDuration::from_secs(i64::from(app.config.challenges.lifetime_s)), |s| SignedDuration::from_secs(i64::from(s)));
+    let life = asked_s.map_or_else(
+        || SignedDuration::from_secs(i64::from(app.config.challenges.lifetime_s)),
+        |s| SignedDuration::from_secs(i64::from(s)),
+    );
     life.clamp(SignedDuration::from_secs(1), LONGEST_LIFE)
 }
 

@@ -118,7 +118,8 @@ pub async fn answer(
         AnsweredWith::V2 => AnswerProof::V2 { issuer: super::issuer(app) },
     };
     let attempt = AnswerAttempt { signature: call.signature, proof, code };
-    let judge = move |challenge: &Challenge, signer: &Credential, now| challenge.answer(decision, signer, &attempt, now);
+    let judge =
+        move |challenge: &Challenge, signer: &Credential, now| challenge.answer(decision, signer, &attempt, now);
     let step = take(app, &call, Operation::answer(credential.id.clone(), judge), now).await?;
     match step.effect {
         Effect::Moved | Effect::Repeated => Ok(decision == Decision::Approve),
@@ -145,12 +146,7 @@ fn claim_proof(app: &App, challenge: &ChallengeId, with: ClaimedWith) -> ClaimPr
 }
 
 /// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33).
-async fn known_credential(
-    app: &App,
-    call: &Call,
-    what: &str,
-    now: Timestamp,
-) -> Result<Credential, ApiError> {
+async fn known_credential(app: &App, call: &Call, what: &str, now: Timestamp) -> Result<Credential, ApiError> {
     app.limits.gate(limits::Subject::Challenge(&call.challenge.to_string()))?;
     let spki = call.key.to_spki();
     let found = app.store.credential_by_key(&call.tenant, call.kind, &spki).await.map_err(refusals::store)?;
@@ -175,8 +171,7 @@ async fn known_credential(
 }
 
 async fn take(app: &App, call: &Call, operation: Operation, now: Timestamp) -> Result<Transitioned, ApiError> {
-    let request =
-        TransitionRequest { tenant: call.tenant.clone(), challenge: call.challenge, operation, at: now };
+    let request = TransitionRequest { tenant: call.tenant.clone(), challenge: call.challenge, operation, at: now };
     let step = app.store.transition(request).await.map_err(refusals::transition)?;
     follow::step(app, &step, now);
     Ok(step)

@@ -60,6 +60,7 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// What the screen of this challenge needs.
     pub fn of(challenge: &Challenge) -> Shown {
         let frozen = challenge.frozen();
         Shown { id: frozen.id, created_at: frozen.created_at, expires_at: frozen.expires_at }
@@ -116,7 +117,8 @@ pub async fn show<W>(
     let shown = Shown::of(&challenge);
     let watching = watch(shown.id);
     let mut predecessors = predecessors.into_iter();
-    let new = NewChallenge { challenge, decision: decision.map(|decision| decision.id), supersedes: predecessors.next() };
+    let new =
+        NewChallenge { challenge, decision: decision.map(|decision| decision.id), supersedes: predecessors.next() };
     let recorded = app.store.create_challenge(new).await.map_err(refusals::store)?;
     if let Some(superseded) = &recorded.superseded {
         follow::publish(app, superseded);
@@ -162,9 +164,10 @@ async fn identified(
     app.prompts.admit(&holder.tenant, &holder.user, decision.challenge, others.len(), now)?;
 
     let unclaimed = |stored: &&StoredChallenge| matches!(stored.challenge.state(), State::Generated);
-    let adoptable = own.iter().filter(unclaimed).find(|stored| {
-        !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now)
-    });
+    let adoptable = own
+        .iter()
+        .filter(unclaimed)
+        .find(|stored| !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now));
     if let Some(stored) = adoptable {
         let adopted = stored.challenge.clone();
         // Whatever else this screen showed is not shown any more.

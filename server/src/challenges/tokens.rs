@@ -42,13 +42,8 @@ pub fn track_token(
     now: Timestamp,
 ) -> Result<String, ApiError> {
     let issuer = super::issuer(app);
-    let mint = Mint {
-        issuer: &issuer,
-        audience: tenant,
-        jti: app.random.uuid_v7(now).to_string(),
-        at: now,
-        life: TRACK_LIFE,
-    };
+    let mint =
+        Mint { issuer: &issuer, audience: tenant, jti: app.random.uuid_v7(now).to_string(), at: now, life: TRACK_LIFE };
     let scope = scope(asked_scope);
     let claims = TrackClaims::new(mint, &TrackFacts { user, action, idempotency_key, scope: &scope });
     app.keys.tokens().sign(&claims).map_err(ApiError::internal)

@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn an_expectation_that_cannot_be_compared_is_refused() {
-        for bad in [json!(null), json!(true), json!([1]), json!({}), json!({"value": 1}), json!({"value": 1, "currency": 2})] {
+        for bad in
+            [json!(null), json!(true), json!([1]), json!({}), json!({"value": 1}), json!({"value": 1, "currency": 2})]
+        {
             assert!(!readable(&bad), "{bad}");
         }
     }

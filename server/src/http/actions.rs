@@ -75,7 +75,8 @@ pub(super) async fn track(
 pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
     let key = key(&caller, &ids)?;
-    let decision = app.store.decision_by_key(&key).await.map_err(refuse)?.ok_or_else(|| ApiError::not_found("action"))?;
+    let decision =
+        app.store.decision_by_key(&key).await.map_err(refuse)?.ok_or_else(|| ApiError::not_found("action"))?;
     let rules: Vec<Value> =
         decision.rules.iter().map(|rule| json!({"ruleId": rule, "name": rule, "description": ""})).collect();
     let mut action = summary(&decision);

@@ -35,11 +35,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, ids: Ids) -> Re
 #[utoipa::path(post, path = "/users/{userId}/authenticators", tag = "users", params(("userId" = String, Path)),
     request_body(content = Object),
     responses((status = 400, description = "`invalid_configuration`: only devices that hold a key are offered")))]
-pub(super) async fn enrol(
-    caller: Caller,
-    ids: Ids,
-    JsonObject(body): JsonObject,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn enrol(caller: Caller, ids: Ids, JsonObject(body): JsonObject) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     ids.user()?;
     let mut fields = Fields::of(&body);
@@ -62,10 +58,12 @@ pub(super) async fn remove(State(app): State<App>, caller: Caller, ids: Ids) -> 
     if device.credential.user != user {
         return Err(unknown());
     }
-    app.store.revoke_credential(&caller.tenant, &id, &caller.key, app.clock.now()).await.map_err(|error| match error {
-        RevokeError::NotFound => unknown(),
-        RevokeError::Store(error) => refuse(error),
-    })?;
+    app.store.revoke_credential(&caller.tenant, &id, &caller.key, app.clock.now()).await.map_err(
+        |error| match error {
+            RevokeError::NotFound => unknown(),
+            RevokeError::Store(error) => refuse(error),
+        },
+    )?;
     app.caches.forget_user(&caller.tenant, &user);
     Ok(Json(json!({"success": true})))
 }

@@ -55,7 +55,9 @@ fn too_large(limit: usize) -> ApiError {
 /// Refuses anything but uncompressed `application/json` (or a `+json` type); no type at all is taken for JSON.
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let refuse = |detail: &str| Err(ApiError::new(Problem::UnsupportedMediaType, detail));
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
         return refuse("a compressed body is not accepted; send it without Content-Encoding");
     }

@@ -32,7 +32,11 @@ struct Wanted {
     params(("challengeId" = Option<String>, Query), ("userId" = Option<String>, Query), ("action" = Option<String>, Query),
         ("verificationMethod" = Option<String>, Query)),
     responses((status = 200, description = "the open challenge, or `{}`", body = Object)))]
-pub(super) async fn by_query(State(app): State<App>, caller: Caller, mut query: Query) -> Result<Json<Value>, ApiError> {
+pub(super) async fn by_query(
+    State(app): State<App>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<Json<Value>, ApiError> {
     let wanted = Wanted {
         challenge: query.text("challengeId", 64),
         user: query.text("userId", 255),
@@ -91,4 +95,3 @@ async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>,
         "state": found.challenge.state().wire_name(),
     })))
 }
-

@@ -49,12 +49,8 @@ pub async fn enter(State(app): State<App>, mut request: Request, next: Next) -> 
     let started = app.clock.elapsed();
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip());
     let client = client_address(peer, request.headers(), &app.config.server.trusted_proxies);
-    let visit = Arc::new(Visit {
-        id: app.random.uuid_v4(),
-        client,
-        allowance: Mutex::default(),
-        route: OnceLock::new(),
-    });
+    let visit =
+        Arc::new(Visit { id: app.random.uuid_v4(), client, allowance: Mutex::default(), route: OnceLock::new() });
     request.extensions_mut().insert(visit.clone());
     let method = request.method().clone();
 

@@ -30,8 +30,7 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     caller.must(Right::Read)?;
     let policies = app.policies.of(&caller.tenant);
     let (list, _) = managed(&policies, ids.text("list"))?;
-    let entries =
-        app.store.list_entries(&caller.tenant, Some(list.as_str()), app.clock.now()).await.map_err(refuse)?;
+    let entries = app.store.list_entries(&caller.tenant, Some(list.as_str()), app.clock.now()).await.map_err(refuse)?;
     Ok(Json(json!({"list": list, "entries": entries.iter().map(shown).collect::<Vec<_>>()})))
 }
 

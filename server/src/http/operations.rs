@@ -58,9 +58,8 @@ fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER
         .get_or_init(|| {
             let buckets = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
-            let installed = PrometheusBuilder::new()
-                .set_buckets(&buckets)
-                .and_then(PrometheusBuilder::install_recorder);
+            let installed =
+                PrometheusBuilder::new().set_buckets(&buckets).and_then(PrometheusBuilder::install_recorder);
             if let Err(error) = &installed {
                 tracing::warn!(%error, "metrics are off: another recorder is installed");
             }

@@ -41,8 +41,9 @@ pub(super) async fn evaluate(
     let action = fields.required_text("action", 100);
     let user = fields.required_text("userId", 255);
     fields.finish()?;
-    let action = ActionCode::parse(action)
-        .map_err(|_| ApiError::field("/action", "invalid", "expected 1 to 100 of the characters A-Z a-z 0-9 . _ : -"))?;
+    let action = ActionCode::parse(action).map_err(|_| {
+        ApiError::field("/action", "invalid", "expected 1 to 100 of the characters A-Z a-z 0-9 . _ : -")
+    })?;
     let user = UserId::parse(user)
         .map_err(|_| ApiError::field("/userId", "invalid", "expected 1 to 255 bytes without control characters"))?;
     body.remove("action");
@@ -133,7 +134,9 @@ fn pack(body: &Map<String, Value>) -> Result<PackSource, ApiError> {
     for (path, content) in fields.object("files").into_iter().flatten() {
         match content {
             Value::String(text) => drop(files.insert(path.clone(), text.clone().into_bytes())),
-            other => fields.issue_within("files", path, "wrong-type", format!("expected text, got {}", json::kind(other))),
+            other => {
+                fields.issue_within("files", path, "wrong-type", format!("expected text, got {}", json::kind(other)))
+            }
         }
     }
     if files.is_empty() {

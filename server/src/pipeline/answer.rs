@@ -70,8 +70,7 @@ pub(super) fn add_token(app: &App, attempted: &Attempted, answer: &mut Map<Strin
     }
     let key = &attempted.key;
     let now = app.clock.now();
-    let token =
-        tokens::track_token(app, &key.tenant, &key.user, &key.action, &key.idempotency_key, Some(&scope), now)?;
+    let token = tokens::track_token(app, &key.tenant, &key.user, &key.action, &key.idempotency_key, Some(&scope), now)?;
     answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
     answer.insert("token".to_owned(), json!(token));
     Ok(())

@@ -55,7 +55,8 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
     let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
     let repeated = known.iter().any(|known| known.kind == KIND && known.credential.key == body.key);
     if !known.is_empty() && !repeated && !bearer.permits(ADD) {
-        let detail = format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
+        let detail =
+            format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
         return Err(ApiError::new(Problem::Forbidden, detail));
     }
     let id = CredentialId::parse(app.random.uuid_v4().to_string()).map_err(ApiError::internal)?;
@@ -78,7 +79,9 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
         expires_at: None,
     };
     let enrolled = app.store.enrol(new).await.map_err(|error| match error {
-        EnrolError::KeyTaken => ApiError::new(Problem::KeyTaken, "this key is enrolled for another user; make a new one"),
+        EnrolError::KeyTaken => {
+            ApiError::new(Problem::KeyTaken, "this key is enrolled for another user; make a new one")
+        }
         EnrolError::KeyRevoked => {
             ApiError::new(Problem::InvalidCredential, "this key was removed, for good; make a new one")
         }
@@ -90,11 +93,7 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
 }
 
 /// `GET /user-authenticators/qr-code?publicKey=`
-pub async fn get(
-    State(app): State<App>,
-    caller: OfTenant,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
+pub async fn get(State(app): State<App>, caller: OfTenant, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiError> {
     let text = public_key(query.as_deref().unwrap_or_default())
         .ok_or_else(|| ApiError::field("/query/publicKey", "missing-field", "this parameter is required, once"))?;
     let key = DeviceKey::from_query(&text).map_err(refusals::public_key)?;

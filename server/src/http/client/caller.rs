@@ -1,9 +1,9 @@
 //! Who calls the client API: a tenant by its public id, or the holder of a token.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::HeaderMap;
 use challenge::TenantId;
 
 use crate::app::App;

@@ -46,7 +46,8 @@ pub async fn verify(
     let tenant = holder.bearer.tenant()?;
     let issuer = app.issuer();
     let thumbprint = key.thumbprint();
-    let message = enroll(&EnrollMessage { issuer: &issuer, tenant: &tenant, nonce, key: &thumbprint, token: &holder.token });
+    let message =
+        enroll(&EnrollMessage { issuer: &issuer, tenant: &tenant, nonce, key: &thumbprint, token: &holder.token });
     key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
     // The same phone may repeat a lost request, so the nonce is used up per key.
     use_up(app, &tenant, &holder.token, nonce, &thumbprint.to_base64url()).await
@@ -72,7 +73,11 @@ async fn use_up(app: &App, tenant: &TenantId, asker: &str, nonce: &ServerNonce, 
     let current = window(now);
     let ours = [current, current - 1].into_iter().any(|window| app.keys.nonce(asker, window) == *nonce);
     if !ours {
-        return Err(ApiError::field("/nonce", "unknown-nonce", "ask `POST /v1/client/challenge` for a nonce and sign that"));
+        return Err(ApiError::field(
+            "/nonce",
+            "unknown-nonce",
+            "ask `POST /v1/client/challenge` for a nonce and sign that",
+        ));
     }
     let thing = NewUse {
         tenant: tenant.clone(),

@@ -9,8 +9,8 @@ mod caller;
 mod cors;
 mod enrolment;
 mod jwks;
-mod phone;
 pub(super) mod origins;
+mod phone;
 mod screen;
 
 use axum::Router;

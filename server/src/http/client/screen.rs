@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::{Extension, Json};
 use axum::http::HeaderMap;
+use axum::{Extension, Json};
 use challenge::DeviceCode;
 use challenge::state::State as ChallengeState;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,10 @@ pub async fn create(
         Caller::Holder(holder) => match &holder.bearer {
             Bearer::Screen(claims) => Screen::identified(claims)?,
             Bearer::Approved(_) => {
-                return Err(ApiError::new(Problem::InvalidToken, "this token is an approval; show the token of `track`"));
+                return Err(ApiError::new(
+                    Problem::InvalidToken,
+                    "this token is an approval; show the token of `track`",
+                ));
             }
         },
     };
@@ -51,7 +54,11 @@ pub async fn create(
 }
 
 /// `POST /verify/qr-code`
-pub async fn poll(State(app): State<App>, caller: OfTenant, JsonObject(body): JsonObject) -> Result<Json<Value>, ApiError> {
+pub async fn poll(
+    State(app): State<App>,
+    caller: OfTenant,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
     let PollBody { challenge, device_code } = PollBody::read(&body)?;
     // What cannot be an id or a code at all sounds like one that is wrong.
     let challenge = challenge.ok_or_else(refusals::challenge_not_found)?;

@@ -60,7 +60,8 @@ pub fn read(text: &str) -> Result<Request, ApiError> {
         }
     };
     fields.finish()?;
-    let action = action.ok_or_else(|| ApiError::field("/data/actionCode", "missing-field", "this field is required"))?;
+    let action =
+        action.ok_or_else(|| ApiError::field("/data/actionCode", "missing-field", "this field is required"))?;
     Ok(Request::Create(Create { action, custom, rolling }))
 }
 
@@ -127,7 +128,10 @@ mod tests {
             (r#"{"type":"CREATE_CHALLENGE"}"#, "/data"),
             (r#"{"type":"CREATE_CHALLENGE","data":7}"#, "/data"),
             (r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE"}}"#, "/data/actionCode"),
-            (r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"a b"}}"#, "/data/actionCode"),
+            (
+                r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"a b"}}"#,
+                "/data/actionCode",
+            ),
             (
                 r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"a","custom":[]}}"#,
                 "/data/custom",

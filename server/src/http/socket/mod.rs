@@ -17,8 +17,8 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 
-use super::client::origins::Origin;
 use super::client::known_tenant;
+use super::client::origins::Origin;
 use super::context::Visit;
 use crate::app::App;
 use crate::challenges::screen::Screen;

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use challenge::state::Origin;
 use challenge::ChallengeId;
-use futures_util::{SinkExt, StreamExt};
+use challenge::state::Origin;
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -132,7 +132,8 @@ impl Session {
         self.app.limits.gate(Subject::Address(self.client))?;
         // A refresh: the screen forgets the QR it showed, so nobody should be able to scan it any more. One that a
         // phone holds already may finish.
-        let forgotten: Vec<ChallengeId> = self.open.iter().filter(|open| !open.claimed).map(|open| open.shown.id).collect();
+        let forgotten: Vec<ChallengeId> =
+            self.open.iter().filter(|open| !open.claimed).map(|open| open.shown.id).collect();
         if self.open.len() - forgotten.len() >= MOST_OPEN {
             let detail = format!("a socket may have {MOST_OPEN} open challenges; finish one first");
             return Err(ApiError::new(Problem::TooManyRequests, detail));
@@ -202,4 +203,3 @@ async fn write(socket: &mut WebSocket, message: Message) -> Result<(), End> {
         Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
-
