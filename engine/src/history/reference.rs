@@ -367,7 +367,12 @@ fn numeric(spec: &WindowSpec, field: FieldRef, this: &Observation, in_window: &[
     if spec.function == Function::Sum(field) {
         let total = |values: &[i128], sign: i128| values.iter().filter(|v| v.signum() == sign).sum::<i128>();
         let all = total(&sure, 1) + total(&sure, -1);
-        let currency = currency.or_else(|| currency_of(this, field, spec.unit));
+        let certain = numbers.iter().filter(|(passes, _)| passes.is_true()).find_map(|(_, number)| number.currency);
+        let perhaps_currency = currency;
+        let currency = certain.or_else(|| currency_of(this, field, spec.unit));
+        if perhaps_currency.is_some() && perhaps_currency != currency {
+            return Maybe::Unknown(Why::CurrencyMismatch); // nothing, or something in another currency
+        }
         if matches!(spec.unit, Unit::Money(_)) && currency.is_none() {
             return Maybe::Unknown(Why::Absent); // nothing in no currency
         }

@@ -244,28 +244,26 @@ impl Amounts {
         self.perhaps.iter().filter(move |(at, _)| reach.contains(*at)).map(|(_, number)| *number)
     }
 
-    /// The one currency of everything in reach, and of what may be.
+    /// The one currency of what certainly is in reach, and of what may be.
     fn currency_in(&self, reach: Reach, loose: &[(Number, Tri)]) -> Result<(Option<Currency>, Option<Currency>), Why> {
-        let mut currency = OneCurrency(None);
+        let mut one = OneCurrency(None);
+        for part in self.parts.iter().filter(|part| part.overlap(reach) == Some(Tri::True)) {
+            part.currencies(&mut one)?;
+        }
         if self.mixed {
-            // A part that is not wholly in reach may bring its currency: then the two may be mixed, or not.
-            for part in self.parts.iter().filter(|part| part.overlap(reach).is_some()) {
-                part.currencies(&mut currency)?;
-            }
-            self.entries(reach).try_for_each(|entry| currency.meet(entry.number.currency))?;
-            self.perhaps_in(reach).try_for_each(|number| currency.meet(number.currency))?;
-        } else if self.parts.iter().any(|part| part.overlap(reach) == Some(Tri::True))
-            || self.entries(reach).next().is_some()
-            || self.perhaps_in(reach).next().is_some()
-        {
-            currency.meet(self.currency)?;
+            self.entries(reach).try_for_each(|entry| one.meet(entry.number.currency))?;
+        } else if self.entries(reach).next().is_some() {
+            one.meet(self.currency)?;
         }
-        loose.iter().try_for_each(|(number, _)| currency.meet(number.currency))?;
-        let certain = currency.0;
-        if self.parts.iter().any(|part| part.overlap(reach) == Some(Tri::Unknown)) {
-            currency.meet(self.currency)?;
+        let loose_of = |wanted: Tri| loose.iter().filter(move |(_, passes)| *passes == wanted).map(|(n, _)| n.currency);
+        loose_of(Tri::True).try_for_each(|currency| one.meet(currency))?;
+        let certain = one.0;
+        for part in self.parts.iter().filter(|part| part.overlap(reach) == Some(Tri::Unknown)) {
+            part.currencies(&mut one)?;
         }
-        Ok((certain, currency.0))
+        self.perhaps_in(reach).try_for_each(|number| one.meet(number.currency))?;
+        loose_of(Tri::Unknown).try_for_each(|currency| one.meet(currency))?;
+        Ok((certain, one.0))
     }
 
     /// The sum over reach.

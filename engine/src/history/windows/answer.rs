@@ -219,12 +219,12 @@ impl Asking<'_> {
                 number::number(own, spec.unit).ok()?.currency
             }
         });
+        if perhaps_currency.is_some() && perhaps_currency != currency {
+            return Err(Why::CurrencyMismatch); // nothing, or something in another currency
+        }
         if matches!(spec.unit, Unit::Money(_)) && currency.is_none() {
             // Nothing, in no currency; or something of which we do not know even the currency.
             return Err(sum.why.filter(|_| sum.hi.is_none()).unwrap_or(Why::Absent));
-        }
-        if perhaps_currency.is_some() && perhaps_currency != currency {
-            return Err(Why::CurrencyMismatch); // nothing, or something in another currency
         }
         let least = number::value(lo, spec.unit, currency).ok_or(Why::Overflow)?;
         match hi {

@@ -84,7 +84,7 @@ impl Group {
             if let Some(brought) = part {
                 pending |= track.append(plan, asking.at, brought, asking.status, limits.pending);
                 let reach = plan.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
-                track.purge(Position::opening(newest.saturating_sub(reach)));
+                track.purge(plan, Position::opening(newest.saturating_sub(reach)));
             }
         }
         pending.then_some(key)

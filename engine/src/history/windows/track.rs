@@ -192,19 +192,12 @@ impl Track {
     }
 
     /// Lets go of what has left every window for good, so that it takes no room from what has not.
-    pub fn purge(&mut self, horizon: Position) {
+    pub fn purge(&mut self, plan: &TrackPlan, horizon: Position) {
+        while let Some(place) = self.pending.iter().position(|pending| pending.at < horizon) {
+            self.freeze_at(plan, place);
+        }
         if let Kept::Amounts(amounts) = &mut self.kept {
             amounts.purge(horizon, &mut self.gaps);
-        }
-        if self.pending.iter().any(|pending| pending.at < horizon) {
-            let dropped = &mut self.gaps.dropped;
-            self.pending.retain(|pending| {
-                let stays = pending.at >= horizon;
-                if !stays {
-                    dropped.extend(pending.at, Why::Saturated);
-                }
-                stays
-            });
         }
     }
 
