@@ -86,7 +86,6 @@ pub(crate) struct Policy {
     /// Positions in `rules`: by priority, higher first, then by position.
     pub order: Vec<usize>,
     pub owner: Option<Arc<str>>,
-    pub span: Span,
 }
 
 /// How the outcomes of rules combine.

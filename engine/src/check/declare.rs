@@ -191,7 +191,10 @@ impl<'a> Checker<'a> {
             let first = *first;
             return self.duplicate("lists", name, list.name.span, first);
         }
-        let Some(element) = self.type_name(&list.element) else { return };
+        let Some(element) = self.type_name(&list.element) else {
+            self.broken.insert(name.to_owned());
+            return;
+        };
         let entries = match &list.source {
             ast::ListSource::Inline(elements) => self.inline_entries(elements, &element),
             ast::ListSource::File(path) => self.file_entries(path, &element),
@@ -331,7 +334,10 @@ impl<'a> Checker<'a> {
             }
         };
         let text = self.pack_file(&script.path);
-        let (Some(params), Some(returns), Some(budget), Some(text)) = (params, returns, budget, text) else { return };
+        let (Some(params), Some(returns), Some(budget), Some(text)) = (params, returns, budget, text) else {
+            self.broken.insert(name.to_owned());
+            return;
+        };
         for (ty, span) in params.iter().map(|(_, ty)| ty).zip(script.params.iter().map(|param| param.ty.span)) {
             if !script::passes(ty) {
                 self.report(
@@ -351,11 +357,14 @@ impl<'a> Checker<'a> {
                 self.script_names.insert(name.to_owned(), (self.draft.scripts.len(), script.name.span));
                 self.draft.scripts.push(compiled);
             }
-            Err(why) => self.report(
-                Diagnostic::error("bad-script", format!("`{}` cannot be used: {why}", script.path.value))
-                    .at(script.path.span, "this script")
-                    .help(format!("the file defines `fn {name}(…)` with the declared parameters")),
-            ),
+            Err(why) => {
+                self.broken.insert(name.to_owned());
+                self.report(
+                    Diagnostic::error("bad-script", format!("`{}` cannot be used: {why}", script.path.value))
+                        .at(script.path.span, "this script")
+                        .help("scripts have no `eval`, `import`, `print` or closures"),
+                )
+            }
         }
     }
 

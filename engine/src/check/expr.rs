@@ -448,6 +448,9 @@ impl<'a> Checker<'a> {
             self.used_lists.insert(*index);
             return Some(*index);
         }
+        if self.broken.contains(&list.name) {
+            return None;
+        }
         let text = format!("there is no list `@{}`", list.name);
         let names: Vec<String> = self.list_names.keys().cloned().collect();
         let near = grammar::nearest(&list.name, names.iter().map(String::as_str)).map(str::to_owned);
@@ -576,7 +579,11 @@ impl<'a> Checker<'a> {
                 .build()
                 .map_err(|error| match error {
                     regex::Error::CompiledTooBig(_) => "it needs more than 1 MiB".to_owned(),
-                    other => other.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+                    other => {
+                        let text = other.to_string();
+                        let last = text.lines().last().unwrap_or_default().trim();
+                        last.strip_prefix("error: ").unwrap_or(last).to_owned()
+                    }
                 })
         };
         match regex {
@@ -654,6 +661,9 @@ impl<'a> Checker<'a> {
 
     fn script_call(&mut self, name: &str, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
         let Some((index, _)) = self.script_names.get(name).copied() else {
+            if self.broken.contains(name) {
+                return None;
+            }
             let mut names: Vec<String> = self.script_names.keys().cloned().collect();
             names.extend(["distance", "speed", "weekday"].map(str::to_owned));
             names.sort();

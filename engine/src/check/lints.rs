@@ -69,6 +69,10 @@ impl Checker<'_> {
 
     /// Declared and never read.
     pub(super) fn unused(&mut self) {
+        // What a rule with a mistake reads is not known to be unused.
+        if self.diagnostics.iter().any(Diagnostic::is_error) {
+            return;
+        }
         let mut unused: Vec<(String, Span)> = self
             .lets
             .iter()

@@ -149,6 +149,8 @@ pub(crate) struct Checker<'a> {
     pub list_names: HashMap<String, (usize, Span)>,
     pub script_names: HashMap<String, (usize, Span)>,
     pub reason_names: HashMap<String, (usize, Span)>,
+    /// Scripts and lists that are declared with mistakes: using one is not a second mistake.
+    pub broken: BTreeSet<String>,
     pub lets: HashMap<(Option<usize>, String), Let<'a>>,
     /// `let`s and lists that something reads.
     pub used_lets: BTreeSet<(Option<usize>, String)>,
@@ -250,6 +252,7 @@ impl<'a> Checker<'a> {
             list_names: HashMap::new(),
             script_names: HashMap::new(),
             reason_names: HashMap::new(),
+            broken: BTreeSet::new(),
             lets: HashMap::new(),
             used_lets: BTreeSet::new(),
             used_lists: BTreeSet::new(),
@@ -277,7 +280,13 @@ impl<'a> Checker<'a> {
         self.unused();
     }
 
-    pub fn report(&mut self, diagnostic: Diagnostic) {
+    pub fn report(&mut self, mut diagnostic: Diagnostic) {
+        // The span of an expression may run on to the next word; a caret under a space says nothing.
+        for label in &mut diagnostic.labels {
+            let text = self.sources.slice(label.span);
+            let blank = text.len() - text.trim_end().len();
+            label.span.end -= u32::try_from(blank).unwrap_or(0);
+        }
         // One mistake in a `let` is one finding, however often the `let` is used.
         if !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);

@@ -76,7 +76,8 @@ impl<'a> Checker<'a> {
         let scope = Scope { events: events.clone(), policy: Some(index), filter_of: None };
         self.asked = Asked::default();
         let combine = policy.combine().map_or(Some(Combine::Strictest), |combine| self.combine(combine));
-        let combine_known = combine.clone().unwrap_or(Combine::Strictest);
+        // A scale with a mistake is still a scale: its rules may score.
+        let combine_known = combine.clone().unwrap_or(Combine::Score(Vec::new()));
         let default = policy.default().map(|outcome| (self.default_answer(outcome, &combine_known, &scope), outcome));
         let handled = handled_in(policy);
         let rules: Vec<Option<Rule>> =
@@ -108,7 +109,6 @@ impl<'a> Checker<'a> {
             rules,
             order: order.into_iter().map(|(_, position)| position).collect(),
             owner,
-            span: policy.name.span,
         });
     }
 
