@@ -21,7 +21,10 @@ use tokio::runtime::Runtime;
 const CONNECTIONS: usize = 32;
 
 fn body(number: usize) -> String {
-    format!(r#"{{"ipAddress":"81.2.69.{}","deviceId":"d1","userAgent":"Mozilla/5.0","custom":{{"outcome":"succeeded"}}}}"#, number % 250 + 1)
+    format!(
+        r#"{{"ipAddress":"81.2.69.{}","deviceId":"d1","userAgent":"Mozilla/5.0","custom":{{"outcome":"succeeded"}}}}"#,
+        number % 250 + 1
+    )
 }
 
 async fn hello() -> anyhow::Result<SocketAddr> {

@@ -14,7 +14,10 @@ fn program(rules: usize) -> Arc<Program> {
     let pack = PackSource { name: "bench".to_owned(), files: workload::pack(rules) };
     let compiled = compile(&pack);
     compiled.program.unwrap_or_else(|| {
-        panic!("the workload compiles:\n{}", grammar::diagnostic::render_text(&compiled.diagnostics, &compiled.sources, false))
+        panic!(
+            "the workload compiles:\n{}",
+            grammar::diagnostic::render_text(&compiled.diagnostics, &compiled.sources, false)
+        )
     })
 }
 

@@ -68,7 +68,8 @@ async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
         let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{}", String::from_utf8_lossy(answer));
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+        let length =
+            head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
         if answer.len() >= end + 4 + length.expect("the answer says how long it is") {
             return;
         }

@@ -39,6 +39,9 @@ pub struct Config {
     pub log: LogConfig,
     /// Settings of tenants that have none of their own.
     pub defaults: TenantConfig,
+    /// The tenant for which `/demo` plays the backend, without a secret. No file and no variable can set it.
+    #[serde(skip)]
+    pub demo: Option<String>,
     /// Tenants by their id; each is created at start.
     pub tenants: BTreeMap<String, TenantConfig>,
 }
@@ -56,6 +59,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             defaults: TenantConfig::default(),
+            demo: None,
             tenants: BTreeMap::new(),
         }
     }

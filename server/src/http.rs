@@ -11,10 +11,12 @@ mod actions;
 pub(crate) mod authenticators;
 mod challenges;
 mod decisions;
+mod demo;
 mod lists;
 mod not_offered;
 mod openapi;
 mod operations;
+mod pages;
 mod policies;
 mod socket;
 mod users;
@@ -48,6 +50,8 @@ pub fn router(app: App) -> Router {
         .merge(operations::routes())
         .merge(client::routes(&app))
         .merge(socket::routes())
+        .merge(pages::routes())
+        .merge(if app.config.demo.is_some() { demo::routes() } else { Router::new() })
         .route_layer(from_fn(context::note_route))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_way)

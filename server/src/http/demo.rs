@@ -70,7 +70,8 @@ async fn track(State(app): State<App>, JsonObject(mut body): JsonObject) -> Resu
     let mut fields = Fields::of(&body);
     let (user_id, action) = (fields.required_text("userId", 255), fields.required_text("action", 100));
     fields.finish()?;
-    let action = ActionCode::parse(&action).map_err(|_| ApiError::field("/action", "invalid", "expected an action code"))?;
+    let action =
+        ActionCode::parse(&action).map_err(|_| ApiError::field("/action", "invalid", "expected an action code"))?;
     let target = Target { tenant, user: user(&user_id)?, action };
     body.remove("userId");
     body.remove("action");
@@ -102,7 +103,8 @@ async fn enrol(State(app): State<App>, JsonObject(body): JsonObject) -> Result<J
     .collect();
     let answer = pipeline::track(&app, target, None, &request, false).await?.answer;
     let token = answer.get("token").and_then(Value::as_str);
-    let token = token.ok_or_else(|| ApiError::new(Problem::Conflict, "the pack blocks enrolling a device for this user"))?;
+    let token =
+        token.ok_or_else(|| ApiError::new(Problem::Conflict, "the pack blocks enrolling a device for this user"))?;
     Ok(Json(json!({ "token": token, "url": link(&app, token) })))
 }
 
