@@ -12,11 +12,14 @@ impl Layout<'_> {
             ExprKind::Path(path) => self.path(path),
             ExprKind::List(name) => self.list_name(name),
             ExprKind::Paren(inner) => {
-                let mut inside = self.lead(expr.span, "(");
-                inside.extend(self.expr(inner));
+                let mut docs = self.lead(expr.span, "(");
+                let mut inside = self.expr(inner);
                 inside.extend(self.comments_before(Self::close_of(expr.span)));
-                inside.push(text(")"));
-                vec![group(vec![indent(inside)], false)]
+                // What is inside indents itself; only comments need it from here.
+                let commented = inside.iter().any(|doc| matches!(doc, Doc::OwnLine(_) | Doc::Trailing(_)));
+                docs.extend(if commented { vec![indent(inside)] } else { inside });
+                docs.push(text(")"));
+                vec![group(docs, false)]
             }
             ExprKind::Call(call) => {
                 let mut docs = self.ident(&call.name);
@@ -100,15 +103,18 @@ impl Layout<'_> {
     /// `a and b and c`, broken before each word where it does not fit.
     fn joined(&mut self, word: &str, operands: &[Expr]) -> Docs {
         let mut docs = Vec::new();
+        let mut rest = Vec::new();
         for (index, operand) in operands.iter().enumerate() {
-            if index > 0 {
-                docs.extend(self.comments_before(operand.span.start as usize));
-                docs.push(Doc::Line(" "));
-                docs.push(text(word));
+            if index == 0 {
+                docs.extend(self.expr(operand));
+                continue;
             }
-            let inner = self.expr(operand);
-            docs.push(indent(inner));
+            rest.extend(self.comments_before(operand.span.start as usize));
+            rest.push(Doc::Line(" "));
+            rest.push(text(word));
+            rest.extend(self.expr(operand));
         }
+        docs.push(indent(rest));
         vec![group(docs, false)]
     }
 
@@ -154,7 +160,7 @@ impl Layout<'_> {
             rest.extend(self.comments_before(filter.span.start as usize));
             rest.push(Doc::Line(" "));
             let condition = self.expr(filter);
-            rest.push(group(vec![text("where ("), indent(condition), text(")")], false));
+            rest.push(group([vec![text("where (")], condition, vec![text(")")]].concat(), false));
         }
         if let Some(first) = aggregate.keys.first() {
             rest.extend(self.comments_before(first.span.start as usize));

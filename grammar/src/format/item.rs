@@ -164,8 +164,7 @@ impl Layout<'_> {
         let mut docs = vec![text("let ")];
         docs.extend(self.ident(&definition.name));
         docs.push(text(" = "));
-        let value = self.expr(&definition.value);
-        docs.push(indent(value));
+        docs.extend(self.expr(&definition.value));
         docs
     }
 }

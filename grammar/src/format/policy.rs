@@ -122,7 +122,7 @@ impl Layout<'_> {
 
     fn condition(&mut self, word: &str, condition: &Condition) -> Docs {
         let inner = self.expr(&condition.condition);
-        vec![text(word), indent(inner)]
+        [vec![text(word)], inner].concat()
     }
 
     fn then(&mut self, then: &Then) -> Docs {

@@ -108,7 +108,7 @@ impl Layout<'_> {
         if let Some(condition) = &prove.condition {
             inside.extend(self.lead(condition.span, " where "));
             let condition = self.expr(condition);
-            inside.push(group(vec![indent(condition)], false));
+            inside.push(group(condition, false));
         }
         let bound = match prove.bound {
             ProveBound::AtLeast => "at least",
