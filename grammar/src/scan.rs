@@ -157,7 +157,8 @@ impl Scanner<'_> {
     }
 
     fn starts_line(&self) -> bool {
-        self.source.text.get(self.line_start..self.at).is_some_and(|before| before.trim().is_empty())
+        // From the end, so that a long line costs no more than its last blanks.
+        self.source.text.get(self.line_start..self.at).is_some_and(|before| before.trim_end().is_empty())
     }
 
     fn token(&mut self, kind: TokenKind, end: usize) {
@@ -211,8 +212,8 @@ impl Scanner<'_> {
         let end = self.at + length;
         let text = &self.source.text;
         let after = text.get(end..).unwrap_or_default();
-        let rest_of_line = after.split('\n').next().unwrap_or_default();
-        let ends_line = rest_of_line.trim().is_empty();
+        let next = after.bytes().find(|byte| !b" \t\r".contains(byte));
+        let ends_line = matches!(next, None | Some(b'\n'));
         self.comments.push(Comment { start: self.at, end, starts_line, ends_line });
         if let Some(newline) = text.get(self.at..end).and_then(|comment| comment.rfind('\n')) {
             self.line_start = self.at + newline + 1;
@@ -249,8 +250,9 @@ impl Scanner<'_> {
     }
 
     fn single_quoted(&mut self) {
-        let line = self.rest().split('\n').next().unwrap_or_default();
-        match line.get(1..).and_then(|inner| inner.find('\'').and_then(|close| inner.get(..close))) {
+        let inner = self.rest().get(1..).unwrap_or_default();
+        let stop = inner.find(['\'', '\n']).filter(|stop| inner.as_bytes().get(*stop) == Some(&b'\''));
+        match stop.and_then(|stop| inner.get(..stop)) {
             Some(inner) => {
                 let (end, replacement) = (self.at + inner.len() + 2, format!("\"{}\"", inner.replace('"', "\\\"")));
                 self.problems.push(

@@ -44,7 +44,7 @@ fn assert_stable(formatted: &str, meaning: &ast::File) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_survived(text in "\\PC{0,200}") {
@@ -99,4 +99,38 @@ proptest! {
         prop_assert_eq!(parsed.file.items.len(), count(&before) + count(&after), "{}", text);
         prop_assert_eq!(parsed.diagnostics.len(), 1, "{:#?} in {}", parsed.diagnostics, text);
     }
+}
+
+/// A quarter of a mebibyte each: whatever took the square of the length would take minutes here.
+#[test]
+fn a_quarter_of_a_mebibyte_of_anything_is_survived() {
+    let blanks = " ".repeat(100_000);
+    for (part, has_errors) in [
+        ("(", true),
+        (")", true),
+        ("{\n", true),
+        ("rule r {\n", true),
+        ("policy p on e {\n", true),
+        ("'", true),
+        ("\"", true),
+        ("// ", true),
+        ("/**/", false),
+        ("/*", true),
+        ("\n", false),
+        ("a ", true),
+        ("let a = (((\n", true),
+        ("not ", true),
+        ("é", true),
+        ("let let = let\n", false),
+    ] {
+        let text = part.repeat((1 << 18) / part.len());
+        let found = parse(&source(text.as_str())).diagnostics;
+        assert_eq!(!found.is_empty(), has_errors, "{part:?}: {:#?}", found.first());
+    }
+    for (opening, closing) in [("(", "]"), ("{(", "}"), ("[", ")")] {
+        let text = format!("let a = {}{}", opening.repeat(1 << 16), closing.repeat(1 << 16));
+        assert!(!parse(&source(text)).diagnostics.is_empty());
+    }
+    let comments = format!("{blanks}{}", "/**/".repeat(1 << 15));
+    assert!(parse(&source(comments)).diagnostics.is_empty());
 }

@@ -54,37 +54,33 @@ impl Matching {
             problems: Vec::new(),
             left_open: false,
         };
-        let mut open: Vec<(u8, usize)> = Vec::new();
-        let span = |index: usize| tokens.get(index).map(|token| Span::new(source.id, token.start, token.end));
+        let mut open = Stack::default();
         for (index, token) in tokens.iter().enumerate() {
             if recover && !open.is_empty() && starts_item(source, tokens, index) {
-                for (bracket, opener) in open.drain(..) {
-                    matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
-                }
+                matching.report_unclosed(source, tokens, open.split_off(0));
             }
             if recover && let Some(outer) = rule_in_rule(source, tokens, index, &open) {
-                for (bracket, opener) in open.drain(outer..) {
-                    matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
-                }
+                matching.report_unclosed(source, tokens, open.split_off(outer));
             }
             match token.kind {
                 TokenKind::Open(bracket) => {
                     matching.depths.push(open.len());
-                    open.push((bracket, index));
+                    open.push(bracket, index);
                 }
                 TokenKind::Close(bracket) => {
-                    match open.iter().rposition(|(opener, _)| closer(*opener) == bracket) {
+                    match open.partner(bracket) {
                         Some(position) => {
-                            for (bracket, opener) in open.drain(position + 1..) {
-                                matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
-                            }
-                            if let Some((_, opener)) = open.pop()
-                                && let Some(slot) = matching.closed_by.get_mut(opener)
-                            {
+                            let unclosed = open.split_off(position + 1);
+                            matching.report_unclosed(source, tokens, unclosed);
+                            let opener = open.split_off(position).first().map(|(_, opener)| *opener);
+                            if let Some(slot) = opener.and_then(|opener| matching.closed_by.get_mut(opener)) {
                                 *slot = Some(index);
                             }
                         }
-                        None => matching.problems.extend(span(index).map(|span| unmatched(bracket, span))),
+                        None => {
+                            let span = Span::new(source.id, token.start, token.end);
+                            matching.problems.push(unmatched(bracket, span));
+                        }
                     }
                     matching.depths.push(open.len());
                 }
@@ -92,10 +88,64 @@ impl Matching {
             }
         }
         matching.left_open = !open.is_empty();
-        for (bracket, opener) in open {
-            matching.problems.extend(span(opener).map(|span| unclosed(bracket, span)));
-        }
+        matching.report_unclosed(source, tokens, open.split_off(0));
         matching
+    }
+
+    fn report_unclosed(&mut self, source: &SourceFile, tokens: &[Token], openers: Vec<(u8, usize)>) {
+        for (bracket, opener) in openers {
+            let token = tokens.get(opener);
+            self.problems.extend(token.map(|token| unclosed(bracket, Span::new(source.id, token.start, token.end))));
+        }
+    }
+}
+
+/// The brackets that are open, outermost first: their kinds and their tokens.
+#[derive(Default)]
+struct Stack {
+    open: Vec<(u8, usize)>,
+    /// How many of `{`, `(` and `[`.
+    held: [usize; 3],
+}
+
+impl Stack {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    fn held(&mut self, bracket: u8) -> &mut usize {
+        let [brace, paren, square] = &mut self.held;
+        match bracket {
+            b'{' | b'}' => brace,
+            b'(' | b')' => paren,
+            _ => square,
+        }
+    }
+
+    fn push(&mut self, bracket: u8, token: usize) {
+        *self.held(bracket) += 1;
+        self.open.push((bracket, token));
+    }
+
+    /// The place of the innermost bracket this one closes. It searches only when there is one, and what it passes is unclosed
+    /// and leaves the stack: all searches together take no longer than there are brackets.
+    fn partner(&mut self, closing: u8) -> Option<usize> {
+        if *self.held(closing) == 0 {
+            return None;
+        }
+        self.open.iter().rposition(|(opener, _)| closer(*opener) == closing)
+    }
+
+    fn split_off(&mut self, position: usize) -> Vec<(u8, usize)> {
+        let removed = self.open.split_off(position.min(self.open.len()));
+        for (bracket, _) in &removed {
+            *self.held(*bracket) -= 1;
+        }
+        removed
     }
 }
 
@@ -120,7 +170,7 @@ fn starts_item(source: &SourceFile, tokens: &[Token], index: usize) -> bool {
 }
 
 /// Where a rule starts inside another, the place of the outer one's brace among those that are open.
-fn rule_in_rule(source: &SourceFile, tokens: &[Token], index: usize, open: &[(u8, usize)]) -> Option<usize> {
+fn rule_in_rule(source: &SourceFile, tokens: &[Token], index: usize, open: &Stack) -> Option<usize> {
     let text =
         |index: usize| tokens.get(index).and_then(|token| source.text.get(token.start..token.end)).unwrap_or_default();
     let token = tokens.get(index).filter(|token| token.starts_line)?;
@@ -128,7 +178,9 @@ fn rule_in_rule(source: &SourceFile, tokens: &[Token], index: usize, open: &[(u8
         return None;
     }
     // `rule name {` or `rule name "title" {`
-    open.iter()
+    open.open
+        .iter()
+        .take(crate::MAX_NESTING)
         .position(|(_, opener)| (2..=3).any(|back| opener.checked_sub(back).is_some_and(|at| text(at) == "rule")))
 }
 

@@ -48,13 +48,11 @@ fn wrong_symbol(source: &SourceFile, tokens: &[Token], index: usize, token: &Tok
         "=>" => ">=",
         "=<" => "<=",
         "//" => {
-            let line = source.text.get(token.start..).and_then(|rest| rest.split('\n').next()).unwrap_or_default();
-            // An address with two slashes can only be a slip; anything else is a comment in another language's habit.
-            return (!line.is_empty()).then(|| {
+            return Some(
                 Diagnostic::error("wrong-operator", "`//` does not start a comment")
                     .at(span, "not an operator")
-                    .correct("comments start with `#`", span, "#")
-            });
+                    .correct("comments start with `#`", span, "#"),
+            );
         }
         "=" => {
             let before = |distance: usize| index.checked_sub(distance).map_or("", text);
