@@ -115,7 +115,8 @@ fn a_million_new_keys_fill_the_quota_and_forget_no_live_key() {
         history.observe(&on(next(), 0, &format!("live{live}")));
     }
     for n in 0..many() {
-        let answer = history.observe(&on(next(), 1 + n as i64 / 1_000, &format!("flood{n}"))).windows.remove(0);
+        let answer =
+            history.observe(&on(next(), 1 + (n * 1_000 / many()) as i64, &format!("flood{n}"))).windows.remove(0);
         match answer {
             Maybe::Known(_) => assert!(n < 500, "room for {n}"),
             Maybe::Unknown(why) => {

@@ -86,7 +86,7 @@ fn run(name: &str, trouble: Trouble, limits: &Limits, share: u64) -> Tally {
 fn compare_streams(name: &str, seed: u64, trouble: Trouble, limits: &Limits, tally: &mut Tally) {
     let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
     let plan = Arc::new(random_plan(&mut dice, 14));
-    let steps = 60 + dice.below(100) as usize;
+    let steps = dice.pick(&[60, 100, 300]);
     let stream = random_stream(&mut dice, steps, trouble);
     let mut reference = Reference::new(plan.clone(), limits);
     let mut history = History::new(plan.clone(), limits.clone());

@@ -209,6 +209,10 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
         .expect("a timestamp");
     let mut now = start.as_millisecond();
     let pace = dice.pick(&[5_000, 60_000, 20 * 60_000, 3 * 3_600_000]);
+    // On a coarse clock events fall on the very edges of windows.
+    let grain = dice.pick(&[1, 1, 60_000, 600_000]);
+    let depth = dice.pick(&[6, 40]);
+    let users = dice.pick(&[1, 2]);
     let mut open: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     let mut past: Vec<Observation> = Vec::new();
     let mut out = Vec::new();
@@ -228,8 +232,8 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
             3 => dice.below(20 * pace) as i64,
             _ => dice.below(pace) as i64,
         };
-        let time = if dice.chance(trouble.late) { now - dice.below(6 * pace) as i64 } else { now };
-        let event = random_event(dice, seq + 1, time, trouble);
+        let time = if dice.chance(trouble.late) { now - dice.below(depth * pace) as i64 } else { now };
+        let event = random_event(dice, seq + 1, time - time.rem_euclid(grain), users, trouble);
         open.push((event.user.clone(), event.reference.clone()));
         if dice.chance(trouble.repeated) && !past.is_empty() {
             let back = dice.below(past.len().min(8) as u64) as usize;
@@ -243,7 +247,7 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
     out
 }
 
-fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, trouble: Trouble) -> Observation {
+fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Trouble) -> Observation {
     let kind = match dice.below(10) {
         0..=3 => LOGIN,
         4..=6 => PAY,
@@ -252,7 +256,7 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, trouble: Trouble) -> Ob
         _ => dice.pick(&[EventKind::ChallengeDeclined, EventKind::ChallengeExpired]),
     };
     let time = Timestamp::from_millisecond(time_ms).expect("in range");
-    let user: Arc<str> = format!("u{}", dice.below(2)).into();
+    let user: Arc<str> = format!("u{}", dice.below(users)).into();
     let currency = if trouble.unknown && dice.chance(5) { Currency::parse("USD").expect("a currency") } else { eur() };
     let sometimes = |dice: &mut Dice, percent: u64, value: Value| {
         if dice.chance(percent) {

@@ -131,9 +131,9 @@ impl Amounts {
         }
     }
 
-    /// Summarises the oldest sixteenth of the entries, or drops it where equal amounts count once.
+    /// Summarises the oldest sixteenth of the entries (four at least), or drops it where equal amounts count once.
     fn fold(&mut self, room: Room, gaps: &mut Gaps) {
-        let many = (room.entries / 16).max(1);
+        let many = (room.entries / 16).max(4);
         let oldest: Vec<Entry> = self.recent.drain(..many.min(self.recent.len())).collect();
         if room.distinct {
             for entry in oldest {
