@@ -1,0 +1,478 @@
+//! Reads a database and believes nothing in it.
+//!
+//! One pass over the entries in order: number, canonical bytes, hash, time, the documents beside it, the rows it speaks
+//! of, and the tree against every signed checkpoint on the way. It stops at the first thing that is wrong, which is then
+//! the first bad entry. Afterwards: nothing may be there that no entry vouches for, the head must be the tree's, and
+//! SQLite must find its file sound. Memory is bounded by a page of entries.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::leaf::{Leaf, commitment};
+use super::note::{Checkpoint, LogKey, hex};
+use super::report::{Finding, Report, SignedHead, Trust};
+use super::tree::{Frontier, leaf_hash};
+use super::{checkpoint_path, public_key_path, read_checkpoint};
+use crate::store::evidence::{Cell, Document, Entry, Evidence, Head, StateRow, Table, Unreadable, tables};
+
+/// Entries read at once.
+const PAGE: u32 = 512;
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no such file.
+    #[error("there is no database at {0}")]
+    Missing(PathBuf),
+    /// The public key beside the database is not one.
+    #[error("{path}: {cause}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+/// Verifies the log in a database against `key`; without one, against `audit.pub` beside the database if there is one.
+/// The database is opened read-only; a server may be running on it.
+pub async fn verify(database: &Path, key: Option<&LogKey>) -> Result<Report, VerifyError> {
+    if !database.is_file() {
+        return Err(VerifyError::Missing(database.to_owned()));
+    }
+    let (key, trust) = match key {
+        Some(key) => (Some(key.clone()), Trust::Pinned(key.to_string())),
+        None => match key_beside(database)? {
+            Some(key) => (Some(key.clone()), Trust::BesideDatabase(key.to_string())),
+            None => (None, Trust::Unchecked),
+        },
+    };
+    let report = Report {
+        database: database.display().to_string(),
+        entries: 0,
+        checkpoints: 0,
+        rows: 0,
+        documents: 0,
+        checkpoint: None,
+        trust,
+        first_bad: None,
+    };
+    // Read before the database: a server that runs may write both, and then the database is the newer one.
+    let file = read_checkpoint(&checkpoint_path(database)).map_err(|error| error.to_string());
+    let evidence = match Evidence::open(database).await {
+        Ok(evidence) => evidence,
+        Err(error) => return Ok(Report { first_bad: Some(unreadable(None, &error)), ..report }),
+    };
+    let mut verifier = Verifier { evidence, key, report, log: Frontier::default(), times: Times::default(), vouched: HashMap::new(), file: None };
+    if let Err(finding) = verifier.run(file).await {
+        verifier.report.first_bad = Some(*finding);
+    }
+    Ok(verifier.report)
+}
+
+fn key_beside(database: &Path) -> Result<Option<LogKey>, VerifyError> {
+    let path = public_key_path(database);
+    let unusable = |cause: String| VerifyError::Key { path: path.clone(), cause };
+    match read_checkpoint(&path).map_err(|error| unusable(error.to_string()))? {
+        Some(text) => Ok(Some(LogKey::parse(&text).map_err(|error| unusable(error.to_string()))?)),
+        None => Ok(None),
+    }
+}
+
+struct Verifier {
+    evidence: Evidence,
+    key: Option<LogKey>,
+    report: Report,
+    /// The tree over the entries so far.
+    log: Frontier,
+    times: Times,
+    /// How many rows of each table an entry vouched for.
+    vouched: HashMap<&'static str, u64>,
+    /// The checkpoint of the file beside the database, until the tree has reached its size.
+    file: Option<Checkpoint>,
+}
+
+#[derive(Default)]
+struct Times {
+    last: i64,
+    at_last_kept: i64,
+    last_kept: u64,
+}
+
+type Checked = Result<(), Box<Finding>>;
+
+/// Shorthand for findings about an entry.
+fn bad(seq: u64, what: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Box<Finding> {
+    let (expected, found) = (expected.into(), found.into());
+    Box::new(Finding { seq: Some(seq), kind: None, id: None, what, expected, found })
+}
+
+fn unreadable(seq: Option<u64>, error: &Unreadable) -> Finding {
+    Finding {
+        seq,
+        kind: None,
+        id: None,
+        what: "database-unreadable",
+        expected: "a sound SQLite database of this program".to_owned(),
+        found: error.to_string(),
+    }
+}
+
+trait About {
+    fn about(self, kind: &str, id: &str) -> Self;
+}
+
+impl About for Box<Finding> {
+    fn about(mut self, kind: &str, id: &str) -> Self {
+        self.kind.get_or_insert_with(|| kind.to_owned());
+        self.id.get_or_insert_with(|| id.to_owned());
+        self
+    }
+}
+
+impl Verifier {
+    async fn run(&mut self, file: Result<Option<String>, String>) -> Checked {
+        self.file = self.open_file(file)?;
+        self.check_entries().await?;
+        self.check_head().await?;
+        self.check_file_is_reached()?;
+        self.check_nothing_else().await?;
+        self.check_soundness().await
+    }
+
+    fn open_file(&self, file: Result<Option<String>, String>) -> Result<Option<Checkpoint>, Box<Finding>> {
+        let what = |found: String| {
+            bad(0, "checkpoint-file-changed", "a checkpoint signed by this log's key", found)
+                .about("checkpoint", "audit.checkpoint")
+        };
+        let Some(note) = file.map_err(what)? else { return Ok(None) };
+        self.open(&note).map(Some).map_err(|error| {
+            let mut finding = what(error);
+            finding.seq = None;
+            finding
+        })
+    }
+
+    /// Opens a signed checkpoint, or without a key reads it.
+    fn open(&self, note: &str) -> Result<Checkpoint, String> {
+        let opened = match &self.key {
+            Some(key) => Checkpoint::open(note, key),
+            None => Checkpoint::parse(note.split("\n\n").next().unwrap_or_default()),
+        };
+        opened.map_err(|error| error.to_string())
+    }
+
+    async fn check_entries(&mut self) -> Checked {
+        loop {
+            let from = self.log.size();
+            let entries = self.page(from).await?;
+            if entries.is_empty() {
+                return self.check_checkpoints(i64::MAX).await;
+            }
+            let below = entries.last().map_or(from, |entry| entry.seq.saturating_add(1));
+            let page = |error: Unreadable| Box::new(unreadable(Some(from), &error));
+            let mut documents = self.evidence.documents(from, below).await.map_err(page)?;
+            let mut decisions = self.evidence.decisions(from, below).await.map_err(page)?;
+            for entry in entries {
+                self.check_entry(entry, &mut documents, &mut decisions).await?;
+            }
+            if let Some(stray) = documents.into_values().next() {
+                return Err(bad(stray.seq, "document-inserted", "no document at this entry", "a document"));
+            }
+        }
+    }
+
+    /// A page of entries. Where a page cannot be read, one by one, so that the entry that cannot be read is named.
+    async fn page(&mut self, from: u64) -> Result<Vec<Entry>, Box<Finding>> {
+        if let Ok(entries) = self.evidence.entries(from, PAGE).await {
+            return Ok(entries);
+        }
+        self.evidence.entries(from, 1).await.map_err(|error| Box::new(unreadable(Some(from), &error)))
+    }
+
+    async fn check_entry(
+        &mut self,
+        entry: Entry,
+        documents: &mut HashMap<u64, Document>,
+        decisions: &mut HashMap<u64, StateRow>,
+    ) -> Checked {
+        let seq = self.log.size();
+        if entry.seq != seq {
+            return Err(bad(seq, "entry-missing", format!("entry {seq}"), format!("entry {} comes next", entry.seq)));
+        }
+        // Checkpoints up to here speak of entries before this one.
+        self.check_checkpoints(seq as i64).await?;
+        let leaf = self.check_leaf(seq, &entry)?;
+        let checked = async {
+            self.check_document(&leaf, documents.remove(&seq))?;
+            for (name, digest) in &leaf.rows {
+                let held = if leaf.kind == "decision" { decisions.remove(&seq) } else { None };
+                self.check_row(&leaf, name, digest, held).await?;
+            }
+            Ok(())
+        };
+        checked.await.map_err(|finding: Box<Finding>| finding.about(&leaf.kind, ""))?;
+        self.report.entries = self.log.size();
+        Ok(())
+    }
+
+    fn check_leaf(&mut self, seq: u64, entry: &Entry) -> Result<Leaf, Box<Finding>> {
+        let Cell::Text(text) = &entry.leaf else {
+            return Err(bad(seq, "leaf-changed", "canonical JSON text", "bytes that are not text"));
+        };
+        let hash = leaf_hash(text.as_bytes());
+        if entry.hash != Cell::Blob(hash.to_vec()) {
+            let (expected, found) = (format!("hash {}", entry.hash), format!("hash {}", hex(&hash)));
+            return Err(bad(seq, "leaf-changed", expected, found));
+        }
+        let leaf = Leaf::decode(text).map_err(|error| bad(seq, "leaf-changed", "an audit entry", error.to_string()))?;
+        if leaf.seq != seq {
+            let found = format!("it says that it is number {}", leaf.seq);
+            return Err(bad(seq, "entry-moved", format!("entry {seq}"), found).about(&leaf.kind, ""));
+        }
+        if leaf.time < self.times.last {
+            let expected = format!("a time of at least {}", self.times.last);
+            return Err(bad(seq, "time-goes-back", expected, leaf.time.to_string()).about(&leaf.kind, ""));
+        }
+        self.times.last = leaf.time;
+        self.log.push(hash);
+        Ok(leaf)
+    }
+
+    fn check_document(&mut self, leaf: &Leaf, document: Option<Document>) -> Checked {
+        let seq = leaf.seq;
+        let Some(document) = document else {
+            return match leaf.holds.keys().next() {
+                Some(field) => Err(bad(seq, "document-missing", format!("the document `{field}`"), "nothing")),
+                None => Ok(()),
+            };
+        };
+        let kind = if leaf.kind == "decision" { "event" } else { "settled" };
+        let decision = leaf.facts.get("decision").and_then(|fact| fact.text()).unwrap_or_default();
+        let frame = [
+            ("tenant", &document.tenant, Cell::Text(leaf.tenant.clone())),
+            ("kind", &document.kind, Cell::Text(kind.to_owned())),
+            ("decision", &document.decision, tables::uuid_cell(decision)),
+        ];
+        for (column, found, expected) in frame {
+            if *found != expected {
+                return Err(bad(seq, "document-changed", expected.to_string(), found.to_string()).about("document", column));
+            }
+        }
+        for (field, (value, salt)) in [("event", &document.event), ("record", &document.record)] {
+            let found = match (value, salt) {
+                (Cell::Null, Cell::Null) => None,
+                (Cell::Text(value), Cell::Blob(salt)) => Some(commitment(salt, field, value.as_bytes())),
+                _ => Some("not a text with a salt".to_owned()),
+            };
+            if found.as_ref() != leaf.holds.get(field) {
+                let say = |commitment: Option<&String>| {
+                    commitment.map_or("nothing".to_owned(), |commitment| format!("commitment {commitment}"))
+                };
+                let finding = bad(seq, "document-changed", say(leaf.holds.get(field)), say(found.as_ref()));
+                return Err(finding.about("document", field));
+            }
+        }
+        self.report.documents += 1;
+        Ok(())
+    }
+
+    /// The row an entry speaks of must be there, and be at least as new; if this is the entry that last spoke of it, it
+    /// must be exactly so.
+    async fn check_row(&mut self, leaf: &Leaf, name: &str, digest: &str, held: Option<StateRow>) -> Checked {
+        let seq = leaf.seq;
+        let checked = async {
+            let Some((table, key)) = tables::find(&leaf.tenant, name) else {
+                return Err(bad(seq, "leaf-changed", "the name of a row of state", name));
+            };
+            let row = match held.filter(|row| row.has_key(table, &key)) {
+                Some(row) => Some(row),
+                None => {
+                    let row = self.evidence.row(table, key).await;
+                    row.map_err(|error| Box::new(unreadable(Some(seq), &error)))?
+                }
+            };
+            let Some(row) = row else {
+                return Err(bad(seq, "row-missing", "the row", "nothing"));
+            };
+            match row.seq {
+                Some(described) if described > seq => Ok(()),
+                Some(described) if described == seq => {
+                    let found = row.digest(table);
+                    if found == digest {
+                        *self.vouched.entry(table.name).or_default() += 1;
+                        self.report.rows += 1;
+                        return Ok(());
+                    }
+                    Err(bad(seq, "row-changed", format!("digest {digest}"), format!("digest {found}")))
+                }
+                Some(older) => {
+                    let found = format!("the row as of entry {older}");
+                    Err(bad(seq, "row-rolled-back", format!("the row as of entry {seq}"), found))
+                }
+                None => Err(bad(seq, "row-changed", "the number of an entry in `seq`", "something else")),
+            }
+        };
+        checked.await.map_err(|finding| finding.about(&leaf.kind, name))
+    }
+
+    /// Kept checkpoints over at most `size` entries must be signed, and over the tree that the entries make.
+    async fn check_checkpoints(&mut self, size: i64) -> Checked {
+        if let Some(file) = self.file.take_if(|file| file.size == self.log.size()) {
+            self.check_root(&file, "audit.checkpoint")?;
+        }
+        if size != i64::MAX && self.evidence.next_checkpoint_size() > size {
+            return Ok(());
+        }
+        loop {
+            let after = self.times.last_kept;
+            let kept = self.evidence.checkpoint_after(after).await;
+            let kept = kept.map_err(|error| Box::new(unreadable(Some(after), &error)))?;
+            let Some(kept) = kept.filter(|kept| kept.size <= size) else { return Ok(()) };
+            let id = format!("size {}", kept.size);
+            let seq = after;
+            let Ok(at) = u64::try_from(kept.size) else { return Ok(()) };
+            if at > self.log.size() {
+                let finding = bad(self.log.size(), "entry-missing", format!("{at} entries, which were signed"), format!("{} entries", self.log.size()));
+                return Err(finding.about("checkpoint", &id));
+            }
+            let signed = match &kept.note {
+                Cell::Text(note) => self.open(note),
+                _ => Err("it is not text".to_owned()),
+            };
+            let signed = signed.map_err(|error| bad(seq, "checkpoint-changed", "a checkpoint signed by this log's key", error).about("checkpoint", &id))?;
+            if signed.size != at || kept.peaks != Cell::Blob(self.log.peaks().concat()) && signed.root == self.log.root() {
+                return Err(bad(seq, "checkpoint-changed", "the size and edge of the tree", "others").about("checkpoint", &id));
+            }
+            self.check_root(&signed, &id)?;
+            (self.times.last_kept, self.times.at_last_kept) = (at, self.times.last);
+            self.report.checkpoints += 1;
+        }
+    }
+
+    /// The tree so far must be the one that was signed. If it is not, the first entry since the last good checkpoint is
+    /// the first that cannot be trusted.
+    fn check_root(&mut self, signed: &Checkpoint, id: &str) -> Checked {
+        let (size, root) = (self.log.size(), self.log.root());
+        if signed.size != size || signed.root != root {
+            let expected = format!("root {} over {} entries, as signed", hex(&signed.root), signed.size);
+            let found = format!("root {} over {size} entries", hex(&root));
+            return Err(bad(self.times.last_kept, "root-differs", expected, found).about("checkpoint", id));
+        }
+        let (origin, root) = (signed.origin.clone(), hex(&root));
+        self.report.checkpoint = Some(SignedHead { origin, size, root });
+        Ok(())
+    }
+
+    /// The head must be the tree over all entries, signed.
+    async fn check_head(&mut self) -> Checked {
+        let size = self.log.size();
+        let last = size.saturating_sub(1);
+        let head = self.evidence.head().await.map_err(|error| Box::new(unreadable(None, &error)))?;
+        let Some(Head { size: stored, peaks, time, note, kept_size, kept_time }) = head else {
+            if size == 0 {
+                return Ok(());
+            }
+            return Err(bad(last, "checkpoint-missing", "a signed head of the log", "nothing").about("checkpoint", "head"));
+        };
+        let signed = match &note {
+            Cell::Text(note) => self.open(note),
+            _ => Err("it is not text".to_owned()),
+        };
+        let signed = signed
+            .map_err(|error| bad(last, "checkpoint-changed", "a head signed by this log's key", error).about("checkpoint", "head"))?;
+        if signed.size > size {
+            let finding = bad(size, "entry-missing", format!("{} entries, which were signed", signed.size), format!("{size} entries"));
+            return Err(finding.about("checkpoint", "head"));
+        }
+        self.check_root(&signed, "head")?;
+        let number = |value: u64| Cell::Int(value as i64);
+        let columns = [
+            ("size", stored, number(size)),
+            ("peaks", peaks, Cell::Blob(self.log.peaks().concat())),
+            ("time", time, Cell::Int(self.times.last)),
+            ("kept_size", kept_size, number(self.times.last_kept)),
+            ("kept_time", kept_time, Cell::Int(self.times.at_last_kept)),
+        ];
+        for (column, found, expected) in columns {
+            if found != expected {
+                let finding = bad(last, "head-changed", expected.to_string(), found.to_string());
+                return Err(finding.about("head", column));
+            }
+        }
+        self.report.checkpoints += 1;
+        Ok(())
+    }
+
+    fn check_file_is_reached(&self) -> Checked {
+        let size = self.log.size();
+        match &self.file {
+            Some(file) => {
+                let expected = format!("{} entries, which were signed", file.size);
+                Err(bad(size, "entry-missing", expected, format!("{size} entries")).about("checkpoint", "audit.checkpoint"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing may be there that no entry speaks of.
+    async fn check_nothing_else(&mut self) -> Checked {
+        let whole = |error: Unreadable| Box::new(unreadable(None, &error));
+        let logged = [
+            ("audit_entries", self.log.size()),
+            ("audit_checkpoints", self.report.checkpoints.saturating_sub(u64::from(self.log.size() > 0))),
+            ("documents", self.report.documents),
+        ];
+        for (table, expected) in logged {
+            let found = self.evidence.count(table).await.map_err(whole)?;
+            if found != expected {
+                let finding = bad(self.log.size(), "rows-inserted", format!("{expected} rows"), format!("{found} rows"));
+                return Err(finding.about(table, ""));
+            }
+        }
+        for table in tables::all() {
+            let expected = self.vouched.get(table.name).copied().unwrap_or_default();
+            let found = self.evidence.count(table.name).await.map_err(whole)?;
+            if found != expected {
+                return Err(self.find_stray(table).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first row of a table that the entry it names does not speak of.
+    async fn find_stray(&mut self, table: &'static Table) -> Result<Box<Finding>, Box<Finding>> {
+        let whole = |error: Unreadable| Box::new(unreadable(None, &error));
+        let mut read = 0;
+        loop {
+            let rows = self.evidence.scan(table, read, PAGE).await.map_err(whole)?;
+            if rows.is_empty() {
+                let (expected, found) = ("every row to be found by its key", "a row that is not");
+                return Ok(bad(self.log.size(), "rows-inserted", expected, found).about(table.name, ""));
+            }
+            read += rows.len() as u64;
+            for row in rows {
+                let seq = row.seq.unwrap_or(u64::MAX);
+                let digest = row.digest(table);
+                let vouching = self.evidence.entries(seq, 1).await.map_err(whole)?;
+                let leaf = vouching.into_iter().find(|entry| entry.seq == seq).and_then(|entry| match entry.leaf {
+                    Cell::Text(text) => Leaf::decode(&text).ok(),
+                    _ => None,
+                });
+                if !leaf.is_some_and(|leaf| leaf.rows.values().any(|vouched| *vouched == digest)) {
+                    let expected = format!("entry {seq} to speak of the row");
+                    let finding = bad(seq.min(self.log.size()), "row-inserted", expected, "it does not");
+                    return Ok(finding.about(table.name, &row.key_text(table)));
+                }
+            }
+        }
+    }
+
+    async fn check_soundness(&mut self) -> Checked {
+        let complaint = self.evidence.complaint().await.map_err(|error| Box::new(unreadable(None, &error)))?;
+        match complaint {
+            Some(complaint) => Err(Box::new(unreadable(None, &Unreadable(complaint)))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A challenge has one claimer (T-03), and no counter is ever taken back (T-17, T-31).
+
+use challenge::{AnswerError, ClaimError, Effect, Subject};
+use server::store::*;
+
+use crate::support::*;
+
+/// `STEPUP_CLAIM_ROUNDS=500` for the long form.
+fn rounds() -> usize {
+    std::env::var("STEPUP_CLAIM_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_32_concurrent_claims_exactly_one_wins() {
+    let world = World::new().await;
+    let mut phones = Vec::new();
+    for n in 0..32 {
+        phones.push(Phone::enrolled(&world.store, &format!("u{n}"), &format!("c{n}")).await);
+    }
+    for round in 0..rounds() {
+        let challenge = generate(Subject::Anonymous, 0);
+        let id = challenge.id();
+        let new = NewChallenge { challenge, decision: None, supersedes: None };
+        world.store.create_challenge(new).await.unwrap();
+        let before = world.entries().await;
+        let tries = phones.iter().map(|phone| {
+            let (store, request) = (world.store.clone(), phone.claim(id, 1));
+            tokio::spawn(async move { store.transition(request).await })
+        });
+        let mut won = Vec::new();
+        for tried in futures_util::future::join_all(tries).await {
+            match tried.unwrap() {
+                Ok(step) => won.push(step),
+                Err(TransitionError::Claim(ClaimError::AlreadyClaimed)) => {}
+                Err(other) => panic!("round {round}: {other}"),
+            }
+        }
+        let [winner] = won.as_slice() else { panic!("round {round}: {} claims won", won.len()) };
+        assert_eq!(winner.effect, Effect::Moved);
+        let stored = world.store.challenge(&tenant(), id).await.unwrap().unwrap();
+        assert_eq!(stored.challenge.state().claim().unwrap().by, winner.after.state().claim().unwrap().by);
+        assert_eq!(world.entries().await - before, 32, "one entry for the claim, one for each refusal");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_100_concurrent_wrong_codes_three_are_counted() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world.store, "u1", "c1").await;
+    let (decision, challenge) = challenged("u1", "k1", 0);
+    world.store.record_decision(decision).await.unwrap();
+    world.store.transition(phone.claim_asking_for(challenge.id(), 1, Some("42"))).await.unwrap();
+    let tries = (0..100).map(|_| {
+        let request = phone.answer(challenge.id(), at(2), challenge::Decision::Approve, "41");
+        let store = world.store.clone();
+        tokio::spawn(async move { store.transition(request).await })
+    });
+    let mut counted = Vec::new();
+    for tried in futures_util::future::join_all(tries).await {
+        match tried.unwrap() {
+            Ok(step) => counted.push(step.effect),
+            Err(TransitionError::Answer(AnswerError::AlreadyAnswered)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    counted.sort_by_key(|effect| format!("{effect:?}"));
+    assert_eq!(counted, [0, 1, 2].map(|attempts_left| Effect::WrongCode { attempts_left }));
+    let world = world.reopened().await;
+    let stored = world.store.challenge(&tenant(), challenge.id()).await.unwrap().unwrap();
+    assert_eq!(stored.challenge.state().name(), "rejected");
+    assert_eq!(stored.challenge.state().claim().unwrap().wrong_codes, 3);
+}
+
+#[tokio::test]
+async fn a_repeated_claim_or_answer_changes_nothing() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world.store, "u1", "c1").await;
+    let (decision, challenge) = challenged("u1", "k1", 0);
+    world.store.record_decision(decision).await.unwrap();
+    world.store.transition(phone.claim(challenge.id(), 1)).await.unwrap();
+    assert_eq!(world.store.transition(phone.approve(challenge.id(), 2)).await.unwrap().effect, Effect::Moved);
+    let entries = world.entries().await;
+    for _ in 0..10 {
+        let again = world.store.transition(phone.approve(challenge.id(), 3)).await.unwrap();
+        assert_eq!((again.effect, again.seq), (Effect::Repeated, None));
+    }
+    assert_eq!(world.entries().await, entries);
+}

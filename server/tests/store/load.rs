@@ -1,0 +1,1 @@
+//! Under load the writer commits many units at once, and every one of them is there.

@@ -1,0 +1,8 @@
+//! What the store promises, and what its audit log finds out.
+
+mod claims;
+mod conformance;
+mod durability;
+mod load;
+mod support;
+mod tampering;
