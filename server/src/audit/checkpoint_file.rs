@@ -11,6 +11,11 @@ pub fn checkpoint_path(database: &Path) -> PathBuf {
     database.with_file_name("audit.checkpoint")
 }
 
+/// `audit.pub` in the database's folder: the log's public key, as a C2SP verifier key. For convenience, not for trust.
+pub fn public_key_path(database: &Path) -> PathBuf {
+    database.with_file_name("audit.pub")
+}
+
 /// The file's text; `None` if there is no file.
 pub fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
@@ -21,10 +26,11 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// Replaces the file in one step and returns when it is on the disk: after a crash there is the old text or the new.
-pub fn write(path: &Path, note: &str) -> io::Result<()> {
-    let fresh = path.with_extension("checkpoint.new");
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
     let mut file = File::create(&fresh)?;
-    file.write_all(note.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     match path.parent() {

@@ -48,6 +48,16 @@ pub enum Fact {
     List(Vec<String>),
 }
 
+impl Fact {
+    /// The word, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::List(_) => None,
+        }
+    }
+}
+
 impl From<&str> for Fact {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

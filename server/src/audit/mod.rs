@@ -7,9 +7,13 @@
 mod checkpoint_file;
 pub mod leaf;
 pub mod note;
+pub mod report;
 pub mod tree;
+mod verify;
 
-pub use checkpoint_file::checkpoint_path;
-pub(crate) use checkpoint_file::{read as read_checkpoint, write as write_checkpoint};
+pub use checkpoint_file::{checkpoint_path, public_key_path};
+pub(crate) use checkpoint_file::{read as read_file, write as write_file};
 pub use leaf::{Fact, Leaf};
 pub use note::{Checkpoint, InvalidKey, InvalidNote, LogKey, LogSigner};
+pub use report::{Finding, Report, SignedHead, Trust};
+pub use verify::{VerifyError, verify};

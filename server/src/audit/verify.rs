@@ -5,15 +5,15 @@
 //! the first bad entry. Afterwards: nothing may be there that no entry vouches for, the head must be the tree's, and
 //! SQLite must find its file sound. Memory is bounded by a page of entries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::leaf::{Leaf, commitment};
 use super::note::{Checkpoint, LogKey, hex};
 use super::report::{Finding, Report, SignedHead, Trust};
 use super::tree::{Frontier, leaf_hash};
-use super::{checkpoint_path, public_key_path, read_checkpoint};
-use crate::store::evidence::{Cell, Document, Entry, Evidence, Head, StateRow, Table, Unreadable, tables};
+use super::{checkpoint_path, public_key_path, read_file};
+use crate::store::evidence::{Cell, Document, Entry, Evidence, Head, Kept, StateRow, Table, Unreadable, tables};
 
 /// Entries read at once.
 const PAGE: u32 = 512;
@@ -58,12 +58,21 @@ pub async fn verify(database: &Path, key: Option<&LogKey>) -> Result<Report, Ver
         first_bad: None,
     };
     // Read before the database: a server that runs may write both, and then the database is the newer one.
-    let file = read_checkpoint(&checkpoint_path(database)).map_err(|error| error.to_string());
+    let file = read_file(&checkpoint_path(database)).map_err(|error| error.to_string());
     let evidence = match Evidence::open(database).await {
         Ok(evidence) => evidence,
         Err(error) => return Ok(Report { first_bad: Some(unreadable(None, &error)), ..report }),
     };
-    let mut verifier = Verifier { evidence, key, report, log: Frontier::default(), times: Times::default(), vouched: HashMap::new(), file: None };
+    let mut verifier = Verifier {
+        evidence,
+        key,
+        report,
+        log: Frontier::default(),
+        times: Times::default(),
+        kept: VecDeque::new(),
+        vouched: HashMap::new(),
+        file: None,
+    };
     if let Err(finding) = verifier.run(file).await {
         verifier.report.first_bad = Some(*finding);
     }
@@ -73,7 +82,7 @@ pub async fn verify(database: &Path, key: Option<&LogKey>) -> Result<Report, Ver
 fn key_beside(database: &Path) -> Result<Option<LogKey>, VerifyError> {
     let path = public_key_path(database);
     let unusable = |cause: String| VerifyError::Key { path: path.clone(), cause };
-    match read_checkpoint(&path).map_err(|error| unusable(error.to_string()))? {
+    match read_file(&path).map_err(|error| unusable(error.to_string()))? {
         Some(text) => Ok(Some(LogKey::parse(&text).map_err(|error| unusable(error.to_string()))?)),
         None => Ok(None),
     }
@@ -86,6 +95,8 @@ struct Verifier {
     /// The tree over the entries so far.
     log: Frontier,
     times: Times,
+    /// Kept checkpoints that were read but not reached.
+    kept: VecDeque<Kept>,
     /// How many rows of each table an entry vouched for.
     vouched: HashMap<&'static str, u64>,
     /// The checkpoint of the file beside the database, until the tree has reached its size.
@@ -162,12 +173,20 @@ impl Verifier {
         opened.map_err(|error| error.to_string())
     }
 
+    fn open_cell(&self, note: &Cell) -> Result<Checkpoint, String> {
+        match note {
+            Cell::Text(note) => self.open(note),
+            other => Err(other.to_string()),
+        }
+    }
+
     async fn check_entries(&mut self) -> Checked {
         loop {
             let from = self.log.size();
             let entries = self.page(from).await?;
             if entries.is_empty() {
-                return self.check_checkpoints(i64::MAX).await;
+                self.check_signed().await?;
+                return self.check_no_more_signed().await;
             }
             let below = entries.last().map_or(from, |entry| entry.seq.saturating_add(1));
             let page = |error: Unreadable| Box::new(unreadable(Some(from), &error));
@@ -175,9 +194,6 @@ impl Verifier {
             let mut decisions = self.evidence.decisions(from, below).await.map_err(page)?;
             for entry in entries {
                 self.check_entry(entry, &mut documents, &mut decisions).await?;
-            }
-            if let Some(stray) = documents.into_values().next() {
-                return Err(bad(stray.seq, "document-inserted", "no document at this entry", "a document"));
             }
         }
     }
@@ -200,18 +216,13 @@ impl Verifier {
         if entry.seq != seq {
             return Err(bad(seq, "entry-missing", format!("entry {seq}"), format!("entry {} comes next", entry.seq)));
         }
-        // Checkpoints up to here speak of entries before this one.
-        self.check_checkpoints(seq as i64).await?;
+        self.check_signed().await?;
         let leaf = self.check_leaf(seq, &entry)?;
-        let checked = async {
-            self.check_document(&leaf, documents.remove(&seq))?;
-            for (name, digest) in &leaf.rows {
-                let held = if leaf.kind == "decision" { decisions.remove(&seq) } else { None };
-                self.check_row(&leaf, name, digest, held).await?;
-            }
-            Ok(())
-        };
-        checked.await.map_err(|finding: Box<Finding>| finding.about(&leaf.kind, ""))?;
+        self.check_document(&leaf, documents.remove(&seq)).map_err(|finding| finding.about(&leaf.kind, ""))?;
+        let mut held = decisions.remove(&seq);
+        for (name, digest) in &leaf.rows {
+            self.check_row(&leaf, name, digest, held.take()).await?;
+        }
         self.report.entries = self.log.size();
         Ok(())
     }
@@ -247,6 +258,9 @@ impl Verifier {
                 None => Ok(()),
             };
         };
+        if leaf.holds.is_empty() {
+            return Err(bad(seq, "document-inserted", "no document beside this entry", "a document"));
+        }
         let kind = if leaf.kind == "decision" { "event" } else { "settled" };
         let decision = leaf.facts.get("decision").and_then(|fact| fact.text()).unwrap_or_default();
         let frame = [
@@ -256,7 +270,9 @@ impl Verifier {
         ];
         for (column, found, expected) in frame {
             if *found != expected {
-                return Err(bad(seq, "document-changed", expected.to_string(), found.to_string()).about("document", column));
+                return Err(
+                    bad(seq, "document-changed", expected.to_string(), found.to_string()).about("document", column)
+                );
             }
         }
         for (field, (value, salt)) in [("event", &document.event), ("record", &document.record)] {
@@ -316,38 +332,43 @@ impl Verifier {
         checked.await.map_err(|finding| finding.about(&leaf.kind, name))
     }
 
-    /// Kept checkpoints over at most `size` entries must be signed, and over the tree that the entries make.
-    async fn check_checkpoints(&mut self, size: i64) -> Checked {
-        if let Some(file) = self.file.take_if(|file| file.size == self.log.size()) {
+    /// What was signed over exactly the entries so far must be signed over exactly these.
+    async fn check_signed(&mut self) -> Checked {
+        let size = self.log.size();
+        if let Some(file) = self.file.take_if(|file| file.size == size) {
             self.check_root(&file, "audit.checkpoint")?;
         }
-        if size != i64::MAX && self.evidence.next_checkpoint_size() > size {
-            return Ok(());
-        }
-        loop {
-            let after = self.times.last_kept;
-            let kept = self.evidence.checkpoint_after(after).await;
-            let kept = kept.map_err(|error| Box::new(unreadable(Some(after), &error)))?;
-            let Some(kept) = kept.filter(|kept| kept.size <= size) else { return Ok(()) };
-            let id = format!("size {}", kept.size);
-            let seq = after;
-            let Ok(at) = u64::try_from(kept.size) else { return Ok(()) };
-            if at > self.log.size() {
-                let finding = bad(self.log.size(), "entry-missing", format!("{at} entries, which were signed"), format!("{} entries", self.log.size()));
-                return Err(finding.about("checkpoint", &id));
+        while let Some(kept) = self.next_kept().await? {
+            if kept.size > size as i64 {
+                return Ok(());
             }
-            let signed = match &kept.note {
-                Cell::Text(note) => self.open(note),
-                _ => Err("it is not text".to_owned()),
+            self.kept.pop_front();
+            let id = format!("size {}", kept.size);
+            let changed = |expected: &str, found: String| {
+                bad(size.saturating_sub(1), "checkpoint-changed", expected, found).about("checkpoint", &id)
             };
-            let signed = signed.map_err(|error| bad(seq, "checkpoint-changed", "a checkpoint signed by this log's key", error).about("checkpoint", &id))?;
-            if signed.size != at || kept.peaks != Cell::Blob(self.log.peaks().concat()) && signed.root == self.log.root() {
-                return Err(bad(seq, "checkpoint-changed", "the size and edge of the tree", "others").about("checkpoint", &id));
+            let signed =
+                self.open_cell(&kept.note).map_err(|error| changed("a checkpoint by this log's key", error))?;
+            if i64::try_from(signed.size) != Ok(kept.size) {
+                return Err(changed(&format!("size {}", signed.size), format!("size {}", kept.size)));
             }
             self.check_root(&signed, &id)?;
-            (self.times.last_kept, self.times.at_last_kept) = (at, self.times.last);
+            if kept.peaks != Cell::Blob(self.log.peaks().concat()) {
+                return Err(changed("the tree's edge", kept.peaks.to_string()));
+            }
+            (self.times.last_kept, self.times.at_last_kept) = (size, self.times.last);
             self.report.checkpoints += 1;
         }
+        Ok(())
+    }
+
+    /// The kept checkpoint with the smallest size that was not checked yet.
+    async fn next_kept(&mut self) -> Result<Option<Kept>, Box<Finding>> {
+        if self.kept.is_empty() {
+            let page = self.evidence.checkpoints(self.report.checkpoints, PAGE).await;
+            self.kept = page.map_err(|error| Box::new(unreadable(None, &error)))?.into();
+        }
+        Ok(self.kept.front().cloned())
     }
 
     /// The tree so far must be the one that was signed. If it is not, the first entry since the last good checkpoint is
@@ -373,16 +394,20 @@ impl Verifier {
             if size == 0 {
                 return Ok(());
             }
-            return Err(bad(last, "checkpoint-missing", "a signed head of the log", "nothing").about("checkpoint", "head"));
+            return Err(
+                bad(last, "checkpoint-missing", "a signed head of the log", "nothing").about("checkpoint", "head")
+            );
         };
-        let signed = match &note {
-            Cell::Text(note) => self.open(note),
-            _ => Err("it is not text".to_owned()),
-        };
-        let signed = signed
-            .map_err(|error| bad(last, "checkpoint-changed", "a head signed by this log's key", error).about("checkpoint", "head"))?;
+        let signed = self.open_cell(&note).map_err(|error| {
+            bad(last, "checkpoint-changed", "a head signed by this log's key", error).about("checkpoint", "head")
+        })?;
         if signed.size > size {
-            let finding = bad(size, "entry-missing", format!("{} entries, which were signed", signed.size), format!("{size} entries"));
+            let finding = bad(
+                size,
+                "entry-missing",
+                format!("{} entries, which were signed", signed.size),
+                format!("{size} entries"),
+            );
             return Err(finding.about("checkpoint", "head"));
         }
         self.check_root(&signed, "head")?;
@@ -404,12 +429,25 @@ impl Verifier {
         Ok(())
     }
 
+    /// A checkpoint over more entries than there are means that entries are missing at the end.
+    async fn check_no_more_signed(&mut self) -> Checked {
+        let size = self.log.size();
+        match self.next_kept().await? {
+            Some(kept) => {
+                let expected = format!("{} entries, which were signed", kept.size);
+                Err(bad(size, "entry-missing", expected, format!("{size} entries")).about("checkpoint", "kept"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_file_is_reached(&self) -> Checked {
         let size = self.log.size();
         match &self.file {
             Some(file) => {
                 let expected = format!("{} entries, which were signed", file.size);
-                Err(bad(size, "entry-missing", expected, format!("{size} entries")).about("checkpoint", "audit.checkpoint"))
+                Err(bad(size, "entry-missing", expected, format!("{size} entries"))
+                    .about("checkpoint", "audit.checkpoint"))
             }
             None => Ok(()),
         }
@@ -420,17 +458,19 @@ impl Verifier {
         let whole = |error: Unreadable| Box::new(unreadable(None, &error));
         let logged = [
             ("audit_entries", self.log.size()),
+            // The head is a checkpoint too, in a table of its own.
             ("audit_checkpoints", self.report.checkpoints.saturating_sub(u64::from(self.log.size() > 0))),
             ("documents", self.report.documents),
         ];
         for (table, expected) in logged {
             let found = self.evidence.count(table).await.map_err(whole)?;
             if found != expected {
-                let finding = bad(self.log.size(), "rows-inserted", format!("{expected} rows"), format!("{found} rows"));
+                let finding =
+                    bad(self.log.size(), "rows-inserted", format!("{expected} rows"), format!("{found} rows"));
                 return Err(finding.about(table, ""));
             }
         }
-        for table in tables::all() {
+        for table in tables::ALL {
             let expected = self.vouched.get(table.name).copied().unwrap_or_default();
             let found = self.evidence.count(table.name).await.map_err(whole)?;
             if found != expected {

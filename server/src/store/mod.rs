@@ -8,10 +8,11 @@
 //! whether the transaction under way reached the disk. A verb that refuses wrote nothing but its refusal.
 
 mod error;
+pub(crate) mod evidence;
 pub mod model;
 mod rows;
 mod sqlite;
-mod tables;
+pub(crate) mod tables;
 mod verbs;
 
 use std::path::PathBuf;

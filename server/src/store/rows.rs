@@ -4,6 +4,8 @@
 //! audit entry with number `seq` holds the row's digest under the row's name. So the newest entry that names a row says
 //! exactly how the row must be now. Rows are never deleted.
 
+use std::fmt;
+
 use crate::audit::note::hex;
 use crate::audit::tree::sha256;
 
@@ -32,6 +34,20 @@ impl Cell {
         bytes.push(tag);
         bytes.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend_from_slice(value);
+    }
+}
+
+/// For reports: short, and without the content of documents.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cell::Null => f.write_str("nothing"),
+            Cell::Int(value) => write!(f, "{value}"),
+            Cell::Text(text) if text.len() <= 64 => write!(f, "`{text}`"),
+            Cell::Text(text) => write!(f, "a text of {} bytes", text.len()),
+            Cell::Blob(blob) if blob.len() <= 32 => f.write_str(&hex(blob)),
+            Cell::Blob(blob) => write!(f, "{} bytes", blob.len()),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The tables of state, as the digests and the verifier see them.
 
-use super::rows::Table;
+use uuid::Uuid;
+
+use super::rows::{Cell, Table};
 
 pub(crate) static TENANTS: Table =
     Table { name: "tenants", columns: &["id", "name", "settings", "created_at"], key: &["id"] };
@@ -118,3 +120,31 @@ pub(crate) static ACTIVE_PACKS: Table =
 /// Every table of state.
 pub(crate) static ALL: [&Table; 10] =
     [&TENANTS, &API_KEYS, &USERS, &CREDENTIALS, &DECISIONS, &CHALLENGES, &USES, &LIST_ENTRIES, &PACKS, &ACTIVE_PACKS];
+
+/// Which row a name in the log means: its table and the values of its key columns.
+pub(crate) fn find(tenant: &str, name: &str) -> Option<(&'static Table, Vec<Cell>)> {
+    let (table, key) = name.split_once('/')?;
+    let table = ALL.into_iter().find(|known| known.name == table)?;
+    let tenant = Cell::Text(tenant.to_owned());
+    let key = match table.key {
+        [_] if key.is_empty() => vec![tenant],
+        [_, _] if is_uuid(table) => vec![tenant, Cell::Blob(Uuid::try_parse(key).ok()?.as_bytes().to_vec())],
+        [_, _] => vec![tenant, Cell::Text(key.to_owned())],
+        [_, _, _] => {
+            let (first, second) = key.split_once('/')?;
+            vec![tenant, Cell::Text(first.to_owned()), Cell::Text(second.to_owned())]
+        }
+        _ => return None,
+    };
+    Some((table, key))
+}
+
+/// Whether the rows' names are UUIDs, kept as 16 bytes.
+fn is_uuid(table: &Table) -> bool {
+    [&USERS, &DECISIONS, &LIST_ENTRIES].contains(&table)
+}
+
+/// A UUID's text as the cell it is kept in; any other text as itself, which is then equal to no such cell.
+pub(crate) fn uuid_cell(text: &str) -> Cell {
+    Uuid::try_parse(text).map_or_else(|_| Cell::Text(text.to_owned()), Cell::from)
+}

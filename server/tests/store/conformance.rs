@@ -217,7 +217,10 @@ async fn a_refreshed_qr_takes_the_place_of_an_unclaimed_one_only() {
     let second = next(first.id());
     let second_id = second.challenge.id();
     assert_eq!(world.store.create_challenge(second).await.unwrap().superseded.unwrap().id(), first.id());
-    assert_eq!(world.store.challenge(&tenant(), first.id()).await.unwrap().unwrap().challenge.state().name(), "superseded");
+    assert_eq!(
+        world.store.challenge(&tenant(), first.id()).await.unwrap().unwrap().challenge.state().name(),
+        "superseded"
+    );
     world.store.transition(phone.claim(second_id, 11)).await.unwrap();
     assert!(world.store.create_challenge(next(second_id)).await.unwrap().superseded.is_none());
     assert_eq!(world.store.challenge(&tenant(), second_id).await.unwrap().unwrap().challenge.state().name(), "claimed");
@@ -371,7 +374,9 @@ async fn decisions_are_listed_newest_first_page_by_page() {
         loop {
             let Page { items, next } = world.store.decisions(&tenant(), &filter, &page).await.unwrap();
             assert!(items.len() <= 4);
-            keys.extend(items.into_iter().map(|decision| decision.idempotency_key.as_str()[1..].parse::<i64>().unwrap()));
+            keys.extend(
+                items.into_iter().map(|decision| decision.idempotency_key.as_str()[1..].parse::<i64>().unwrap()),
+            );
             match next {
                 Some(cursor) => page.after = Some(cursor),
                 None => return keys,
@@ -391,7 +396,10 @@ async fn decisions_are_listed_newest_first_page_by_page() {
     ] {
         assert_eq!(keys(filter).await, only(|n| n % 5 == 0));
     }
-    assert_eq!(keys(DecisionFilter { from: Some(at(10)), to: Some(at(20)), ..any() }).await, only(|n| (10..20).contains(n)));
+    assert_eq!(
+        keys(DecisionFilter { from: Some(at(10)), to: Some(at(20)), ..any() }).await,
+        only(|n| (10..20).contains(n))
+    );
     assert_eq!(keys(DecisionFilter { actions: vec![action("sign_in"), action("pay")], ..any() }).await, all);
     assert!(keys(DecisionFilter { actions: vec![action("pay")], ..any() }).await.is_empty());
     assert!(keys(DecisionFilter { rule: Some("fift".to_owned()), ..any() }).await.is_empty());
@@ -409,7 +417,8 @@ async fn a_state_set_from_outside_is_kept_and_journalled() {
         action: new.action.clone(),
         idempotency_key: new.idempotency_key.clone(),
     };
-    let change = StateChange { key: key.clone(), state: ActionState::ReviewRequired, actor: "key-1".to_owned(), at: at(5) };
+    let change =
+        StateChange { key: key.clone(), state: ActionState::ReviewRequired, actor: "key-1".to_owned(), at: at(5) };
     let changed = world.store.set_action_state(change.clone()).await.unwrap();
     assert_eq!((changed.state, changed.state_updated_at), (ActionState::ReviewRequired, at(5)));
     let entries = world.entries().await;

@@ -201,6 +201,7 @@ impl Batch {
     /// Commits to documents in the leaf and puts them aside for the end of the batch.
     fn hold(&mut self, leaf: &mut Leaf, document: Document) -> Result<(), Fault> {
         let (event_salt, record_salt) = (fresh_salt()?, fresh_salt()?);
+        leaf.facts.insert("decision".to_owned(), document.decision.to_string().into());
         for (field, salt, value) in
             [("event", &event_salt, &document.event), ("record", &record_salt, &document.record)]
         {

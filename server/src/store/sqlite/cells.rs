@@ -112,9 +112,12 @@ impl Columns for SqliteRow {
         let kind = value.type_info();
         match kind.name() {
             "INTEGER" => Ok(Cell::Int(self.try_get_unchecked(column)?)),
-            "TEXT" => Ok(Cell::Text(self.try_get_unchecked(column)?)),
             "BLOB" => Ok(Cell::Blob(self.try_get_unchecked(column)?)),
-            other => Err(Fault::damaged(format!("{column} is of type {other}"))),
+            // Damaged bytes need not be a text, and a damaged header can make a text of anything.
+            _ => {
+                let bytes: Vec<u8> = self.try_get_unchecked(column)?;
+                Ok(String::from_utf8(bytes).map_or_else(|error| Cell::Blob(error.into_bytes()), Cell::Text))
+            }
         }
     }
 }

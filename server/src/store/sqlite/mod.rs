@@ -8,6 +8,7 @@ mod cells;
 mod challenges;
 mod credentials;
 mod decisions;
+pub(super) mod evidence;
 mod fault;
 mod lists;
 mod log;
@@ -135,7 +136,7 @@ async fn keep_checkpoint_file(
 async fn write_checkpoint_file(path: &std::path::Path, newest: &mut watch::Receiver<Option<String>>) {
     let Some(note) = newest.borrow_and_update().clone() else { return };
     let path = path.to_owned();
-    let written = tokio::task::spawn_blocking(move || audit::write_checkpoint(&path, &note)).await;
+    let written = tokio::task::spawn_blocking(move || audit::write_file(&path, &note)).await;
     match written {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {

@@ -38,6 +38,9 @@ pub(super) async fn open(options: &Options) -> Result<Opened, OpenError> {
     let key = options.signer.verifier();
     let (log, newest) = resume(&mut conn, &key).await?;
     check_checkpoint_file(&mut conn, &options.checkpoint_path(), &key, &log).await?;
+    let public = audit::public_key_path(&options.path);
+    audit::write_file(&public, &format!("{key}\n"))
+        .map_err(|error| failed(format!("{}: {error}", public.display())))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .acquire_timeout(Duration::from_secs(5))
@@ -83,7 +86,7 @@ fn writing(path: &Path) -> SqliteConnectOptions {
 }
 
 /// For readers of the server and for the verifier.
-pub(in crate::store) fn reading(path: &Path) -> SqliteConnectOptions {
+pub(super) fn reading(path: &Path) -> SqliteConnectOptions {
     common(path).read_only(true).thread_name(|number| format!("store-reader-{number}"))
 }
 
@@ -172,7 +175,7 @@ async fn check_checkpoint_file(
     log: &Log,
 ) -> Result<(), OpenError> {
     let unreadable = |what: String| damaged(format!("{}: {what}", path.display()));
-    let Some(note) = audit::read_checkpoint(path).map_err(|error| unreadable(error.to_string()))? else {
+    let Some(note) = audit::read_file(path).map_err(|error| unreadable(error.to_string()))? else {
         return Ok(());
     };
     let signed = Checkpoint::open(&note, key).map_err(|error| unreadable(error.to_string()))?;
