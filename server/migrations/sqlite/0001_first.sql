@@ -160,7 +160,8 @@ CREATE TABLE challenges (
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX challenges_open_by_expiry ON challenges (expires_at) WHERE state_name IN ('generated', 'claimed');
-CREATE INDEX challenges_open_by_user ON challenges (tenant, user) WHERE state_name IN ('generated', 'claimed');
+CREATE INDEX challenges_by_user ON challenges (tenant, user, created_at);
+CREATE INDEX challenges_by_decision ON challenges (tenant, decision) WHERE decision IS NOT NULL;
 
 CREATE TABLE uses (
     tenant     TEXT NOT NULL,

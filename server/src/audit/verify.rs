@@ -76,6 +76,7 @@ pub async fn verify(database: &Path, key: Option<&LogKey>) -> Result<Report, Ver
     if let Err(finding) = verifier.run(file).await {
         verifier.report.first_bad = Some(*finding);
     }
+    verifier.evidence.close().await;
     Ok(verifier.report)
 }
 

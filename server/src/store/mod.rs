@@ -145,6 +145,25 @@ impl Store {
         self.inner.open_challenges(tenant, user, now).await
     }
 
+    /// A user's challenges made at or after `since`, newest first, whatever became of them: what limits on prompts count.
+    pub async fn challenges_since(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        since: Timestamp,
+    ) -> Result<Vec<StoredChallenge>, StoreError> {
+        self.inner.challenges_since(tenant, user, since).await
+    }
+
+    /// The newest challenge that a decision asked for.
+    pub async fn latest_challenge_of(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+    ) -> Result<Option<StoredChallenge>, StoreError> {
+        self.inner.latest_challenge_of(tenant, decision).await
+    }
+
     /// Up to `limit` challenges of all tenants whose time is over at `now` but which are still open: the expiry worker's.
     pub async fn overdue_challenges(
         &self,

@@ -227,6 +227,47 @@ async fn a_refreshed_qr_takes_the_place_of_an_unclaimed_one_only() {
 }
 
 #[tokio::test]
+async fn a_users_prompts_and_a_decisions_latest_challenge_are_found() {
+    let world = World::new().await;
+    let (new, first) = challenged("u1", "k1", 0);
+    world.store.record_decision(new.clone()).await.unwrap();
+    let second = generate(Subject::Identified(user("u1")), 10);
+    let refreshed = NewChallenge { challenge: second.clone(), decision: Some(new.id), supersedes: Some(first.id()) };
+    world.store.create_challenge(refreshed).await.unwrap();
+    let since = async |second| {
+        let made = world.store.challenges_since(&tenant(), &user("u1"), at(second)).await.unwrap();
+        made.iter().map(|made| made.challenge.id()).collect::<Vec<_>>()
+    };
+    assert_eq!(since(0).await, [second.id(), first.id()]);
+    assert_eq!(since(10).await, [second.id()]);
+    assert!(since(11).await.is_empty());
+    let latest = world.store.latest_challenge_of(&tenant(), new.id).await.unwrap().unwrap();
+    assert_eq!((latest.challenge.id(), latest.decision), (second.id(), Some(new.id)));
+    assert!(world.store.latest_challenge_of(&tenant(), DecisionId(Uuid::now_v7())).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_anonymous_challenges_answer_settles_what_was_tracked_for_its_claimer() {
+    let world = World::new().await;
+    let phone = Phone::enrolled(&world.store, "u1", "c1").await;
+    let challenge = generate(Subject::Anonymous, 0);
+    let id = challenge.id();
+    let fresh = NewChallenge { challenge, decision: None, supersedes: None };
+    world.store.create_challenge(fresh).await.unwrap();
+    world.store.transition(phone.claim(id, 1)).await.unwrap();
+    // The claim said who it is; the action is tracked for them under the challenge's key.
+    let (tracked, _) = challenged("u1", "k", 2);
+    world.store.record_decision(NewDecision { challenge: None, ..tracked.clone() }).await.unwrap();
+    let approved = world.store.transition(phone.approve(id, 3)).await.unwrap();
+    let settled = approved.decision.unwrap();
+    assert_eq!((settled.id, settled.state), (tracked.id, ActionState::ChallengeSucceeded));
+    let database = world.database();
+    let _folder = world.closed().await;
+    let report = server::audit::verify(&database, Some(&signer().verifier())).await.unwrap();
+    assert!(report.is_good(), "{}", report.to_text());
+}
+
+#[tokio::test]
 async fn a_changed_action_supersedes_its_claimed_challenge() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world.store, "u1", "c1").await;

@@ -9,7 +9,7 @@ const SIGNATURE: &str =
     "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
 fn reference_signer() -> LogSigner {
-    let key = STANDARD.decode(SIGNER.rsplit('+').next().unwrap()).unwrap();
+    let key = STANDARD.decode(SIGNER.splitn(5, '+').last().unwrap()).unwrap();
     LogSigner::from_seed("PeterNeumann", key[1..].try_into().unwrap()).unwrap()
 }
 

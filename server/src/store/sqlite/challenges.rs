@@ -1,13 +1,12 @@
 use challenge::state::{Kind, Rejection, State, Supersession};
 use challenge::{Challenge, Credential, Effect, Subject};
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, ms_up, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use super::{credentials, decisions};
 use crate::audit::Fact;
 use crate::store::model::*;
@@ -19,7 +18,7 @@ impl Verb for CreateChallenge {
     type Done = RecordedChallenge;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<RecordedChallenge, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move { Ok(Ok(create(batch, &self.0, self.0.decision).await?)) })
     }
 }
@@ -68,7 +67,7 @@ impl Verb for Transition {
     type Done = Transitioned;
     type Refused = TransitionError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Transitioned, TransitionError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let request = &self.0;
             match judge(batch, request).await? {
@@ -325,6 +324,23 @@ impl super::Sqlite {
         Ok(open_of(&mut *self.reader().await?, tenant, user, now).await?)
     }
 
+    pub async fn challenges_since(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        since: Timestamp,
+    ) -> Result<Vec<StoredChallenge>, StoreError> {
+        Ok(made_since(&mut *self.reader().await?, tenant, user, since).await?)
+    }
+
+    pub async fn latest_challenge_of(
+        &self,
+        tenant: &TenantId,
+        decision: DecisionId,
+    ) -> Result<Option<StoredChallenge>, StoreError> {
+        Ok(latest_of(&mut *self.reader().await?, tenant, decision).await?)
+    }
+
     pub async fn overdue_challenges(
         &self,
         now: Timestamp,
@@ -354,6 +370,38 @@ async fn open_of(
     .fetch_all(conn)
     .await?;
     rows.iter().map(from_row).collect()
+}
+
+async fn made_since(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    since: Timestamp,
+) -> Result<Vec<StoredChallenge>, Fault> {
+    let rows = sqlx::query(
+        "SELECT * FROM challenges WHERE tenant = ? AND user = ? AND created_at >= ? ORDER BY created_at DESC, id",
+    )
+    .bind(tenant.as_str())
+    .bind(user.as_str())
+    .bind(ms(since))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+async fn latest_of(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    decision: DecisionId,
+) -> Result<Option<StoredChallenge>, Fault> {
+    let row = sqlx::query(
+        "SELECT * FROM challenges WHERE tenant = ? AND decision = ? ORDER BY created_at DESC, rowid DESC LIMIT 1",
+    )
+    .bind(tenant.as_str())
+    .bind(decision.0.as_bytes().to_vec())
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(from_row).transpose()
 }
 
 async fn overdue(

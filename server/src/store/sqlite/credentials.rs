@@ -1,14 +1,13 @@
 use challenge::credential::Unlock;
 use challenge::keys::DeviceKey;
 use challenge::{Credential, CredentialStatus, KeyProtection, Platform};
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{Enrol, RevokeCredential};
@@ -18,7 +17,7 @@ impl Verb for Enrol {
     type Done = Enrolled;
     type Refused = EnrolError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Enrolled, EnrolError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let new = &self.0;
             match admit(batch, new).await? {
@@ -90,7 +89,7 @@ impl Verb for RevokeCredential {
     type Done = StoredCredential;
     type Refused = RevokeError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<StoredCredential, RevokeError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             match by_id(batch.conn(), &self.tenant, &self.id).await? {
                 None => Ok(Err(RevokeError::NotFound)),

@@ -1,11 +1,10 @@
-use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, SqlitePool};
 
 use super::batch::{Batch, Document, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use super::{challenges, lists};
 use crate::store::model::*;
 use crate::store::rows::Row;
@@ -16,7 +15,7 @@ impl Verb for RecordDecision {
     type Done = Recorded;
     type Refused = RecordError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Recorded, RecordError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let new = &self.0;
             // Usually the unique index alone decides: a duplicate fails the batch, and it is then run carefully.
@@ -61,7 +60,7 @@ impl Verb for SetActionState {
     type Done = Decision;
     type Refused = StateChangeError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Decision, StateChangeError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let change = &self.0;
             let Some(decision) = by_key(batch.conn(), &change.key).await? else {

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::cells::{Columns, bind};
 use super::fault::Fault;
@@ -31,6 +31,11 @@ impl Evidence {
         let mut conn = open::reading(path).connect().await?;
         conn.execute("BEGIN").await?;
         Ok(Self { conn })
+    }
+
+    /// Lets go of the files. What goes wrong here changes nothing that was read.
+    pub async fn close(self) {
+        let _ = self.conn.close().await;
     }
 
     /// Entries from a number on, in order.

@@ -1,4 +1,3 @@
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -6,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{AddListEntry, RemoveListEntry};
@@ -16,7 +15,7 @@ impl Verb for AddListEntry {
     type Done = ListChange;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<ListChange, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move { Ok(Ok(add(batch, &self.0).await?)) })
     }
 }
@@ -70,7 +69,7 @@ impl Verb for RemoveListEntry {
     type Done = ListChange;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<ListChange, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let Some(held) = current(batch.conn(), &self.tenant, &self.list, &self.value).await? else {
                 return Ok(Ok(ListChange::AsBefore(None)));

@@ -1,11 +1,10 @@
-use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
 use super::cells::Columns;
 use super::decisions::SettledLine;
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::audit::Checkpoint;
 use crate::audit::tree::{Frontier, Hash};
 use crate::store::StoreError;
@@ -16,7 +15,7 @@ impl Verb for RecordRefusal {
     type Done = Seq;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Seq, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let refusal = &self.0;
             let mut entry = Entry::new(&refusal.tenant, format!("refusal.{}", refusal.what), refusal.at);

@@ -16,6 +16,8 @@ mod open;
 mod packs;
 mod statements;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod users;
 mod uses;
@@ -61,7 +63,11 @@ struct Tasks {
 
 impl Sqlite {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
-        let open::Opened { batch, readers, lock, newest } = open::open(&options).await?;
+        Ok(Self::start(open::open(&options).await?, &options))
+    }
+
+    fn start(opened: open::Opened, options: &Options) -> Self {
+        let open::Opened { batch, readers, lock, newest } = opened;
         let health = Arc::new(ArcSwap::from_pointee(Health::Writing));
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, to_file) = watch::channel(newest);
@@ -75,7 +81,7 @@ impl Sqlite {
                 closing.subscribe(),
             )),
         };
-        Ok(Self {
+        Self {
             queue,
             readers,
             health,
@@ -83,7 +89,7 @@ impl Sqlite {
             closing,
             tasks: Mutex::new(Some(tasks)),
             _lock: lock,
-        })
+        }
     }
 
     pub fn health(&self) -> Health {

@@ -1,10 +1,9 @@
-use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::ActivatePack;
@@ -14,7 +13,7 @@ impl Verb for ActivatePack {
     type Done = ActivePack;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<ActivePack, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let new = &self.0;
             let held = active(batch.conn(), &new.tenant).await?;

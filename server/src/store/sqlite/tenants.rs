@@ -1,10 +1,9 @@
-use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{PutApiKey, PutTenant, RevokeApiKey};
@@ -14,7 +13,7 @@ impl Verb for PutTenant {
     type Done = Tenant;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Tenant, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let new = &self.0;
             let held = by_id(batch.conn(), &new.id).await?;
@@ -42,7 +41,7 @@ impl Verb for PutApiKey {
     type Done = ApiKey;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<ApiKey, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let new = &self.0;
             let held = key_by_id(batch.conn(), &new.tenant, &new.id).await?;
@@ -83,7 +82,7 @@ impl Verb for RevokeApiKey {
     type Done = Option<ApiKey>;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Option<ApiKey>, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let held = match key_by_id(batch.conn(), &self.tenant, &self.id).await? {
                 Some(held) if held.revoked_at.is_none() => held,

@@ -7,15 +7,19 @@ use super::batch::Batch;
 use super::fault::Fault;
 use crate::store::StoreError;
 
+/// What running a verb gives: what it came to, or why the transaction must be undone.
+pub(in crate::store) type Running<'a, V> =
+    BoxFuture<'a, Result<Result<<V as Verb>::Done, <V as Verb>::Refused>, Fault>>;
+
 /// A verb that writes.
-pub(in crate::store) trait Verb: Send + Sync + 'static {
+pub(in crate::store) trait Verb: Sized + Send + Sync + 'static {
     /// What it comes to.
     type Done: Send;
     /// Why it is refused; refusals are results, committed like any other.
     type Refused: From<StoreError> + Send;
 
     /// Does it inside the transaction. May be called again after a rollback.
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Self::Done, Self::Refused>, Fault>>;
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self>;
 }
 
 /// A verb in the queue, whatever its type.

@@ -1,4 +1,3 @@
-use futures_util::future::BoxFuture;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
@@ -7,7 +6,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::credentials;
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{DeleteUser, UpsertUser};
@@ -17,7 +16,7 @@ impl Verb for UpsertUser {
     type Done = User;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<User, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let at = whole_ms(self.at);
             let seq = batch.next_seq();
@@ -61,7 +60,7 @@ impl Verb for DeleteUser {
     type Done = ();
     type Refused = DeleteUserError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<(), DeleteUserError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let held = by_user(batch.conn(), &self.tenant, &self.user).await?.filter(|(_, deleted)| !deleted);
             let active = credentials::active_of(batch.conn(), &self.tenant, &self.user).await?;

@@ -1,10 +1,9 @@
-use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms};
 use super::fault::Fault;
-use super::unit::Verb;
+use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::Consume;
@@ -14,7 +13,7 @@ impl Verb for Consume {
     type Done = Use;
     type Refused = StoreError;
 
-    fn run<'a>(&'a self, batch: &'a mut Batch) -> BoxFuture<'a, Result<Result<Use, StoreError>, Fault>> {
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let thing = &self.0;
             let entry = |kind: &str| {
