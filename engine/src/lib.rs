@@ -33,6 +33,7 @@ pub mod types;
 // ---- from signals to verdict
 pub mod decode;
 mod evaluate;
+pub mod line;
 pub mod observe;
 pub mod outcome;
 pub mod verdict;
@@ -48,6 +49,7 @@ pub use check::{Compilation, compile, compile_within};
 pub use evaluate::evaluate;
 pub use event::{Event, EventInput, FieldError};
 pub use explain::explain;
+pub use line::{Line, read_line};
 pub use lists::ListState;
 pub use observe::Occasion;
 pub use outcome::Outcome;

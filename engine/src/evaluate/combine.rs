@@ -307,7 +307,11 @@ pub(crate) fn unknown_atoms(scene: &Scene<'_>, policy: &Policy, rule: &Rule) -> 
         };
         match cause.or_else(weak) {
             Some((name, why)) => add(name, why),
-            None => add(Arc::clone(&atom.text), scene.ask(index).1.unwrap_or(Why::Absent)),
+            // All values are known and do not go together, like two currencies: the first of them stands for both.
+            None => {
+                let name = atom.reads.first().map_or_else(|| Arc::clone(&atom.text), |(name, _)| Arc::clone(name));
+                add(name, scene.ask(index).1.unwrap_or(Why::Absent));
+            }
         }
     }
     if let (true, Some(rollout)) = (found.is_empty(), &rule.rollout) {
