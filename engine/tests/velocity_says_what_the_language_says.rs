@@ -436,3 +436,34 @@ fn observations_and_answers_survive_json_and_always_look_the_same() {
     assert_eq!(again, observed);
     assert_eq!(serde_json::to_string(&again).expect("serialises"), json);
 }
+
+#[test]
+fn what_a_late_event_can_no_longer_be_told_exactly_is_not_told() {
+    // A run of forty days' gaps at most: the late event joins two runs, and the older one's start is forgotten.
+    let mut plan = empty_plan();
+    let (kind, keys) = (SeenKind::First, vec![USER]);
+    plan.intern_seen(SeenSpec { kind, what: DEVICE, keys, within_ms: None, bound: Bound::Unbounded });
+    let mut history = History::new(Arc::new(plan), limits());
+    let on_phone = |seq, time| with(plain(seq, time, "ann"), DEVICE, Value::Device("phone".into()));
+    for (seq, day) in [(1, 0), (2, 50), (3, 25)] {
+        history.observe(&on_phone(seq, day * DAY));
+    }
+    let first = history.observe(&on_phone(4, 51 * DAY)).seen.remove(0);
+    let latest = Value::Timestamp(Timestamp::from_millisecond(25 * DAY).expect("in range"));
+    assert_eq!(first, Maybe::Known(Interval::at_most(latest, Why::Saturated)));
+
+    // A rising series keeps its newest values only: what the greatest was in the middle of it is gone.
+    let max = WindowSpec {
+        function: Function::Max(RECORDS),
+        bound: Bound::Unbounded,
+        ..count_by_user(Window::Sliding(HOUR), 0)
+    };
+    let mut plan = empty_plan();
+    plan.intern_window(max);
+    let mut history = History::new(Arc::new(plan), limits());
+    for seq in 1..=40 {
+        history.observe(&with(plain(seq, seq as i64 * 10, "ann"), RECORDS, Value::Int(seq as i64)));
+    }
+    assert_eq!(history.observe(&plain(41, 205, "ann")).windows[0], Maybe::Unknown(Why::Saturated));
+    assert_eq!(history.observe(&plain(42, 500, "ann")).windows[0], exactly(40));
+}
