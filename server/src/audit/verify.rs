@@ -145,6 +145,7 @@ impl About for Box<Finding> {
 impl Verifier {
     async fn run(&mut self, file: Result<Option<String>, String>) -> Checked {
         self.file = self.open_file(file)?;
+        self.check_schema().await?;
         self.check_entries().await?;
         self.check_head().await?;
         self.check_file_is_reached()?;
@@ -178,6 +179,23 @@ impl Verifier {
         match note {
             Cell::Text(note) => self.open(note),
             other => Err(other.to_string()),
+        }
+    }
+
+    /// The schema, and with it the triggers that keep the log, must be the one that this program makes: with another one
+    /// the tables need not mean what they seem to.
+    async fn check_schema(&mut self) -> Checked {
+        let foreign = self.evidence.foreign_schema().await.map_err(|error| Box::new(unreadable(None, &error)))?;
+        match foreign {
+            Some((name, expected, found)) => Err(Box::new(Finding {
+                seq: None,
+                kind: Some("schema".to_owned()),
+                id: Some(name),
+                what: "schema-changed",
+                expected: expected.to_string(),
+                found: found.to_string(),
+            })),
+            None => Ok(()),
         }
     }
 

@@ -72,20 +72,42 @@ async fn first_bad(database: &Path) -> Option<Finding> {
     audit::verify(database, Some(&signer().verifier())).await.unwrap().first_bad
 }
 
-/// A connection that may do anything: the triggers are gone.
-async fn intruder(database: &Path) -> SqliteConnection {
-    let mut conn = SqliteConnectOptions::new()
-        .filename(database)
-        .pragma("synchronous", "OFF")
-        .foreign_keys(false)
-        .connect()
-        .await
-        .unwrap();
-    for trigger in ["audit_entries_stay", "audit_entries_remain", "audit_checkpoints_stay", "audit_checkpoints_remain"]
-    {
-        conn.execute(AssertSqlSafe(format!("DROP TRIGGER IF EXISTS {trigger}"))).await.unwrap();
+/// A connection that may do anything: the triggers that keep the log are away until it leaves.
+struct Intruder {
+    conn: SqliteConnection,
+    triggers: Vec<(String, String)>,
+}
+
+impl Intruder {
+    async fn enter(database: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(database).pragma("synchronous", "OFF").foreign_keys(false);
+        let mut conn = options.connect().await.unwrap();
+        let triggers = sqlx::query_as("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let mut intruder = Self { conn, triggers };
+        intruder.lift().await;
+        intruder
     }
-    conn
+
+    async fn lift(&mut self) {
+        for (name, _) in &self.triggers {
+            self.conn.execute(AssertSqlSafe(format!("DROP TRIGGER {name}"))).await.unwrap();
+        }
+    }
+
+    /// Puts the triggers back, word for word, so that nothing shows but what was done.
+    async fn cover(&mut self) {
+        for (_, sql) in &self.triggers {
+            self.conn.execute(AssertSqlSafe(sql.clone())).await.unwrap();
+        }
+    }
+
+    async fn leave(mut self) {
+        self.cover().await;
+        self.conn.close().await.unwrap();
+    }
 }
 
 /// Makes the database these bytes and nothing else: no WAL of an earlier trial.
@@ -126,14 +148,16 @@ async fn an_honest_log_verifies_with_and_without_the_key() {
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
         assert_eq!(json["firstBad"], serde_json::Value::Null);
     }
-    let mut conn = intruder(&database).await;
+    let mut intruder = Intruder::enter(&database).await;
     for table in TABLES {
         let rows: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
-            .fetch_one(&mut conn)
+            .fetch_one(&mut intruder.conn)
             .await
             .unwrap();
         assert!(rows > 0, "{table} has a row, or the tests below say nothing about it");
     }
+    intruder.leave().await;
+    assert_eq!(first_bad(&database).await, None, "coming and going leaves no trace");
 }
 
 #[tokio::test]
@@ -155,12 +179,13 @@ async fn the_triggers_keep_entries_and_checkpoints() {
 #[tokio::test]
 async fn a_changed_byte_of_any_value_is_found() {
     let (_folder, database) = small_log().await;
-    let mut conn = intruder(&database).await;
+    let mut intruder = Intruder::enter(&database).await;
+    intruder.cover().await;
     let every = std::env::var_os("STEPUP_EVERY_BYTE").is_some();
     let mut tried = 0;
     for table in TABLES {
         let rows = sqlx::query(AssertSqlSafe(format!("SELECT rowid AS place, * FROM {table}")))
-            .fetch_all(&mut conn)
+            .fetch_all(&mut intruder.conn)
             .await
             .unwrap();
         for row in &rows {
@@ -168,7 +193,7 @@ async fn a_changed_byte_of_any_value_is_found() {
             for column in row.columns().iter().skip(1) {
                 for changed in changes(row, column.ordinal(), every) {
                     let name = column.name();
-                    if !set(&mut conn, table, name, place, &changed).await {
+                    if !intruder.set(table, name, place, &changed).await {
                         continue; // The schema itself refuses the value.
                     }
                     let found = first_bad(&database).await;
@@ -176,7 +201,7 @@ async fn a_changed_byte_of_any_value_is_found() {
                     tried += 1;
                     let moved = if is_place(table, name) { number(&changed) } else { place };
                     let original = value(row, column.ordinal());
-                    assert!(set(&mut conn, table, name, moved, &original).await, "{table} {name} is put back");
+                    assert!(intruder.set(table, name, moved, &original).await, "{table} {name} is put back");
                 }
             }
         }
@@ -250,17 +275,22 @@ fn changes(row: &SqliteRow, column: usize, every: bool) -> Vec<Value> {
     }
 }
 
-/// Sets one value; `false` if the schema refuses it.
-async fn set(conn: &mut SqliteConnection, table: &str, column: &str, place: i64, value: &Value) -> bool {
-    let as_text = matches!(value, Value::Text(_));
-    let new = if as_text { "CAST(? AS TEXT)" } else { "?" };
-    let query = sqlx::query(AssertSqlSafe(format!("UPDATE {table} SET {column} = {new} WHERE rowid = ?")));
-    let query = match value.clone() {
-        Value::Null => query.bind(None::<i64>),
-        Value::Int(number) => query.bind(number),
-        Value::Text(bytes) | Value::Blob(bytes) => query.bind(bytes),
-    };
-    matches!(query.bind(place).execute(conn).await, Ok(done) if done.rows_affected() == 1)
+impl Intruder {
+    /// Sets one value, with the triggers back in place afterwards; `false` if the schema refuses the value.
+    async fn set(&mut self, table: &str, column: &str, place: i64, value: &Value) -> bool {
+        let as_text = matches!(value, Value::Text(_));
+        let new = if as_text { "CAST(? AS TEXT)" } else { "?" };
+        let query = sqlx::query(AssertSqlSafe(format!("UPDATE {table} SET {column} = {new} WHERE rowid = ?")));
+        let query = match value.clone() {
+            Value::Null => query.bind(None::<i64>),
+            Value::Int(number) => query.bind(number),
+            Value::Text(bytes) | Value::Blob(bytes) => query.bind(bytes),
+        };
+        self.lift().await;
+        let done = query.bind(place).execute(&mut self.conn).await;
+        self.cover().await;
+        matches!(done, Ok(done) if done.rows_affected() == 1)
+    }
 }
 
 /// What an intruder does, and what the verifier must say: the first bad entry, and in a word what is wrong.
@@ -326,9 +356,9 @@ async fn each_way_to_forge_is_named_with_its_first_bad_entry() {
     let original = fs::read(&database).unwrap();
     for (case, statements, seq, what) in cases {
         put_back(&database, &original);
-        let mut conn = intruder(&database).await;
-        sqlx::raw_sql(statements).execute(&mut conn).await.unwrap();
-        conn.close().await.unwrap();
+        let mut intruder = Intruder::enter(&database).await;
+        sqlx::raw_sql(statements).execute(&mut intruder.conn).await.unwrap();
+        intruder.leave().await;
         let found = first_bad(&database).await.unwrap_or_else(|| panic!("{case}: unnoticed"));
         assert_eq!((found.seq, found.what), (Some(seq), what), "{case}: {found:?}");
     }
@@ -359,9 +389,9 @@ async fn rows_that_no_entry_speaks_of_are_found() {
     let original = fs::read(&database).unwrap();
     for (table, statement) in copies {
         put_back(&database, &original);
-        let mut conn = intruder(&database).await;
-        conn.execute(statement).await.unwrap();
-        conn.close().await.unwrap();
+        let mut intruder = Intruder::enter(&database).await;
+        intruder.conn.execute(statement).await.unwrap();
+        intruder.leave().await;
         let found = first_bad(&database).await.unwrap_or_else(|| panic!("{table}: unnoticed"));
         assert_eq!((found.what, found.kind.as_deref()), ("row-inserted", Some(table)), "{found:?}");
     }
@@ -372,19 +402,19 @@ async fn rows_that_no_entry_speaks_of_are_found() {
 #[tokio::test]
 async fn a_consistent_rewrite_is_found_by_the_signed_root() {
     let (_folder, database) = small_log().await;
-    let mut conn = intruder(&database).await;
+    let mut intruder = Intruder::enter(&database).await;
     let leaf: String =
-        sqlx::query_scalar("SELECT leaf FROM audit_entries WHERE seq = 1").fetch_one(&mut conn).await.unwrap();
+        sqlx::query_scalar("SELECT leaf FROM audit_entries WHERE seq = 1").fetch_one(&mut intruder.conn).await.unwrap();
     let forged = leaf.replace("backend", "analyst");
     assert_ne!(leaf, forged);
     let hash = audit::tree::leaf_hash(forged.as_bytes());
     sqlx::query("UPDATE audit_entries SET leaf = ?, hash = ? WHERE seq = 1")
         .bind(&forged)
         .bind(hash.to_vec())
-        .execute(&mut conn)
+        .execute(&mut intruder.conn)
         .await
         .unwrap();
-    conn.close().await.unwrap();
+    intruder.leave().await;
     let found = first_bad(&database).await.unwrap();
     assert_eq!((found.seq, found.what), (Some(1), "root-differs"), "{found:?}");
 }
@@ -394,10 +424,10 @@ async fn a_consistent_rewrite_is_found_by_the_signed_root() {
 async fn a_log_signed_by_another_key_is_not_ours() {
     let (_folder, database) = small_log().await;
     let thief = LogSigner::from_seed("test.example/log", &[66; 32]).unwrap();
-    let mut conn = intruder(&database).await;
+    let mut intruder = Intruder::enter(&database).await;
     for table in ["audit_head", "audit_checkpoints"] {
         let rows = sqlx::query(AssertSqlSafe(format!("SELECT rowid AS place, note FROM {table}")))
-            .fetch_all(&mut conn)
+            .fetch_all(&mut intruder.conn)
             .await
             .unwrap();
         for row in rows {
@@ -406,12 +436,12 @@ async fn a_log_signed_by_another_key_is_not_ours() {
             sqlx::query(AssertSqlSafe(format!("UPDATE {table} SET note = ? WHERE rowid = ?")))
                 .bind(thief.sign(text))
                 .bind(row.get::<i64, _>("place"))
-                .execute(&mut conn)
+                .execute(&mut intruder.conn)
                 .await
                 .unwrap();
         }
     }
-    conn.close().await.unwrap();
+    intruder.leave().await;
     fs::remove_file(audit::checkpoint_path(&database)).unwrap();
     let found = first_bad(&database).await.unwrap();
     assert_eq!(found.what, "checkpoint-changed", "{found:?}");
@@ -426,15 +456,18 @@ async fn a_row_rolled_back_to_an_earlier_truth_is_found() {
     let phone = Phone::enrolled(&world.store, "u1", "c1").await;
     let world = world.reopened().await;
     let database = world.database();
-    let mut conn = intruder(&database).await;
-    conn.execute("CREATE TABLE kept AS SELECT * FROM credentials").await.unwrap();
+    let mut intruder = Intruder::enter(&database).await;
+    intruder.conn.execute("CREATE TEMP TABLE kept AS SELECT * FROM credentials").await.unwrap();
+    intruder.cover().await;
     world.store.revoke_credential(&tenant(), &phone.credential.id, "key-1", at(1)).await.unwrap();
     let _folder = world.closed().await;
     assert_eq!(first_bad(&database).await, None);
+    intruder.lift().await;
     sqlx::raw_sql("DELETE FROM credentials; INSERT INTO credentials SELECT * FROM kept")
-        .execute(&mut conn)
+        .execute(&mut intruder.conn)
         .await
         .unwrap();
+    intruder.leave().await;
     let found = first_bad(&database).await.unwrap();
     assert_eq!((found.seq, found.what, found.id.as_deref()), (Some(1), "row-rolled-back", Some("credentials/c1")));
 }
@@ -486,6 +519,27 @@ async fn everything(database: &Path) -> Option<Vec<String>> {
     }
     conn.close().await.ok()?;
     Some(said)
+}
+
+/// Whoever takes the triggers away, or adds one, has been there.
+#[tokio::test]
+async fn a_changed_schema_is_found() {
+    let (_folder, database) = small_log().await;
+    let original = fs::read(&database).unwrap();
+    for (statement, name) in [
+        ("DROP TRIGGER audit_entries_stay", "`audit_entries_stay`"),
+        ("DROP INDEX challenges_by_user", "`challenges_by_user`"),
+        ("CREATE TABLE notes (text TEXT)", "`notes`"),
+        ("CREATE TRIGGER thief AFTER INSERT ON uses BEGIN DELETE FROM uses; END", "`thief`"),
+        ("ALTER TABLE users ADD COLUMN admin TEXT", "`users`"),
+    ] {
+        put_back(&database, &original);
+        let mut conn = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+        conn.execute(statement).await.unwrap();
+        conn.close().await.unwrap();
+        let found = first_bad(&database).await.unwrap();
+        assert_eq!((found.what, found.id.as_deref()), ("schema-changed", Some(name)), "{found:?}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,26 @@ impl Evidence {
         Ok(Self { conn })
     }
 
+    /// Where the schema is not the one that this program makes, if anywhere: the name, what should be there, what is. The
+    /// triggers that protect the log are part of it.
+    pub async fn foreign_schema(&mut self) -> Result<Option<(String, Cell, Cell)>, Unreadable> {
+        let version: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&mut self.conn)
+            .await?;
+        let expected = open::schema_at(version).await?;
+        let found = open::schema(&mut self.conn).await?;
+        let missing = expected.iter().find(|row| !found.contains(row));
+        let stray = found.iter().find(|row| !expected.contains(row));
+        Ok(match (missing, stray) {
+            (Some((kind, name, sql)), _) => {
+                let there = found.iter().find(|(k, n, _)| k == kind && n == name);
+                Some((name.to_string(), sql.clone(), there.map_or(Cell::Null, |(_, _, sql)| sql.clone())))
+            }
+            (None, Some((_, name, sql))) => Some((name.to_string(), Cell::Null, sql.clone())),
+            (None, None) => None,
+        })
+    }
+
     /// Lets go of the files. What goes wrong here changes nothing that was read.
     pub async fn close(self) {
         let _ = self.conn.close().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use super::batch::{Batch, Log};
 use super::cells::Columns;
@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::log::hashes;
 use crate::audit::tree::{Frontier, leaf_hash};
 use crate::audit::{self, Checkpoint, InvalidNote, LogKey};
+use crate::store::rows::Cell;
 use crate::store::{OpenError, Options};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -48,6 +49,28 @@ pub(super) async fn open(options: &Options) -> Result<Opened, OpenError> {
         .await
         .map_err(|error| failed(error.to_string()))?;
     Ok(Opened { batch: Batch::new(conn, options.signer.clone(), log), readers, lock, newest })
+}
+
+/// What the schema of a database says after migration `version`: every table, index and trigger with its SQL.
+pub(super) async fn schema_at(version: i64) -> Result<Vec<SchemaRow>, Fault> {
+    let known = MIGRATIONS.iter().any(|migration| migration.version == version);
+    if !known {
+        return Err(Fault::damaged(format!("its schema is number {version}, which this program does not know")));
+    }
+    let mut conn = SqliteConnectOptions::new().in_memory(true).connect().await?;
+    let run = MIGRATIONS.run_to(version, &mut conn).await;
+    run.map_err(|error| Fault::damaged(format!("the schema cannot be made: {error}")))?;
+    let schema = schema(&mut conn).await;
+    conn.close().await?;
+    schema
+}
+
+/// The kind, name and SQL of everything in a schema, by name.
+pub(super) type SchemaRow = (Cell, Cell, Cell);
+
+pub(super) async fn schema(conn: &mut SqliteConnection) -> Result<Vec<SchemaRow>, Fault> {
+    let rows = sqlx::query("SELECT type, name, sql FROM sqlite_schema ORDER BY name, type").fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.cell("type")?, row.cell("name")?, row.cell("sql")?))).collect()
 }
 
 /// Two writers would number entries twice, so the second process does not start.
