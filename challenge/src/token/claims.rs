@@ -56,6 +56,9 @@ pub struct Other {
     /// Which attempt at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Where the hosted page returns to after an approval; the server has checked its origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_url: Option<String>,
 }
 
 impl Other {
@@ -109,6 +112,8 @@ pub struct TrackFacts<'a> {
     pub idempotency_key: &'a IdempotencyKey,
     /// What it permits, separated by spaces.
     pub scope: &'a str,
+    /// Where the hosted page returns to after an approval, if its origin is registered.
+    pub redirect_url: Option<&'a str>,
 }
 
 impl TrackClaims {
@@ -131,7 +136,10 @@ impl TrackClaims {
             act: facts.action.to_string(),
             idk: facts.idempotency_key.to_string(),
             scope: facts.scope.to_owned(),
-            other: Other::of(mint.audience, facts.user, facts.action, facts.idempotency_key),
+            other: Other {
+                redirect_url: facts.redirect_url.map(str::to_owned),
+                ..Other::of(mint.audience, facts.user, facts.action, facts.idempotency_key)
+            },
         }
     }
 }

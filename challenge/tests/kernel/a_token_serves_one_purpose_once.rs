@@ -52,8 +52,13 @@ fn track_claims() -> TrackClaims {
     let life = SignedDuration::from_mins(10);
     let mint = Mint { issuer: &issuer, audience: &tenant, jti: "j2".to_owned(), at: start(), life };
     let scope = "read:authenticators add:authenticators";
-    let facts =
-        TrackFacts { user: &user("u1"), action: &frozen.action, idempotency_key: &frozen.idempotency_key, scope };
+    let facts = TrackFacts {
+        user: &user("u1"),
+        action: &frozen.action,
+        idempotency_key: &frozen.idempotency_key,
+        scope,
+        redirect_url: None,
+    };
     TrackClaims::new(mint, &facts)
 }
 

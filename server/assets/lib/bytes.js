@@ -5,7 +5,8 @@ export const textOf = (bytes) => new TextDecoder('utf-8', { fatal: true }).decod
 
 export const toBase64 = (bytes) => btoa(String.fromCharCode(...bytes));
 export const toBase64Url = (bytes) => toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-export const fromBase64Url = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+export const fromBase64Url = (text) => fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'));
 
 /** `length` bytes of the browser's cryptographic generator. */
 export const random = (length) => crypto.getRandomValues(new Uint8Array(length));

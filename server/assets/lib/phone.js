@@ -1,6 +1,6 @@
 // What the phone says to Stepup: enrolling a key, claiming a challenge, answering it (version 2 signatures).
 
-import { fromBase64Url, random, textOf, toBase64Url } from './bytes.js';
+import { bytesOf, fromBase64, fromBase64Url, random, textOf, toBase64Url } from './bytes.js';
 import { digest, generate, keep, publicKey, sign } from './key.js';
 import { call, claims } from './wire.js';
 
@@ -14,8 +14,19 @@ export async function enrol(token, name) {
   const { aud, iss, sub } = claims(token);
   const pair = await generate();
   const key = await publicKey(pair);
-  const made = await call('POST', BASE, { bearer: token, body: { publicKey: key, deviceName: name, devicePlatform: 'web' } });
-  const credential = { id: made.userAuthenticatorId, tenant: Array.isArray(aud) ? aud[0] : aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, since: new Date().toISOString() };
+  const { nonce } = await call('POST', '/v1/client/challenge', { bearer: token, body: {} });
+  const text = message('enroll', [
+    ['iss', iss],
+    ['tenant', aud],
+    ['nonce', nonce],
+    ['key', await digest(fromBase64(key))],
+    ['token', await digest(bytesOf(token))],
+  ]);
+  const made = await call('POST', BASE, {
+    bearer: token,
+    body: { version: 2, publicKey: key, deviceName: name, devicePlatform: 'web', nonce, signature: await sign(pair, text) },
+  });
+  const credential = { id: made.userAuthenticatorId, tenant: aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, since: new Date().toISOString() };
   await keep(credential);
   return credential;
 }

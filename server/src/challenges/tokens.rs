@@ -39,13 +39,14 @@ pub fn track_token(
     action: &ActionCode,
     idempotency_key: &IdempotencyKey,
     asked_scope: Option<&str>,
+    redirect_url: Option<&str>,
     now: Timestamp,
 ) -> Result<String, ApiError> {
     let issuer = super::issuer(app);
     let mint =
         Mint { issuer: &issuer, audience: tenant, jti: app.random.uuid_v7(now).to_string(), at: now, life: TRACK_LIFE };
     let scope = scope(asked_scope);
-    let claims = TrackClaims::new(mint, &TrackFacts { user, action, idempotency_key, scope: &scope });
+    let claims = TrackClaims::new(mint, &TrackFacts { user, action, idempotency_key, scope: &scope, redirect_url });
     app.keys.tokens().sign(&claims).map_err(ApiError::internal)
 }
 

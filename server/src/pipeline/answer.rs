@@ -70,10 +70,47 @@ pub(super) fn add_token(app: &App, attempted: &Attempted, answer: &mut Map<Strin
     }
     let key = &attempted.key;
     let now = app.clock.now();
-    let token = tokens::track_token(app, &key.tenant, &key.user, &key.action, &key.idempotency_key, Some(&scope), now)?;
+    let redirect_url = redirect(app, attempted, answer);
+    let token = tokens::track_token(
+        app,
+        &key.tenant,
+        &key.user,
+        &key.action,
+        &key.idempotency_key,
+        Some(&scope),
+        redirect_url,
+        now,
+    )?;
     answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
     answer.insert("token".to_owned(), json!(token));
     Ok(())
+}
+
+/// Where the hosted page may return to. Another origin is not an error, since backends send the address with every action;
+/// but it is never silent either.
+fn redirect<'a>(app: &App, attempted: &'a Attempted, answer: &mut Map<String, Value>) -> Option<&'a str> {
+    let url = attempted.redirect_url.as_deref()?;
+    let origin = origin(url);
+    let settings = app.config.tenant(attempted.key.tenant.as_str());
+    if origin.is_some() && settings.redirect_origins.iter().any(|registered| self::origin(registered) == origin) {
+        return Some(url);
+    }
+    let detail = "the hosted page will not return there: its origin is not in `redirect_origins` of the tenant";
+    answer.insert(
+        "warnings".to_owned(),
+        json!([{"pointer": "/redirectUrl", "code": "origin-not-registered", "detail": detail}]),
+    );
+    None
+}
+
+/// Scheme, host and port of an absolute address: RFC 6454, section 4.
+fn origin(url: &str) -> Option<(String, String, u16)> {
+    let url: axum::http::Uri = url.parse().ok()?;
+    let scheme = url.scheme_str()?.to_ascii_lowercase();
+    let port = url.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+    // User information would let `https://shop.example@evil.example` look like the shop.
+    let bare = !url.authority()?.as_str().contains('@');
+    bare.then_some((scheme, url.host()?.to_ascii_lowercase(), port))
 }
 
 /// Adds the trace, recomputed from what was recorded.
