@@ -7,6 +7,7 @@
 //! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
 //! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
 //! | `log.seed` | signs the audit log's checkpoints (Ed25519 seed, 32 bytes) |
+//! | `log.origin` | the name in those checkpoints; a log keeps its name when the public URL or the port changes |
 
 use std::fs;
 use std::io::{self, Write};
@@ -86,9 +87,11 @@ impl Keys {
         let qr = QrSigningKey::from_pkcs8(1, &qr).map_err(unusable(&qr_path))?;
 
         let rolling_master = load_secret(&file("qr-rolling.key"), random)?;
-        let log_path = file("log.seed");
-        let seed = load_secret(&log_path, random)?;
-        let log = LogSigner::from_seed(&log_origin(issuer), &seed).map_err(unusable(&log_path))?;
+        let seed = load_secret(&file("log.seed"), random)?;
+        let origin_path = file("log.origin");
+        let origin = load_or_make(&origin_path, || Ok(log_origin(issuer).into_bytes()))?;
+        let origin = std::str::from_utf8(&origin).map_err(unusable(&origin_path))?.trim();
+        let log = LogSigner::from_seed(origin, &seed).map_err(unusable(&origin_path))?;
         Ok(Keys { tokens, verifier, qr, rolling_master, log: Arc::new(log) })
     }
 

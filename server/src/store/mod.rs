@@ -9,6 +9,7 @@
 
 mod error;
 pub(crate) mod evidence;
+mod look;
 pub mod model;
 mod rows;
 mod sqlite;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use crate::audit::{Checkpoint, LogSigner};
 pub use error::{OpenError, StoreError};
+pub use look::{Glance, LoggedEntry, LookError, entries_of, glance};
 pub use model::*;
 
 /// Where the store is and who signs its log.

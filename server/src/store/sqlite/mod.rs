@@ -12,6 +12,7 @@ pub(super) mod evidence;
 mod fault;
 mod lists;
 mod log;
+pub(super) mod look;
 mod open;
 mod packs;
 mod statements;
