@@ -1,9 +1,24 @@
 //! `stepup`: one binary for the backend developer, the risk analyst and the compliance reviewer.
 
+mod audit;
+mod check;
 mod completions;
+mod demo;
+mod doctor;
+mod eval;
 mod exit;
+mod explain;
 mod fmt;
+mod geo;
+mod keys;
+mod logging;
+mod migrate;
 mod output;
+mod pack;
+mod place;
+mod serve;
+mod service;
+mod test;
 
 use std::process::ExitCode;
 
@@ -24,15 +39,45 @@ const AFTER: &str =
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start everything on embedded defaults and say where to look
+    Demo(demo::Demo),
+    /// Run the service
+    Serve(serve::Serve),
+    /// Report everything that is wrong with a pack
+    Check(check::Check),
     /// Write rule files the one way
     Fmt(fmt::Fmt),
+    /// Run the tests of a pack
+    Test(test::Test),
+    /// Decide a stream of events: NDJSON in, NDJSON out, the same on every run
+    Eval(eval::Eval),
+    /// Say why: what a diagnostic code means, what a pack makes of an event, why a server decided as it did
+    Explain(explain::Explain),
+    /// Check the audit log
+    Audit(audit::Audit),
+    /// Make, list and revoke API keys
+    Keys(keys::Keys),
+    /// Bring the database to this version's schema
+    Migrate(migrate::Migrate),
+    /// Look at this machine's configuration, data and clocks, and say what is wrong
+    Doctor(doctor::Doctor),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
 
 fn main() -> ExitCode {
     let answer = match Stepup::parse().command {
+        Command::Demo(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Fmt(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Eval(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Migrate(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
     match answer {

@@ -1,0 +1,67 @@
+//! The starter pack: the checkout's, or the one inside the binary.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../rules/starter"]
+struct Embedded;
+
+/// The pack the demo runs.
+pub struct Pack {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a pack came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The checkout we were started in.
+    Checkout,
+    /// Unpacked from the binary now.
+    Unpacked,
+    /// Unpacked at an earlier start, and perhaps edited since.
+    Kept,
+}
+
+/// The pack of the checkout if `here` is one, else the one in the data folder, unpacked there if need be.
+pub fn find(here: &Path, data: &Path) -> anyhow::Result<Pack> {
+    let checkout = here.join("rules/starter");
+    if has_rules(&checkout) {
+        let folder = checkout.strip_prefix(".").unwrap_or(&checkout).to_owned();
+        return Ok(Pack { folder, origin: Origin::Checkout });
+    }
+    let folder = data.join("rules").join("starter");
+    if has_rules(&folder) {
+        return Ok(Pack { folder, origin: Origin::Kept });
+    }
+    unpack(&folder)?;
+    Ok(Pack { folder, origin: Origin::Unpacked })
+}
+
+fn has_rules(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.filter_map(Result::ok).any(|entry| entry.path().extension().is_some_and(|ending| ending == "rules"))
+}
+
+/// Unpacks beside and renames, so that half a pack is never taken for a pack.
+fn unpack(folder: &Path) -> anyhow::Result<()> {
+    let failed = |path: &Path| format!("cannot unpack the starter pack to {}", path.display());
+    let beside = folder.with_extension("new");
+    if beside.exists() {
+        std::fs::remove_dir_all(&beside).with_context(|| failed(&beside))?;
+    }
+    for name in Embedded::iter() {
+        let Some(file) = Embedded::get(&name) else { continue };
+        let path = beside.join(&*name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).with_context(|| failed(parent))?;
+        }
+        std::fs::write(&path, &file.data).with_context(|| failed(&path))?;
+    }
+    std::fs::rename(&beside, folder).with_context(|| failed(folder))
+}
