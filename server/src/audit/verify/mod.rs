@@ -5,15 +5,18 @@
 //! the first bad entry. Afterwards: nothing may be there that no entry vouches for, the head must be the tree's, and
 //! SQLite must find its file sound. Memory is bounded by a page of entries.
 
+mod rest;
+mod signed;
+
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::leaf::{Leaf, commitment};
 use super::note::{Checkpoint, LogKey, hex};
-use super::report::{Finding, Report, SignedHead, Trust};
+use super::report::{Finding, Report, Trust};
 use super::tree::{Frontier, leaf_hash};
 use super::{checkpoint_path, public_key_path, read_file};
-use crate::store::evidence::{Cell, Document, Entry, Evidence, Head, Kept, StateRow, Table, Unreadable, tables};
+use crate::store::evidence::{Cell, Document, Entry, Evidence, Kept, StateRow, Unreadable, tables};
 
 /// Entries read at once.
 const PAGE: u32 = 512;
@@ -151,52 +154,6 @@ impl Verifier {
         self.check_file_is_reached()?;
         self.check_nothing_else().await?;
         self.check_soundness().await
-    }
-
-    fn open_file(&self, file: Result<Option<String>, String>) -> Result<Option<Checkpoint>, Box<Finding>> {
-        let what = |found: String| {
-            bad(0, "checkpoint-file-changed", "a checkpoint signed by this log's key", found)
-                .about("checkpoint", "audit.checkpoint")
-        };
-        let Some(note) = file.map_err(what)? else { return Ok(None) };
-        self.open(&note).map(Some).map_err(|error| {
-            let mut finding = what(error);
-            finding.seq = None;
-            finding
-        })
-    }
-
-    /// Opens a signed checkpoint, or without a key reads it.
-    fn open(&self, note: &str) -> Result<Checkpoint, String> {
-        let opened = match &self.key {
-            Some(key) => Checkpoint::open(note, key),
-            None => Checkpoint::parse(note.split("\n\n").next().unwrap_or_default()),
-        };
-        opened.map_err(|error| error.to_string())
-    }
-
-    fn open_cell(&self, note: &Cell) -> Result<Checkpoint, String> {
-        match note {
-            Cell::Text(note) => self.open(note),
-            other => Err(other.to_string()),
-        }
-    }
-
-    /// The schema, and with it the triggers that keep the log, must be the one that this program makes: with another one
-    /// the tables need not mean what they seem to.
-    async fn check_schema(&mut self) -> Checked {
-        let foreign = self.evidence.foreign_schema().await.map_err(|error| Box::new(unreadable(None, &error)))?;
-        match foreign {
-            Some((name, expected, found)) => Err(Box::new(Finding {
-                seq: None,
-                kind: Some("schema".to_owned()),
-                id: Some(name),
-                what: "schema-changed",
-                expected: expected.to_string(),
-                found: found.to_string(),
-            })),
-            None => Ok(()),
-        }
     }
 
     async fn check_entries(&mut self) -> Checked {
@@ -349,189 +306,5 @@ impl Verifier {
             }
         };
         checked.await.map_err(|finding| finding.about(&leaf.kind, name))
-    }
-
-    /// What was signed over exactly the entries so far must be signed over exactly these.
-    async fn check_signed(&mut self) -> Checked {
-        let size = self.log.size();
-        if let Some(file) = self.file.take_if(|file| file.size == size) {
-            self.check_root(&file, "audit.checkpoint")?;
-        }
-        while let Some(kept) = self.next_kept().await? {
-            if kept.size > size as i64 {
-                return Ok(());
-            }
-            self.kept.pop_front();
-            let id = format!("size {}", kept.size);
-            let changed = |expected: &str, found: String| {
-                bad(size.saturating_sub(1), "checkpoint-changed", expected, found).about("checkpoint", &id)
-            };
-            let signed =
-                self.open_cell(&kept.note).map_err(|error| changed("a checkpoint by this log's key", error))?;
-            if i64::try_from(signed.size) != Ok(kept.size) {
-                return Err(changed(&format!("size {}", signed.size), format!("size {}", kept.size)));
-            }
-            self.check_root(&signed, &id)?;
-            if kept.peaks != Cell::Blob(self.log.peaks().concat()) {
-                return Err(changed("the tree's edge", kept.peaks.to_string()));
-            }
-            (self.times.last_kept, self.times.at_last_kept) = (size, self.times.last);
-            self.report.checkpoints += 1;
-        }
-        Ok(())
-    }
-
-    /// The kept checkpoint with the smallest size that was not checked yet.
-    async fn next_kept(&mut self) -> Result<Option<Kept>, Box<Finding>> {
-        if self.kept.is_empty() {
-            let page = self.evidence.checkpoints(self.report.checkpoints, PAGE).await;
-            self.kept = page.map_err(|error| Box::new(unreadable(None, &error)))?.into();
-        }
-        Ok(self.kept.front().cloned())
-    }
-
-    /// The tree so far must be the one that was signed. If it is not, the first entry since the last good checkpoint is
-    /// the first that cannot be trusted.
-    fn check_root(&mut self, signed: &Checkpoint, id: &str) -> Checked {
-        let (size, root) = (self.log.size(), self.log.root());
-        if signed.size != size || signed.root != root {
-            let expected = format!("root {} over {} entries, as signed", hex(&signed.root), signed.size);
-            let found = format!("root {} over {size} entries", hex(&root));
-            return Err(bad(self.times.last_kept, "root-differs", expected, found).about("checkpoint", id));
-        }
-        let (origin, root) = (signed.origin.clone(), hex(&root));
-        self.report.checkpoint = Some(SignedHead { origin, size, root });
-        Ok(())
-    }
-
-    /// The head must be the tree over all entries, signed.
-    async fn check_head(&mut self) -> Checked {
-        let size = self.log.size();
-        let last = size.saturating_sub(1);
-        let head = self.evidence.head().await.map_err(|error| Box::new(unreadable(None, &error)))?;
-        let Some(Head { size: stored, peaks, time, note, kept_size, kept_time }) = head else {
-            if size == 0 {
-                return Ok(());
-            }
-            return Err(
-                bad(last, "checkpoint-missing", "a signed head of the log", "nothing").about("checkpoint", "head")
-            );
-        };
-        let signed = self.open_cell(&note).map_err(|error| {
-            bad(last, "checkpoint-changed", "a head signed by this log's key", error).about("checkpoint", "head")
-        })?;
-        if signed.size > size {
-            let finding = bad(
-                size,
-                "entry-missing",
-                format!("{} entries, which were signed", signed.size),
-                format!("{size} entries"),
-            );
-            return Err(finding.about("checkpoint", "head"));
-        }
-        self.check_root(&signed, "head")?;
-        let number = |value: u64| Cell::Int(value as i64);
-        let columns = [
-            ("size", stored, number(size)),
-            ("peaks", peaks, Cell::Blob(self.log.peaks().concat())),
-            ("time", time, Cell::Int(self.times.last)),
-            ("kept_size", kept_size, number(self.times.last_kept)),
-            ("kept_time", kept_time, Cell::Int(self.times.at_last_kept)),
-        ];
-        for (column, found, expected) in columns {
-            if found != expected {
-                let finding = bad(last, "head-changed", expected.to_string(), found.to_string());
-                return Err(finding.about("head", column));
-            }
-        }
-        self.report.checkpoints += 1;
-        Ok(())
-    }
-
-    /// A checkpoint over more entries than there are means that entries are missing at the end.
-    async fn check_no_more_signed(&mut self) -> Checked {
-        let size = self.log.size();
-        match self.next_kept().await? {
-            Some(kept) => {
-                let expected = format!("{} entries, which were signed", kept.size);
-                Err(bad(size, "entry-missing", expected, format!("{size} entries")).about("checkpoint", "kept"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn check_file_is_reached(&self) -> Checked {
-        let size = self.log.size();
-        match &self.file {
-            Some(file) => {
-                let expected = format!("{} entries, which were signed", file.size);
-                Err(bad(size, "entry-missing", expected, format!("{size} entries"))
-                    .about("checkpoint", "audit.checkpoint"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Nothing may be there that no entry speaks of.
-    async fn check_nothing_else(&mut self) -> Checked {
-        let whole = |error: Unreadable| Box::new(unreadable(None, &error));
-        let logged = [
-            ("audit_entries", self.log.size()),
-            // The head is a checkpoint too, in a table of its own.
-            ("audit_checkpoints", self.report.checkpoints.saturating_sub(u64::from(self.log.size() > 0))),
-            ("documents", self.report.documents),
-        ];
-        for (table, expected) in logged {
-            let found = self.evidence.count(table).await.map_err(whole)?;
-            if found != expected {
-                let finding =
-                    bad(self.log.size(), "rows-inserted", format!("{expected} rows"), format!("{found} rows"));
-                return Err(finding.about(table, ""));
-            }
-        }
-        for table in tables::ALL {
-            let expected = self.vouched.get(table.name).copied().unwrap_or_default();
-            let found = self.evidence.count(table.name).await.map_err(whole)?;
-            if found != expected {
-                return Err(self.find_stray(table).await?);
-            }
-        }
-        Ok(())
-    }
-
-    /// The first row of a table that the entry it names does not speak of.
-    async fn find_stray(&mut self, table: &'static Table) -> Result<Box<Finding>, Box<Finding>> {
-        let whole = |error: Unreadable| Box::new(unreadable(None, &error));
-        let mut read = 0;
-        loop {
-            let rows = self.evidence.scan(table, read, PAGE).await.map_err(whole)?;
-            if rows.is_empty() {
-                let (expected, found) = ("every row to be found by its key", "a row that is not");
-                return Ok(bad(self.log.size(), "rows-inserted", expected, found).about(table.name, ""));
-            }
-            read += rows.len() as u64;
-            for row in rows {
-                let seq = row.seq.unwrap_or(u64::MAX);
-                let digest = row.digest(table);
-                let vouching = self.evidence.entries(seq, 1).await.map_err(whole)?;
-                let leaf = vouching.into_iter().find(|entry| entry.seq == seq).and_then(|entry| match entry.leaf {
-                    Cell::Text(text) => Leaf::decode(&text).ok(),
-                    _ => None,
-                });
-                if !leaf.is_some_and(|leaf| leaf.rows.values().any(|vouched| *vouched == digest)) {
-                    let expected = format!("entry {seq} to speak of the row");
-                    let finding = bad(seq.min(self.log.size()), "row-inserted", expected, "it does not");
-                    return Ok(finding.about(table.name, &row.key_text(table)));
-                }
-            }
-        }
-    }
-
-    async fn check_soundness(&mut self) -> Checked {
-        let complaint = self.evidence.complaint().await.map_err(|error| Box::new(unreadable(None, &error)))?;
-        match complaint {
-            Some(complaint) => Err(Box::new(unreadable(None, &Unreadable(complaint)))),
-            None => Ok(()),
-        }
     }
 }
