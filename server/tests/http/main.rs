@@ -1,0 +1,11 @@
+//! The server API over its router: stories, refusals, limits, idempotency.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod idempotency;
+mod limits;
+mod slow_clients;
+mod stories;
+mod wire;

@@ -1,0 +1,225 @@
+//! What backends, analysts and reviewers live through.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{ANALYST, World};
+
+const LONDON: &str = "81.2.69.142";
+const SYDNEY: &str = "139.130.4.5";
+
+async fn sign_in(world: &World, user: &str, ip: &str, outcome: &str) -> Value {
+    let body = json!({"ipAddress": ip, "deviceId": "d1", "custom": {"outcome": outcome}});
+    world.post(&format!("/v1/users/{user}/actions/signIn"), body).await.ok()
+}
+
+#[tokio::test]
+async fn an_ordinary_sign_in_is_allowed_with_every_field_the_sdks_read() {
+    let world = World::starter().await;
+    let answer = sign_in(&world, "ada", "8.8.8.8", "succeeded").await;
+    assert_eq!(answer["state"], "ALLOW");
+    assert_eq!(answer["outcome"], "allow");
+    assert_eq!(answer["isEnrolled"], false);
+    assert_eq!(answer["enrolledVerificationMethods"], json!([]));
+    assert_eq!(answer["allowedVerificationMethods"], json!(["DEVICE"]));
+    assert_eq!(answer["ruleIds"], json!([]));
+    assert_eq!(answer["reasons"], json!([]));
+    assert_eq!(answer["flags"], json!([]));
+    assert!(answer["policyVersion"].as_str().is_some_and(|version| version.starts_with("sha256:")));
+    let token = answer["token"].as_str().expect("a token");
+    assert_eq!(answer["url"], format!("http://localhost:8080/challenge?token={token}"));
+    assert!(answer["idempotencyKey"].is_string() && answer["decisionId"].is_string());
+    assert!(answer.get("challenge").is_none() && answer.get("trace").is_none());
+}
+
+#[tokio::test]
+async fn the_address_8_8_8_8_is_in_the_united_states() {
+    let world = World::starter().await;
+    let answer = sign_in(&world, "ada", "8.8.8.8", "succeeded").await;
+    let decision = world.get(&format!("/v1/decisions/{}", answer["decisionId"].as_str().expect("an id"))).await.ok();
+    assert_eq!(decision["signals"]["place"]["known"]["country"], "US", "{:#}", decision["signals"]["place"]);
+    assert_eq!(decision["outcome"], "allow");
+    assert_eq!(decision["trace"]["policies"][0]["policy"], "sign_in");
+}
+
+#[tokio::test]
+async fn london_and_an_hour_later_sydney_is_impossible_travel() {
+    let world = World::starter().await;
+    assert_eq!(sign_in(&world, "ada", LONDON, "succeeded").await["outcome"], "allow");
+    world.clock.advance(Duration::from_secs(3600));
+    let answer = sign_in(&world, "ada", SYDNEY, "succeeded").await;
+    assert_eq!(answer["state"], "CHALLENGE_REQUIRED", "{answer:#}");
+    assert_eq!(answer["reasons"][0]["code"], "IMPOSSIBLE_TRAVEL");
+    assert_eq!(answer["ruleIds"], json!(["travel"]));
+    let shown = answer["challenge"]["show"].as_array().expect("fields");
+    assert!(shown.iter().any(|field| field["field"] == "geo.country" && field["value"] == "AU"), "{answer:#}");
+    // Somebody else who was never in London may be in Sydney.
+    assert_eq!(sign_in(&world, "bob", SYDNEY, "succeeded").await["outcome"], "allow");
+}
+
+#[tokio::test]
+async fn the_sixth_failed_sign_in_in_ten_minutes_is_challenged() {
+    let world = World::starter().await;
+    for attempt in 1..=5 {
+        let answer = sign_in(&world, "ada", LONDON, "failed").await;
+        assert_eq!(answer["outcome"], "allow", "attempt {attempt}: {answer:#}");
+        world.clock.advance(Duration::from_secs(60));
+    }
+    let answer = sign_in(&world, "ada", LONDON, "failed").await;
+    assert_eq!(answer["outcome"], "challenge");
+    assert_eq!(answer["reasons"], json!([{"code": "PASSWORD_GUESSING", "text": answer["reasons"][0]["text"]}]));
+    assert_eq!(answer["challenge"]["level"], "possession");
+    assert!(answer["challenge"]["expiresAt"].as_str().is_some_and(|at| at > "2026-03-01T10:05"), "{answer:#}");
+    // Ten minutes after the first failures the count has fallen again.
+    world.clock.advance(Duration::from_secs(600));
+    assert_eq!(sign_in(&world, "ada", LONDON, "failed").await["outcome"], "allow");
+}
+
+#[tokio::test]
+async fn an_address_put_on_the_list_is_blocked_at_once_and_again_after_a_restart() {
+    let world = World::starter().await;
+    assert_eq!(sign_in(&world, "ada", LONDON, "succeeded").await["outcome"], "allow");
+    let entry = json!({"value": LONDON, "reason": "attack of 1 March", "expiresAt": "2026-03-02T00:00:00Z"});
+    let added = world.call_as(ANALYST, "POST", "/v1/lists/blocked_ips/entries", entry).await.ok();
+    assert_eq!(added["value"], LONDON);
+    let blocked = sign_in(&world, "ada", LONDON, "succeeded").await;
+    assert_eq!((&blocked["state"], &blocked["reasons"][0]["code"]), (&json!("BLOCK"), &json!("IP_BLOCKED")));
+
+    let world = world.restart().await;
+    assert_eq!(sign_in(&world, "ada", LONDON, "succeeded").await["outcome"], "block");
+    let path = format!("/v1/lists/blocked_ips/entries?value={LONDON}");
+    world.call_as(ANALYST, "DELETE", &path, Value::Null).await.ok();
+    assert_eq!(sign_in(&world, "ada", LONDON, "succeeded").await["outcome"], "allow");
+}
+
+#[tokio::test]
+async fn a_withdrawal_is_challenged_by_default_and_bound_to_amount_and_payee() {
+    let world = World::starter().await;
+    let body = json!({"amount": {"value": "120.50", "currency": "EUR"}, "custom": {"payee": "DE89 3704"}});
+    let answer = world.post("/v1/users/ada/actions/withdrawal", body).await.ok();
+    assert_eq!(answer["state"], "CHALLENGE_REQUIRED", "{answer:#}");
+    let bound = json!([{"field": "amount", "value": "120.50 EUR"}, {"field": "payee", "value": "DE89 3704"}]);
+    assert_eq!(answer["challenge"]["bind"], bound);
+    let id = answer["challenge"]["challengeId"].as_str().expect("an id");
+    let open = world.get(&format!("/v1/challenges?challengeId={id}")).await.ok();
+    assert_eq!(open["verificationMethod"], "DEVICE");
+    assert_eq!(open["expiresAt"], 1_772_359_500, "seconds since 1970, five minutes from now");
+}
+
+#[tokio::test]
+async fn what_happened_is_known_again_after_a_restart() {
+    let mut world = World::starter().await;
+    for _ in 0..5 {
+        sign_in(&world, "ada", LONDON, "failed").await;
+        world.clock.advance(Duration::from_secs(10));
+        world = world.restart().await;
+    }
+    assert_eq!(sign_in(&world, "ada", LONDON, "failed").await["outcome"], "challenge");
+}
+
+#[tokio::test]
+async fn a_question_changes_nothing() {
+    let world = World::starter().await;
+    let entries = world.entries().await;
+    let question = json!({"action": "signIn", "userId": "ada", "ipAddress": LONDON, "custom": {"outcome": "failed"}});
+    for _ in 0..10 {
+        let answer = world.post("/v1/evaluate", question.clone()).await.ok();
+        assert_eq!(answer["outcome"], "allow");
+        assert!(answer["trace"]["policies"].is_array());
+    }
+    assert_eq!(world.entries().await, entries);
+    assert_eq!(sign_in(&world, "ada", LONDON, "failed").await["outcome"], "allow");
+}
+
+#[tokio::test]
+async fn explain_names_each_rule_and_what_it_read() {
+    let world = World::starter().await;
+    let body = json!({"ipAddress": "8.8.8.8", "custom": {"outcome": "succeeded"}});
+    let answer = world.post("/v1/users/ada/actions/signIn?explain=true", body).await.ok();
+    let rules = answer["trace"]["policies"][0]["rules"].as_array().expect("rules").clone();
+    let names: Vec<&str> = rules.iter().filter_map(|rule| rule["rule"].as_str()).collect();
+    assert_eq!(names, ["blocked_ip", "sanctioned", "stuffing", "guessing", "travel", "anon_new"]);
+    assert!(rules.iter().all(|rule| rule["state"].is_string() && !rule["atoms"].as_array().expect("atoms").is_empty()));
+}
+
+#[tokio::test]
+async fn a_decision_can_be_found_read_and_changed_by_the_backend() {
+    let world = World::starter().await;
+    let body = json!({"idempotencyKey": "k 1|x", "ipAddress": LONDON, "custom": {"outcome": "succeeded"}});
+    world.post("/v1/users/auth0%7Cada/actions/signIn", body).await.ok();
+    let path = "/v1/users/auth0|ada/actions/signIn/k%201%7Cx";
+    let action = world.get(path).await.ok();
+    assert_eq!((&action["state"], &action["rules"]), (&json!("ALLOW"), &json!([])));
+    let changed = world.call("PATCH", path, json!({"state": "REVIEW_REQUIRED"})).await.ok();
+    assert_eq!(changed["state"], "REVIEW_REQUIRED");
+    let list = world.get("/v1/users/auth0|ada/actions?codes=signIn,pay&state=REVIEW_REQUIRED").await.ok();
+    assert_eq!(list[0]["idempotencyKey"], "k 1|x");
+    let none = world.get("/v1/users/auth0|ada/actions?codes=pay").await.ok();
+    assert_eq!(none, json!([]));
+    let page = world.get("/v1/decisions?user=auth0%7Cada&outcome=allow&limit=1").await.ok();
+    assert_eq!(page["decisions"][0]["actionCode"], "signIn");
+}
+
+#[tokio::test]
+async fn a_user_is_known_once_told_of_and_forgotten_when_deleted() {
+    let world = World::starter().await;
+    let stranger = world.get("/v1/users/ada").await.ok();
+    assert_eq!((&stranger["isEnrolled"], stranger.get("email")), (&json!(false), None));
+    let told = json!({"email": "ada@example.org", "emailVerified": true, "custom": {"homeCountry": "GB", "tags": ["a"]}});
+    assert_eq!(world.call("PATCH", "/v1/users/ada", told).await.ok()["email"], "ada@example.org");
+    let more = world.post("/v1/users/ada", json!({"username": "ada"})).await.ok();
+    assert_eq!((&more["email"], &more["username"]), (&json!("ada@example.org"), &json!("ada")));
+    assert_eq!(world.get("/v1/users/ada").await.ok()["custom"]["homeCountry"], "GB");
+    let found = world.get("/v1/users?email=ada%40example.org&limit=10").await.ok();
+    assert_eq!(found["users"][0]["userId"], "ada");
+    assert_eq!(world.get("/v1/users/ada/authenticators").await.ok(), json!([]));
+    for _ in 0..2 {
+        assert_eq!(world.call("DELETE", "/v1/users/ada", Value::Null).await.ok(), json!({"success": true}));
+    }
+    assert_eq!(world.get("/v1/users/ada").await.ok().get("email"), None);
+}
+
+#[tokio::test]
+async fn a_known_home_country_reaches_the_rules() {
+    let world = World::starter().await;
+    let body = json!({"ipAddress": LONDON, "deviceId": "d1"});
+    let away = world.post("/v1/users/ada/actions/passwordChange?explain=true", body.clone()).await.ok();
+    world.call("PATCH", "/v1/users/ada", json!({"custom": {"homeCountry": "GB"}})).await.ok();
+    let home = world.post("/v1/users/ada/actions/passwordChange?explain=true", body).await.ok();
+    assert!(away["trace"].to_string().contains("user.home_country"));
+    assert_ne!(away["trace"]["verdict"]["unknown"], home["trace"]["verdict"]["unknown"], "{home:#}");
+}
+
+#[tokio::test]
+async fn a_pack_is_checked_without_being_put_into_force() {
+    let world = World::starter().await;
+    let version = world.get("/v1/policies").await.ok()["version"].clone();
+    let good = world.call_as(ANALYST, "POST", "/v1/policies/check", json!({"source": "event x {}\npolicy p on x { default allow }"}));
+    assert_eq!(good.await.ok()["ok"], true);
+    let bad = json!({"files": {"a.rules": "event x {}\npolicy p on y { default allow }"}});
+    let report = world.call_as(ANALYST, "POST", "/v1/policies/check", bad).await.ok();
+    assert_eq!(report["ok"], false);
+    assert!(report["text"].as_str().is_some_and(|text| text.contains("a.rules")), "{report:#}");
+    assert_eq!(world.get("/v1/policies").await.ok()["version"], version);
+}
+
+#[tokio::test]
+async fn a_tenant_decides_what_a_challenge_for_a_user_without_a_device_comes_to() {
+    for (setting, state, code) in [
+        (None, "CHALLENGE_REQUIRED", None),
+        (Some(server::config::Unenrolled::Block), "BLOCK", Some("UNENROLLED")),
+        (Some(server::config::Unenrolled::Allow), "ALLOW", Some("UNENROLLED")),
+    ] {
+        let world = World::with(|config| {
+            config.policies.pack = crate::support::starter();
+            config.defaults.unenrolled = setting;
+        })
+        .await;
+        let body = json!({"amount": "10.00 EUR", "payee": "p"});
+        let answer = world.post("/v1/users/ada/actions/withdrawal", body).await.ok();
+        assert_eq!(answer["state"], state, "{answer:#}");
+        assert_eq!(answer["reasons"][0]["code"].as_str(), code);
+        assert_eq!(answer.get("mustEnrol"), None);
+    }
+}
