@@ -38,7 +38,11 @@ async fn the_address_8_8_8_8_is_in_the_united_states() {
     let world = World::starter().await;
     let answer = sign_in(&world, "ada", "8.8.8.8", "succeeded").await;
     let decision = world.get(&format!("/v1/decisions/{}", answer["decisionId"].as_str().expect("an id"))).await.ok();
-    assert_eq!(decision["signals"]["place"]["known"]["country"], "US", "{:#}", decision["signals"]["place"]);
+    assert_eq!(
+        decision["signals"]["located"]["place"]["known"]["country"], "US",
+        "{:#}",
+        decision["signals"]["located"]["place"]
+    );
     assert_eq!(decision["outcome"], "allow");
     assert_eq!(decision["trace"]["policies"][0]["policy"], "sign_in");
 }
@@ -166,7 +170,8 @@ async fn a_user_is_known_once_told_of_and_forgotten_when_deleted() {
     let world = World::starter().await;
     let stranger = world.get("/v1/users/ada").await.ok();
     assert_eq!((&stranger["isEnrolled"], stranger.get("email")), (&json!(false), None));
-    let told = json!({"email": "ada@example.org", "emailVerified": true, "custom": {"homeCountry": "GB", "tags": ["a"]}});
+    let told =
+        json!({"email": "ada@example.org", "emailVerified": true, "custom": {"homeCountry": "GB", "tags": ["a"]}});
     assert_eq!(world.call("PATCH", "/v1/users/ada", told).await.ok()["email"], "ada@example.org");
     let more = world.post("/v1/users/ada", json!({"username": "ada"})).await.ok();
     assert_eq!((&more["email"], &more["username"]), (&json!("ada@example.org"), &json!("ada")));
@@ -195,7 +200,12 @@ async fn a_known_home_country_reaches_the_rules() {
 async fn a_pack_is_checked_without_being_put_into_force() {
     let world = World::starter().await;
     let version = world.get("/v1/policies").await.ok()["version"].clone();
-    let good = world.call_as(ANALYST, "POST", "/v1/policies/check", json!({"source": "event x {}\npolicy p on x { default allow }"}));
+    let good = world.call_as(
+        ANALYST,
+        "POST",
+        "/v1/policies/check",
+        json!({"source": "event x {}\npolicy p on x { default allow }"}),
+    );
     assert_eq!(good.await.ok()["ok"], true);
     let bad = json!({"files": {"a.rules": "event x {}\npolicy p on y { default allow }"}});
     let report = world.call_as(ANALYST, "POST", "/v1/policies/check", bad).await.ok();
