@@ -24,6 +24,8 @@ pub(in crate::history) struct Room {
     pub total: Option<i128>,
     /// Equal amounts count once, so they cannot be summarised.
     pub distinct: bool,
+    /// Every amount is the one of a count. Others may be below zero, those never seen included.
+    pub ones: bool,
 }
 
 /// The amounts under a key.
@@ -267,10 +269,11 @@ impl Amounts {
     }
 
     /// The sum over reach.
-    pub fn sum(&self, reach: Reach, loose: &[(Number, Tri)], distinct: bool, gaps: &Gaps) -> Result<Sum, Why> {
+    pub fn sum(&self, reach: Reach, loose: &[(Number, Tri)], room: Room, gaps: &Gaps) -> Result<Sum, Why> {
         self.known(reach)?;
         let (currency, mut perhaps_currency) = self.currency_in(reach, loose)?;
-        let (mut lo, mut hi) = if distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
+        let (mut lo, mut hi) =
+            if room.distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
         let mut why = (lo != hi).then_some(Why::Absent);
         let mut endless = false;
         for part in &self.parts {
@@ -285,7 +288,7 @@ impl Amounts {
         }
         if let Some(cause) = gaps.affect(reach) {
             let dropped_negative = self.dropped_negative.is_some_and(|at| at >= reach.start);
-            let hidden_negative = self.any_negative && gaps.hidden.affects(reach).is_some();
+            let hidden_negative = !room.ones && gaps.hidden.affects(reach).is_some();
             if dropped_negative || hidden_negative || self.mixed {
                 return Err(cause);
             }

@@ -165,7 +165,7 @@ impl Asking<'_> {
                 let room = plan.keep.room(plan.what);
                 match spec.function {
                     Function::Sum(_) | Function::Count => {
-                        let sum = amounts.sum(reach, &loose, room.distinct, &track.gaps)?;
+                        let sum = amounts.sum(reach, &loose, room, &track.gaps)?;
                         self.summed(spec, sum)
                     }
                     Function::Avg(_)

@@ -104,7 +104,7 @@ impl Keep {
             Bound::AtMost(total) if for_sums && !distinct => Some(total.max(0)),
             Bound::AtMost(_) | Bound::Unbounded => None,
         };
-        Room { entries: self.entries, total, distinct }
+        Room { entries: self.entries, total, distinct, ones: what == What::Ones }
     }
 }
 
