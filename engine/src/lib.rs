@@ -3,6 +3,9 @@
 //! Pure: no I/O, no clock, no randomness. It is told everything and answers the same every time.
 //! In reading order: values; events and signals; the past; from source to program; from signals to verdict.
 
+// Nothing that comes from outside may stop the process.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 // ---- values
 pub mod codes;
 pub mod interval;

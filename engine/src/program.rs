@@ -153,12 +153,15 @@ impl Answer {
     }
 }
 
+/// Fields by their path in the rule.
+pub(crate) type NamedFields = Vec<(Arc<str>, Expr)>;
+
 /// A challenge before the event's values are put in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChallengeTemplate {
     pub level: Level,
-    pub bind: Vec<(Arc<str>, Expr)>,
-    pub show: Vec<(Arc<str>, Expr)>,
+    pub bind: NamedFields,
+    pub show: NamedFields,
     pub expires_s: Option<u32>,
     pub attempts: Option<u32>,
     pub user: Claimant,

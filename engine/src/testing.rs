@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A test, typed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TestCase {
     pub name: String,
     pub span: Span,
@@ -33,20 +33,6 @@ pub(crate) struct TestCase {
     pub history: Vec<TestHistory>,
     pub lists: Vec<TestList>,
     pub expects: Vec<(Expectation, Span)>,
-}
-
-impl Default for TestCase {
-    fn default() -> TestCase {
-        TestCase {
-            name: String::new(),
-            span: Span::default(),
-            at: None,
-            event: None,
-            history: Vec::new(),
-            lists: Vec::new(),
-            expects: Vec::new(),
-        }
-    }
 }
 
 /// An event of a test.

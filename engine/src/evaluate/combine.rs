@@ -9,7 +9,7 @@ use super::{
 use crate::{
     maybe::Why,
     outcome::{Claimant, Outcome},
-    program::{Answer, ChallengeTemplate, Combine, Mode, Policy, Rule},
+    program::{Answer, ChallengeTemplate, Combine, Mode, NamedFields, Policy, Rule},
     verdict::{ChallengeSpec, DecidedBy, FieldText, ListEffect, Reason, RuleHit, Score, UnknownAtom, Verdict},
 };
 
@@ -325,7 +325,7 @@ pub(crate) fn unknown_atoms(scene: &Scene<'_>, policy: &Policy, rule: &Rule) -> 
 fn challenge(scene: &Scene<'_>, deciding: &[&Decided<'_>]) -> ChallengeSpec {
     let templates: Vec<&ChallengeTemplate> =
         deciding.iter().flat_map(|decided| decided.challenges.iter().copied()).collect();
-    let union = |pick: fn(&ChallengeTemplate) -> &Vec<(Arc<str>, crate::ir::Expr)>| {
+    let union = |pick: fn(&ChallengeTemplate) -> &NamedFields| {
         let mut fields: Vec<FieldText> = Vec::new();
         for (path, expr) in templates.iter().flat_map(|template| pick(template)) {
             if !fields.iter().any(|field| field.path == *path) {

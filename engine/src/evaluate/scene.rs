@@ -71,6 +71,9 @@ impl From<Maybe<Value>> for Reading {
     }
 }
 
+/// What an atom comes to, and why it is unknown.
+pub(crate) type Answer = (Tri, Option<Why>);
+
 /// Where answers about lists that change come from.
 pub(crate) enum Lists<'a> {
     /// From the signals: what was answered when the event was judged.
@@ -93,7 +96,7 @@ pub(crate) struct Scene<'a> {
     /// Whether scripts may run now; before, they are unknown.
     pub scripts_run: bool,
     /// Results of conditions already asked, by atom.
-    pub answers: RefCell<Vec<Option<(Tri, Option<Why>)>>>,
+    pub answers: RefCell<Vec<Option<Answer>>>,
     /// Results of scripts already run.
     pub scripts: RefCell<Vec<ScriptResult>>,
     /// Conditions turned round, for "what would change the answer".
@@ -143,7 +146,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The result of an atom, and why it is unknown.
-    pub fn ask(&self, index: usize) -> (Tri, Option<Why>) {
+    pub fn ask(&self, index: usize) -> Answer {
         if let Some(turned) = self.turned.get(&index) {
             return (*turned, None);
         }
@@ -163,7 +166,7 @@ impl<'a> Scene<'a> {
         answer
     }
 
-    fn answer(&self, ask: &Ask) -> (Tri, Option<Why>) {
+    fn answer(&self, ask: &Ask) -> Answer {
         match ask {
             Ask::Holds(expr) => match self.read(expr) {
                 Reading::Known(Value::Bool(value)) => (Tri::from(value), None),
@@ -204,11 +207,11 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether the value of a list question is on its list.
-    pub fn answer_list(&self, question: usize) -> (Tri, Option<Why>) {
+    pub fn answer_list(&self, question: usize) -> Answer {
         self.listed(question)
     }
 
-    fn listed(&self, question: usize) -> (Tri, Option<Why>) {
+    fn listed(&self, question: usize) -> Answer {
         match &self.lists {
             Lists::Answered(answers) => match answers.get(question) {
                 Some(answer) => (answer.member, answer.why),
@@ -232,7 +235,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn clock(&self, time: &Expr, from: u16, until: u16, zone: &Expr) -> (Tri, Option<Why>) {
+    fn clock(&self, time: &Expr, from: u16, until: u16, zone: &Expr) -> Answer {
         let (time, zone) = match (self.read(time), self.read(zone)) {
             (Reading::Known(Value::Timestamp(time)), Reading::Known(Value::Text(zone))) => (time, zone),
             (Reading::Known(_), other) | (other, _) => return unknown(other),
@@ -451,7 +454,7 @@ fn geo_part(fix: &Arc<GeoFix>, part: GeoPart) -> Maybe<Value> {
     }
 }
 
-fn unknown(reading: Reading) -> (Tri, Option<Why>) {
+fn unknown(reading: Reading) -> Answer {
     let why = match reading {
         Reading::Unknown(why) => why,
         Reading::Within(interval) => interval.why.unwrap_or(Why::LowPrecision),
@@ -461,7 +464,7 @@ fn unknown(reading: Reading) -> (Tri, Option<Why>) {
     (Tri::Unknown, Some(why))
 }
 
-fn among(value: &Value, values: &[Value]) -> (Tri, Option<Why>) {
+fn among(value: &Value, values: &[Value]) -> Answer {
     let mut mixed = false;
     for other in values {
         match value.same(other) {
@@ -473,7 +476,7 @@ fn among(value: &Value, values: &[Value]) -> (Tri, Option<Why>) {
     if mixed { (Tri::Unknown, Some(Why::CurrencyMismatch)) } else { (Tri::False, None) }
 }
 
-pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> (Tri, Option<Why>) {
+pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
     if let (Reading::Known(a), Reading::Known(b)) = (&a, &b) {
         let result = match op {
             Comparison::Equal => a.same(b),

@@ -1,4 +1,5 @@
 //! Reads packs for tests; the engine itself reads nothing.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
