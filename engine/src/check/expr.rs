@@ -5,11 +5,10 @@ use std::sync::Arc;
 use grammar::{Diagnostic, Span, ast};
 use regex::RegexBuilder;
 
-use super::{Checker, Scope, resolve::Typed};
+use super::{Checker, Scope, atom::grouped, resolve::Typed};
 use crate::{
     codes::Currency,
-    ir::{Arithmetic, Ask, Atom, Comparison, Cond, Expr, GeoPart, Moment, Signal},
-    program::ListQuestion,
+    ir::{Arithmetic, Ask, Comparison, Cond, Expr},
     tri::Tri,
     types::Type,
     value::Value,
@@ -21,8 +20,6 @@ pub(crate) struct Checked {
     pub text: String,
 }
 
-/// What the parts of one condition may add up to, with every `let` expanded.
-const MOST_NODES: usize = 10_000;
 /// Limits on `matches` (`security.md` T-38).
 const MOST_PATTERN_BYTES: usize = 1_024;
 const MOST_REGEX_BYTES: usize = 1 << 20;
@@ -244,7 +241,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A quoted constant beside a user, a device or a status is one.
-    fn as_type_of(&mut self, other: &Typed, this: Typed, span: Span) -> Option<Typed> {
+    pub(super) fn as_type_of(&mut self, other: &Typed, this: Typed, span: Span) -> Option<Typed> {
         let Expr::Const(Value::Text(text)) = &this.expr else { return Some(this) };
         let value = match &other.ty {
             Type::User => Value::User(Arc::clone(text)),
@@ -295,7 +292,7 @@ impl<'a> Checker<'a> {
         self.range(&between.value, &between.low, &between.high, scope)
     }
 
-    fn range(
+    pub(super) fn range(
         &mut self,
         value: &'a ast::Expr,
         low: &'a ast::Expr,
@@ -324,226 +321,6 @@ impl<'a> Checker<'a> {
         let high = bound(high, Comparison::AtMost, "<=");
         let (low, high) = (low?, high?);
         Some(Checked { text: format!("({} and {})", low.text, high.text), cond: Cond::All(vec![low.cond, high.cond]) })
-    }
-
-    fn membership(&mut self, membership: &'a ast::Membership, scope: &Scope) -> Option<Checked> {
-        let optional = self.optional.len();
-        let checked = match &membership.set {
-            ast::Set::Range(range) => self.range(&membership.value, &range.low, &range.high, scope),
-            ast::Set::Clock(clock) => self.clock(&membership.value, clock, scope),
-            ast::Set::List(list) => self.in_list(&membership.value, list, scope),
-            ast::Set::Elements(set) => self.in_elements(&membership.value, set, scope),
-            ast::Set::Value(set) => self.in_value(&membership.value, set, scope),
-        }?;
-        if membership.negated {
-            self.negation_lint(optional, membership.op_span);
-            return Some(negate(checked));
-        }
-        Some(checked)
-    }
-
-    fn clock(&mut self, value: &'a ast::Expr, clock: &'a ast::ClockSet, scope: &Scope) -> Option<Checked> {
-        let mark = self.begin_atom();
-        let time = self.value(value, scope, None);
-        let Some(zone) = &clock.zone else {
-            self.report(
-                Diagnostic::error("clock-without-zone", "a time of day means nothing without a zone")
-                    .at(clock.range.span, "in which zone?")
-                    .suggest(
-                        "add `tz`, for example the user's zone",
-                        clock.range.span.after(),
-                        " tz user.tz ?? \"UTC\"",
-                    ),
-            );
-            return None;
-        };
-        let zone = self.zone(zone, scope);
-        let (time, zone) = (time?, zone?);
-        if time.ty != Type::Timestamp {
-            let text = format!("`{}` is {}, and a time of day is asked of a timestamp", time.text, time.ty);
-            self.report(Diagnostic::error("type-mismatch", text).at(value.span, "not a timestamp"));
-            return None;
-        }
-        let minutes = |clock: &ast::Clock| u16::from(clock.hour) * 60 + u16::from(clock.minute);
-        let (from, until) = (minutes(&clock.range.from), minutes(&clock.range.until));
-        if from == until {
-            self.report(
-                Diagnostic::error("number-out-of-range", "the range is empty")
-                    .at(clock.range.span, "begins where it ends")
-                    .help("leave the condition out if it should always hold"),
-            );
-            return None;
-        }
-        let text = format!("{} in {} tz {}", time.text, self.slice(clock.range.span), zone.text);
-        Some(self.atom(mark, Ask::Clock { time: time.expr, from, until, zone: zone.expr }, text))
-    }
-
-    /// An expression that names an IANA zone; a constant one must exist.
-    pub(super) fn zone(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Option<Typed> {
-        let zone = self.value(expr, scope, None)?;
-        if zone.ty != Type::Text {
-            let text = format!("a zone is a text like \"Europe/Paris\", not {}", zone.ty);
-            self.report(Diagnostic::error("type-mismatch", text).at(expr.span, zone.ty.to_string()));
-            return None;
-        }
-        let mut constants = Vec::new();
-        zone_constants(expr, &mut constants);
-        for text in constants {
-            if crate::evaluate::zone_named(&text.value).is_none() {
-                let message = format!("there is no time zone `{}`", text.value);
-                let names: Vec<String> =
-                    jiff::tz::TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect();
-                let near = grammar::nearest(&text.value, names.iter().map(String::as_str));
-                let finding = Diagnostic::error("unknown-zone", message).at(text.span, "not in the IANA database");
-                self.report(match near {
-                    Some(near) => finding.suggest(format!("did you mean `{near}`?"), text.span, format!("\"{near}\"")),
-                    None => finding.help("write a zone like \"Europe/Paris\" or \"UTC\""),
-                });
-                return None;
-            }
-        }
-        Some(zone)
-    }
-
-    fn in_list(&mut self, value: &'a ast::Expr, list: &ast::ListName, scope: &Scope) -> Option<Checked> {
-        let mark = self.begin_atom();
-        let value_typed = self.value(value, scope, None);
-        let index = self.list_named(list);
-        let (mut typed, index) = (value_typed?, index?);
-        let definition = self.draft.lists.get(index)?;
-        let (element, changes, entries) = (definition.element.clone(), definition.changes, definition.entries.clone());
-        if let (Expr::Const(Value::Text(text)), Type::User) = (&typed.expr, &element) {
-            typed = Typed::new(Expr::Const(Value::User(Arc::clone(text))), Type::User, typed.text);
-        }
-        let fits = typed.ty == element || (typed.ty == Type::Ip && element == Type::Cidr);
-        if !fits {
-            let text = format!("`{}` is {}, and `@{}` holds {element}", typed.text, typed.ty, list.name);
-            self.report(
-                Diagnostic::error("type-mismatch", text)
-                    .at(value.span, typed.ty.to_string())
-                    .also(list.span, format!("a list of {element}")),
-            );
-            return None;
-        }
-        let text = format!("{} in @{}", typed.text, list.name);
-        let ask = if changes {
-            let question = self.question(&text, &typed.expr, index);
-            Ask::Listed(question)
-        } else {
-            entries.asked(typed.expr)
-        };
-        Some(self.atom(mark, ask, text))
-    }
-
-    fn question(&mut self, text: &str, value: &Expr, list: usize) -> usize {
-        if let Some(position) = self.draft.questions.iter().position(|question| *question.text == *text) {
-            return position;
-        }
-        self.draft.questions.push(ListQuestion { text: text.into(), value: value.clone(), list });
-        self.draft.questions.len() - 1
-    }
-
-    pub(super) fn list_named(&mut self, list: &ast::ListName) -> Option<usize> {
-        if let Some((index, _)) = self.list_names.get(&list.name) {
-            self.used_lists.insert(*index);
-            return Some(*index);
-        }
-        if self.broken.contains(&list.name) {
-            return None;
-        }
-        let text = format!("there is no list `@{}`", list.name);
-        let names: Vec<String> = self.list_names.keys().cloned().collect();
-        let near = grammar::nearest(&list.name, names.iter().map(String::as_str)).map(str::to_owned);
-        let finding = Diagnostic::error("unknown-list", text).at(list.span, "not a list");
-        self.report(match near {
-            Some(near) => finding.suggest(format!("did you mean `@{near}`?"), list.span, format!("@{near}")),
-            None => finding.help("declare it: `list @name: type = […]`"),
-        });
-        None
-    }
-
-    fn in_elements(&mut self, value: &'a ast::Expr, set: &'a ast::SetLiteral, scope: &Scope) -> Option<Checked> {
-        // Lists, paths and networks inside the brackets are questions of their own.
-        let constant = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Literal(literal) if !matches!(literal, ast::Literal::Cidr(_)));
-        let mut parts: Vec<Option<Checked>> = Vec::new();
-        let plain: Vec<&'a ast::Expr> = set.elements.iter().filter(|element| constant(element)).collect();
-        if !plain.is_empty() {
-            parts.push(self.among(value, &plain, scope));
-        }
-        for element in set.elements.iter().filter(|element| !constant(element)) {
-            parts.push(match &element.kind {
-                ast::ExprKind::List(list) => self.in_list(value, list, scope),
-                _ => self.in_value(value, element, scope),
-            });
-        }
-        let parts: Vec<Checked> = parts.into_iter().collect::<Option<_>>()?;
-        let text = parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" or ");
-        let mut conds: Vec<Cond> = parts.into_iter().map(|part| part.cond).collect();
-        match (conds.len(), conds.pop()) {
-            (1, Some(only)) => Some(Checked { cond: only, text }),
-            (_, Some(last)) => {
-                conds.push(last);
-                Some(Checked { cond: Cond::Any(conds), text: format!("({text})") })
-            }
-            (_, None) => Some(Checked { cond: Cond::Const(Tri::False), text }),
-        }
-    }
-
-    fn among(&mut self, value: &'a ast::Expr, elements: &[&'a ast::Expr], scope: &Scope) -> Option<Checked> {
-        let mark = self.begin_atom();
-        let typed = self.value(value, scope, None);
-        let mut values = Vec::new();
-        let mut sound = true;
-        for element in elements {
-            let constant = self.value(element, scope, None);
-            let (Some(typed), Some(constant)) = (&typed, constant) else {
-                sound = false;
-                continue;
-            };
-            let Some(constant) = self.as_type_of(typed, constant, element.span) else {
-                sound = false;
-                continue;
-            };
-            if !typed.ty.compares_with(&constant.ty) {
-                let text = format!("`{}` is {}, and this is {}", typed.text, typed.ty, constant.ty);
-                self.report(
-                    Diagnostic::error("type-mismatch", text)
-                        .at(element.span, constant.ty.to_string())
-                        .also(value.span, typed.ty.to_string()),
-                );
-                sound = false;
-            } else if let Expr::Const(value) = constant.expr {
-                values.push(value);
-            }
-        }
-        let typed = typed.filter(|_| sound)?;
-        let text = values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let text = format!("{} in [{text}]", typed.text);
-        Some(self.atom(mark, Ask::Among(typed.expr, values.into()), text))
-    }
-
-    fn in_value(&mut self, value: &'a ast::Expr, set: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
-        let mark = self.begin_atom();
-        let value_typed = self.value(value, scope, None);
-        let set_typed = self.value(set, scope, None);
-        let (value_typed, set_typed) = (value_typed?, set_typed?);
-        let text = format!("{} in {}", value_typed.text, set_typed.text);
-        let ask = match (&value_typed.ty, &set_typed.ty, set_typed.expr) {
-            (Type::Ip, Type::Cidr, Expr::Const(Value::Cidr(net))) => Ask::Within(value_typed.expr, [net].into()),
-            (ty, Type::List(element), expr) if ty.compares_with(element) => Ask::Contains(value_typed.expr, expr),
-            // An element of a set that is a path: the same value.
-            (ty, other, expr) if ty.compares_with(other) => Ask::Compare(Comparison::Equal, value_typed.expr, expr),
-            (ty, other, _) => {
-                self.report(
-                    Diagnostic::error("type-mismatch", format!("{ty} is not in {other}"))
-                        .at(set.span, other.to_string())
-                        .also(value.span, ty.to_string())
-                        .help("behind `in` stands a list, a set, a range or a network"),
-                );
-                return None;
-            }
-        };
-        Some(self.atom(mark, ask, text))
     }
 
     fn presence(&mut self, presence: &'a ast::Presence, scope: &Scope) -> Option<Checked> {
@@ -601,187 +378,6 @@ impl<'a> Checker<'a> {
             }
         }
     }
-
-    fn call(&mut self, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
-        match call.name.name.as_str() {
-            name @ ("distance" | "speed") => {
-                self.arguments(call, 2)?;
-                let mut moments = Vec::new();
-                let mut texts = Vec::new();
-                for argument in &call.arguments {
-                    let typed = self.value(argument, scope, None)?;
-                    let Expr::Signal(Signal::Geo(moment, GeoPart::Fix)) = typed.expr else {
-                        let text = format!("`{name}` takes places, and `{}` is {}", typed.text, typed.ty);
-                        self.report(
-                            Diagnostic::error("type-mismatch", text)
-                                .at(argument.span, "not a place")
-                                .help("places are `geo`, `last_verified.geo` and `previous.geo`"),
-                        );
-                        return None;
-                    };
-                    moments.push(moment);
-                    texts.push(typed.text);
-                }
-                let (from, to): (Moment, Moment) = (*moments.first()?, *moments.get(1)?);
-                let (expr, ty) = if name == "speed" {
-                    (Expr::Speed(from, to), Type::Speed)
-                } else {
-                    (Expr::Distance(from, to), Type::Distance)
-                };
-                let text = format!("{name}({})", texts.join(", "));
-                self.reads.push((text.as_str().into(), expr.clone()));
-                Some(Typed::new(expr, ty, text))
-            }
-            "weekday" => {
-                self.arguments(call, 2)?;
-                let time = self.value(call.arguments.first()?, scope, None);
-                let zone = self.zone(call.arguments.get(1)?, scope);
-                let (time, zone) = (time?, zone?);
-                if time.ty != Type::Timestamp {
-                    let text = format!("`weekday` takes a timestamp, and `{}` is {}", time.text, time.ty);
-                    self.report(Diagnostic::error("type-mismatch", text).at(span, "not a timestamp"));
-                    return None;
-                }
-                let text = format!("weekday({}, {})", time.text, zone.text);
-                Some(Typed::new(Expr::Weekday(Box::new(time.expr), Box::new(zone.expr)), Type::Weekday, text))
-            }
-            name => self.script_call(name, call, span, scope),
-        }
-    }
-
-    fn arguments(&mut self, call: &ast::Call, wanted: usize) -> Option<()> {
-        let have = call.arguments.len();
-        if have == wanted {
-            return Some(());
-        }
-        let text = format!("`{}` takes {wanted} arguments, not {have}", call.name.name);
-        self.report(Diagnostic::error("argument-count", text).at(call.name.span, format!("{wanted} wanted")));
-        None
-    }
-
-    fn script_call(&mut self, name: &str, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
-        let Some((index, _)) = self.script_names.get(name).copied() else {
-            if self.broken.contains(name) {
-                return None;
-            }
-            let mut names: Vec<String> = self.script_names.keys().cloned().collect();
-            names.extend(["distance", "speed", "weekday"].map(str::to_owned));
-            names.sort();
-            let text = format!("there is no function or script `{name}`");
-            let candidates = names.iter().map(String::as_str);
-            self.unknown_name("unknown-function", text, name, call.name.span, "not a function", candidates);
-            return None;
-        };
-        if scope.filter_of.is_some() {
-            self.report(
-                Diagnostic::error("history-in-where", "a script cannot filter past events")
-                    .at(span, "not inside `where (…)`"),
-            );
-            return None;
-        }
-        let (params, returns) = {
-            let script = self.draft.scripts.get(index)?;
-            (script.params.clone(), script.returns.clone())
-        };
-        self.arguments(call, params.len())?;
-        let mut arguments = Vec::new();
-        let mut texts = Vec::new();
-        for (argument, (param, ty)) in call.arguments.iter().zip(&params) {
-            let typed = self.value(argument, scope, None)?;
-            let fits = typed.ty == *ty
-                || (typed.ty == Type::Int && *ty == Type::Decimal)
-                || (*ty == Type::Text && matches!(typed.ty, Type::User | Type::Device));
-            if !fits {
-                let text = format!("`{name}` takes {ty} as `{param}`, and `{}` is {}", typed.text, typed.ty);
-                self.report(Diagnostic::error("type-mismatch", text).at(argument.span, typed.ty.to_string()));
-                return None;
-            }
-            arguments.push(typed.expr);
-            texts.push(typed.text);
-        }
-        let text = format!("{name}({})", texts.join(", "));
-        let expr = Expr::Script(index, arguments);
-        self.scripted = true;
-        self.reads.push((text.as_str().into(), expr.clone()));
-        Some(Typed::new(expr, returns, text))
-    }
-
-    // ---- `let`s
-
-    /// The `let` a path names here, if any.
-    fn let_named(&self, path: &ast::Path, scope: &Scope) -> Option<(Option<usize>, String)> {
-        let name = path.single()?;
-        let own = (scope.policy, name.to_owned());
-        let shared = (None, name.to_owned());
-        [own, shared].into_iter().find(|key| self.lets.contains_key(key))
-    }
-
-    fn enter_let(
-        &mut self,
-        key: &(Option<usize>, String),
-        span: Span,
-        scope: &Scope,
-    ) -> Option<(&'a ast::Expr, Scope)> {
-        let found = *self.lets.get(key)?;
-        self.used_lets.insert(key.clone());
-        if self.expanding.contains(key) {
-            let name = &key.1;
-            self.report(
-                Diagnostic::error("let-circle", format!("`{name}` is defined by itself"))
-                    .at(found.definition.name.span, "comes back to itself")
-                    .also(span, "here"),
-            );
-            return None;
-        }
-        self.expanding.push(key.clone());
-        Some((&found.definition.value, Scope { policy: found.policy, ..scope.clone() }))
-    }
-
-    fn count_node(&mut self, span: Span) -> Option<()> {
-        self.nodes += 1;
-        if self.nodes <= MOST_NODES {
-            return Some(());
-        }
-        if self.nodes == MOST_NODES + 1 {
-            self.report(
-                Diagnostic::error("condition-too-large", format!("the condition has more than {MOST_NODES} parts"))
-                    .at(span, "with every `let` expanded")
-                    .help("`let`s that use each other multiply: split the rule"),
-            );
-        }
-        None
-    }
-
-    // ---- atoms
-
-    /// Starts an atom: what is read from here on is its own.
-    fn begin_atom(&mut self) -> (Vec<(Arc<str>, Expr)>, bool) {
-        (std::mem::take(&mut self.reads), std::mem::take(&mut self.scripted))
-    }
-
-    fn atom(&mut self, mark: (Vec<(Arc<str>, Expr)>, bool), ask: Ask, text: String) -> Checked {
-        let mut reads = std::mem::replace(&mut self.reads, mark.0);
-        let scripted = std::mem::replace(&mut self.scripted, mark.1);
-        // An enclosing atom (`(a > b) == c`) reads all this one does.
-        self.reads.extend(reads.iter().cloned());
-        self.scripted |= scripted;
-        reads.dedup_by(|a, b| a.0 == b.0);
-        self.bound_windows(&ask);
-        let key: Arc<str> = text.as_str().into();
-        let index = match self.atom_index.get(&key) {
-            Some(index) => *index,
-            None => {
-                self.draft.atoms.push(Atom { ask, text: Arc::clone(&key), reads, scripted });
-                self.atom_index.insert(key, self.draft.atoms.len() - 1);
-                self.draft.atoms.len() - 1
-            }
-        };
-        Checked { cond: Cond::Atom(index), text }
-    }
-
-    pub(super) fn slice(&self, span: Span) -> String {
-        self.sources.slice(span).split_whitespace().collect::<Vec<_>>().join(" ")
-    }
 }
 
 fn not(cond: Cond) -> Cond {
@@ -792,14 +388,8 @@ fn not(cond: Cond) -> Cond {
     }
 }
 
-fn negate(checked: Checked) -> Checked {
+pub(super) fn negate(checked: Checked) -> Checked {
     Checked { cond: not(checked.cond), text: format!("not ({})", checked.text) }
-}
-
-/// A `let` of several parts keeps its unity in the text.
-fn grouped(text: String) -> String {
-    let plain = text.starts_with('(') || !text.contains(' ');
-    if plain { text } else { format!("({text})") }
 }
 
 /// The currency of an amount written beside an aggregate: that of its empty sum.
@@ -807,18 +397,6 @@ fn money_of(expr: &ast::Expr) -> Option<Currency> {
     match &expr.unwrapped().kind {
         ast::ExprKind::Literal(ast::Literal::Money(money)) => Currency::parse(&money.currency.name),
         _ => None,
-    }
-}
-
-/// The constants a zone expression can come to.
-fn zone_constants<'e>(expr: &'e ast::Expr, found: &mut Vec<&'e ast::Text>) {
-    match &expr.unwrapped().kind {
-        ast::ExprKind::Literal(ast::Literal::Text(text)) => found.push(text),
-        ast::ExprKind::Coalesce(coalesce) => {
-            zone_constants(&coalesce.value, found);
-            zone_constants(&coalesce.fallback, found);
-        }
-        _ => {}
     }
 }
 

@@ -1,12 +1,15 @@
 //! Names and types over the whole pack: from syntax trees to a typed program, with every mistake
 //! found in one run.
 
+mod atom;
+mod call;
 pub mod codes;
 mod declare;
 mod expr;
 mod history;
 mod lints;
 mod literal;
+mod membership;
 mod outcome;
 mod policy;
 mod resolve;

@@ -106,9 +106,9 @@ impl World<'_> {
     fn truth(&self, expr: &ast::Expr) -> Option<bool> {
         match &expr.kind {
             ast::ExprKind::Paren(inner) => self.truth(inner),
-            ast::ExprKind::And(parts) => parts.iter().fold(Some(true), |so_far, part| and(so_far, self.truth(part))),
+            ast::ExprKind::And(parts) => all(parts.iter().map(|part| self.truth(part))),
             ast::ExprKind::Or(parts) => {
-                let none = parts.iter().fold(Some(true), |so_far, part| and(so_far, self.truth(part).map(|v| !v)));
+                let none = all(parts.iter().map(|part| self.truth(part).map(|value| !value)));
                 none.map(|none| !none)
             }
             ast::ExprKind::Not(inner) => self.truth(inner).map(|value| !value),
@@ -240,4 +240,13 @@ fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
         (Some(true), Some(true)) => Some(true),
         (None, _) | (_, None) => None,
     }
+}
+
+/// One false settles it, whatever else is unknown.
+fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut result = Some(true);
+    for part in parts {
+        result = and(result, part);
+    }
+    result
 }

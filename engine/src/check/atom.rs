@@ -1,0 +1,99 @@
+//! What a condition is made of: `let`s written out, and atoms kept once for the whole pack.
+
+use std::sync::Arc;
+
+use grammar::{Diagnostic, Span, ast};
+
+use super::{Checker, Scope, expr::Checked};
+use crate::ir::{Ask, Atom, Cond, Expr};
+
+/// What the parts of one condition may add up to, with every `let` expanded.
+const MOST_NODES: usize = 10_000;
+
+/// What the atom around this one has read so far.
+pub(super) type Mark = (Vec<(Arc<str>, Expr)>, bool);
+
+impl<'a> Checker<'a> {
+    // ---- `let`s
+
+    /// The `let` a path names here, if any.
+    pub(super) fn let_named(&self, path: &ast::Path, scope: &Scope) -> Option<(Option<usize>, String)> {
+        let name = path.single()?;
+        let own = (scope.policy, name.to_owned());
+        let shared = (None, name.to_owned());
+        [own, shared].into_iter().find(|key| self.lets.contains_key(key))
+    }
+
+    pub(super) fn enter_let(
+        &mut self,
+        key: &(Option<usize>, String),
+        span: Span,
+        scope: &Scope,
+    ) -> Option<(&'a ast::Expr, Scope)> {
+        let found = *self.lets.get(key)?;
+        self.used_lets.insert(key.clone());
+        if self.expanding.contains(key) {
+            let name = &key.1;
+            self.report(
+                Diagnostic::error("let-circle", format!("`{name}` is defined by itself"))
+                    .at(found.definition.name.span, "comes back to itself")
+                    .also(span, "here"),
+            );
+            return None;
+        }
+        self.expanding.push(key.clone());
+        Some((&found.definition.value, Scope { policy: found.policy, ..scope.clone() }))
+    }
+
+    pub(super) fn count_node(&mut self, span: Span) -> Option<()> {
+        self.nodes += 1;
+        if self.nodes <= MOST_NODES {
+            return Some(());
+        }
+        if self.nodes == MOST_NODES + 1 {
+            self.report(
+                Diagnostic::error("condition-too-large", format!("the condition has more than {MOST_NODES} parts"))
+                    .at(span, "with every `let` expanded")
+                    .help("`let`s that use each other multiply: split the rule"),
+            );
+        }
+        None
+    }
+
+    // ---- atoms
+
+    /// Starts an atom: what is read from here on is its own.
+    pub(super) fn begin_atom(&mut self) -> Mark {
+        (std::mem::take(&mut self.reads), std::mem::take(&mut self.scripted))
+    }
+
+    pub(super) fn atom(&mut self, mark: Mark, ask: Ask, text: String) -> Checked {
+        let mut reads = std::mem::replace(&mut self.reads, mark.0);
+        let scripted = std::mem::replace(&mut self.scripted, mark.1);
+        // An enclosing atom (`(a > b) == c`) reads all this one does.
+        self.reads.extend(reads.iter().cloned());
+        self.scripted |= scripted;
+        reads.dedup_by(|a, b| a.0 == b.0);
+        self.bound_windows(&ask);
+        let key: Arc<str> = text.as_str().into();
+        let index = match self.atom_index.get(&key) {
+            Some(index) => *index,
+            None => {
+                self.draft.atoms.push(Atom { ask, text: Arc::clone(&key), reads, scripted });
+                self.atom_index.insert(key, self.draft.atoms.len() - 1);
+                self.draft.atoms.len() - 1
+            }
+        };
+        Checked { cond: Cond::Atom(index), text }
+    }
+
+    pub(super) fn slice(&self, span: Span) -> String {
+        self.sources.slice(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A `let` of several parts keeps its unity in the text.
+pub(super) fn grouped(text: String) -> String {
+    let plain = text.starts_with('(') || !text.contains(' ');
+    if plain { text } else { format!("({text})") }
+}

@@ -1,0 +1,115 @@
+//! Calls: the built-in functions, and the scripts of the pack.
+
+use grammar::{Diagnostic, Span, ast};
+
+use super::{Checker, Scope, resolve::Typed};
+use crate::{
+    ir::{Expr, GeoPart, Moment, Signal},
+    types::Type,
+};
+
+impl<'a> Checker<'a> {
+    pub(super) fn call(&mut self, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
+        match call.name.name.as_str() {
+            name @ ("distance" | "speed") => {
+                self.arguments(call, 2)?;
+                let mut moments = Vec::new();
+                let mut texts = Vec::new();
+                for argument in &call.arguments {
+                    let typed = self.value(argument, scope, None)?;
+                    let Expr::Signal(Signal::Geo(moment, GeoPart::Fix)) = typed.expr else {
+                        let text = format!("`{name}` takes places, and `{}` is {}", typed.text, typed.ty);
+                        self.report(
+                            Diagnostic::error("type-mismatch", text)
+                                .at(argument.span, "not a place")
+                                .help("places are `geo`, `last_verified.geo` and `previous.geo`"),
+                        );
+                        return None;
+                    };
+                    moments.push(moment);
+                    texts.push(typed.text);
+                }
+                let (from, to): (Moment, Moment) = (*moments.first()?, *moments.get(1)?);
+                let (expr, ty) = if name == "speed" {
+                    (Expr::Speed(from, to), Type::Speed)
+                } else {
+                    (Expr::Distance(from, to), Type::Distance)
+                };
+                let text = format!("{name}({})", texts.join(", "));
+                self.reads.push((text.as_str().into(), expr.clone()));
+                Some(Typed::new(expr, ty, text))
+            }
+            "weekday" => {
+                self.arguments(call, 2)?;
+                let time = self.value(call.arguments.first()?, scope, None);
+                let zone = self.zone(call.arguments.get(1)?, scope);
+                let (time, zone) = (time?, zone?);
+                if time.ty != Type::Timestamp {
+                    let text = format!("`weekday` takes a timestamp, and `{}` is {}", time.text, time.ty);
+                    self.report(Diagnostic::error("type-mismatch", text).at(span, "not a timestamp"));
+                    return None;
+                }
+                let text = format!("weekday({}, {})", time.text, zone.text);
+                Some(Typed::new(Expr::Weekday(Box::new(time.expr), Box::new(zone.expr)), Type::Weekday, text))
+            }
+            name => self.script_call(name, call, span, scope),
+        }
+    }
+
+    pub(super) fn arguments(&mut self, call: &ast::Call, wanted: usize) -> Option<()> {
+        let have = call.arguments.len();
+        if have == wanted {
+            return Some(());
+        }
+        let text = format!("`{}` takes {wanted} arguments, not {have}", call.name.name);
+        self.report(Diagnostic::error("argument-count", text).at(call.name.span, format!("{wanted} wanted")));
+        None
+    }
+
+    pub(super) fn script_call(&mut self, name: &str, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
+        let Some((index, _)) = self.script_names.get(name).copied() else {
+            if self.broken.contains(name) {
+                return None;
+            }
+            let mut names: Vec<String> = self.script_names.keys().cloned().collect();
+            names.extend(["distance", "speed", "weekday"].map(str::to_owned));
+            names.sort();
+            let text = format!("there is no function or script `{name}`");
+            let candidates = names.iter().map(String::as_str);
+            self.unknown_name("unknown-function", text, name, call.name.span, "not a function", candidates);
+            return None;
+        };
+        if scope.filter_of.is_some() {
+            self.report(
+                Diagnostic::error("history-in-where", "a script cannot filter past events")
+                    .at(span, "not inside `where (…)`"),
+            );
+            return None;
+        }
+        let (params, returns) = {
+            let script = self.draft.scripts.get(index)?;
+            (script.params.clone(), script.returns.clone())
+        };
+        self.arguments(call, params.len())?;
+        let mut arguments = Vec::new();
+        let mut texts = Vec::new();
+        for (argument, (param, ty)) in call.arguments.iter().zip(&params) {
+            let typed = self.value(argument, scope, None)?;
+            let fits = typed.ty == *ty
+                || (typed.ty == Type::Int && *ty == Type::Decimal)
+                || (*ty == Type::Text && matches!(typed.ty, Type::User | Type::Device));
+            if !fits {
+                let text = format!("`{name}` takes {ty} as `{param}`, and `{}` is {}", typed.text, typed.ty);
+                self.report(Diagnostic::error("type-mismatch", text).at(argument.span, typed.ty.to_string()));
+                return None;
+            }
+            arguments.push(typed.expr);
+            texts.push(typed.text);
+        }
+        let text = format!("{name}({})", texts.join(", "));
+        let expr = Expr::Script(index, arguments);
+        self.scripted = true;
+        self.reads.push((text.as_str().into(), expr.clone()));
+        Some(Typed::new(expr, returns, text))
+    }
+}
