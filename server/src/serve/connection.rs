@@ -223,7 +223,9 @@ fn bare_answer(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     }
     let status: u16 = head.get(9..12)?.parse().ok()?;
     let error = match StatusCode::from_u16(status).ok()? {
-        StatusCode::BAD_REQUEST => ApiError::new(Problem::MalformedRequest, "this is not an HTTP/1.1 request"),
+        StatusCode::BAD_REQUEST => {
+            ApiError::new(Problem::MalformedRequest, "the request is not one of HTTP, or breaks its rules")
+        }
         StatusCode::URI_TOO_LONG => ApiError::new(Problem::UriTooLong, "the address of the request is too long"),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             ApiError::new(Problem::HeadersTooLarge, "the headers are larger than 16 KiB or more than 64")

@@ -6,6 +6,8 @@ mod support;
 mod bad_input;
 mod idempotency;
 mod limits;
+mod packs;
+mod secrets;
 mod slow_clients;
 mod stories;
 mod wire;

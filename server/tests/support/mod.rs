@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -54,6 +54,34 @@ pub fn starter() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/starter")
 }
 
+/// Everything that was logged by any test of this binary, on the most talkative level.
+pub fn log() -> String {
+    String::from_utf8_lossy(&LINES.lock().expect("unpoisoned")).into_owned()
+}
+
+static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Lines;
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.lock().expect("unpoisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn listen_to_the_log() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let lines = tracing_subscriber::fmt().json().with_env_filter("debug,server=trace").with_writer(|| Lines);
+        tracing::subscriber::set_global_default(lines.finish()).expect("the only subscriber");
+    });
+}
+
 impl World {
     /// The shipped starter pack.
     pub async fn starter() -> World {
@@ -83,6 +111,7 @@ impl World {
     }
 
     async fn open(data: Arc<TempDir>, config: Config, clock: Arc<ManualClock>, starts: u64) -> World {
+        listen_to_the_log();
         // Other dice after a restart: ids must not repeat.
         let app = App::start_with(config.clone(), clock.clone(), Random::seeded(starts)).await;
         let app = app.unwrap_or_else(|error| panic!("the service does not start: {error}"));
