@@ -165,13 +165,14 @@ pub struct ChallengesConfig {
     pub lifetime_s: u32,
     /// How many answers may fail unless the rule says otherwise.
     pub attempts: u32,
-    /// Within how many seconds the same caller may validate a result token again and get the same answer; 0: never.
+    /// Within how many seconds the same caller may validate a result token again and get the same answer, flagged
+    /// `alreadyValidated`; at most 60, and 0 for never. Stock SDKs send a request twice when the connection breaks.
     pub revalidate_s: u32,
 }
 
 impl Default for ChallengesConfig {
     fn default() -> ChallengesConfig {
-        ChallengesConfig { lifetime_s: 600, attempts: 3, revalidate_s: 0 }
+        ChallengesConfig { lifetime_s: 600, attempts: 3, revalidate_s: 60 }
     }
 }
 

@@ -4,7 +4,7 @@ use challenge::redeem::{Redemption, TokenUse};
 use challenge::state::Frozen;
 use challenge::token::{ResultClaims, TokenError, TrackClaims};
 use challenge::{ActionCode, IdempotencyKey, TenantId, UserId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -94,14 +94,23 @@ pub async fn validate(
     match used.redeem(caller, now) {
         Redemption::First(_) => told["alreadyValidated"] = json!(false),
         // A stock SDK sends the request again when the connection broke: it must hear the same.
-        Redemption::Retry => told["alreadyValidated"] = json!(true),
-        Redemption::Spent => {
+        Redemption::Retry if is_repeat(app, &used, now) => told["alreadyValidated"] = json!(true),
+        Redemption::Retry | Redemption::Spent => {
             told["alreadyValidated"] = json!(true);
             return Ok(refuse(told, "token_already_used", "the token was validated before"));
         }
     }
     told["isValid"] = json!(true);
     Ok(told)
+}
+
+/// Whether the operator still takes it for a repeat of the same request; the kernel allows a minute at most.
+fn is_repeat(app: &App, used: &TokenUse, now: Timestamp) -> bool {
+    let window = SignedDuration::from_secs(i64::from(app.config.challenges.revalidate_s));
+    match used {
+        TokenUse::Unused => false,
+        TokenUse::Used { at, .. } => now.duration_since(*at) < window,
+    }
 }
 
 /// A track token: the screen came back without an approval. It says how the action stands and is never valid.

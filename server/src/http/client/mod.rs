@@ -18,7 +18,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 
 pub(super) use caller::known_tenant;
 
@@ -38,8 +38,16 @@ pub fn routes(app: &App) -> Router<App> {
             .route(&path("/challenge/claim"), post(phone::claim))
             .route(&path("/challenge"), post(phone::answer));
     }
-    let router = router.fallback(not_offered).layer(from_fn_with_state(app.clone(), cors::allow));
+    let router = router
+        .fallback(not_offered)
+        .method_not_allowed_fallback(not_this_way)
+        .layer(from_fn_with_state(app.clone(), cors::allow));
     Router::new().nest("/v1/client", router).route("/.well-known/jwks.json", get(jwks::all))
+}
+
+/// Ours and not the outer router's, so that a preflight passes the CORS layer.
+async fn not_this_way() -> ApiError {
+    ApiError::new(Problem::MethodNotAllowed, "this path does not answer to this method")
 }
 
 async fn not_offered(uri: axum::http::Uri) -> ApiError {

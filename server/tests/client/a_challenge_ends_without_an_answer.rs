@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::harness::{Server, id};
+use crate::phone::Sdk;
+use crate::screen::{PollingScreen, Screen};
+
+/// The life of a challenge in the tests' configuration.
+const LIFE: Duration = Duration::from_secs(600);
+const MOMENT: Duration = Duration::from_millis(1);
+
+#[tokio::test]
+async fn the_last_millisecond_counts_and_the_next_does_not() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    let late = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    phone.claim(&server, &late.challenge_id).await.ok();
+
+    server.clock.advance(LIFE - MOMENT);
+    phone.answer(&server, &screen.challenge_id, true).await.ok();
+    server.clock.advance(MOMENT);
+    phone.answer(&server, &late.challenge_id, true).await.refused(400, "challenge_expired");
+    assert_eq!(late.poll(&server).await.ok()["state"], "expired");
+}
+
+#[tokio::test]
+async fn a_late_claim_is_refused_even_before_anybody_swept() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Android).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    server.clock.advance(LIFE);
+    phone.claim(&server, &screen.challenge_id).await.refused(400, "challenge_expired");
+}
+
+#[tokio::test]
+async fn the_screen_is_told_that_time_is_up() {
+    let server = Server::start().await;
+    let mut screen = Screen::anonymous(&server).await;
+    let challenge = id(&screen.create("kiosk-login", None).await);
+    server.pass(LIFE).await;
+    let told = screen.next().await;
+    assert_eq!((&told["type"], &told["data"]["challengeId"]), (&json!("EXPIRED"), &json!(challenge)), "{told}");
+    assert_eq!(screen.state(&challenge).await.0, "expired");
+}
+
+#[tokio::test]
+async fn a_refresh_retires_the_old_code_at_once() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let mut screen = Screen::anonymous(&server).await;
+    let old = id(&screen.create("kiosk-login", None).await);
+    let new = id(&screen.create("kiosk-login", Some(json!({"till": "8"}))).await);
+    phone.claim(&server, &old).await.refused(409, "challenge_superseded");
+    phone.claim(&server, &new).await.ok();
+    assert_eq!(screen.state(&new).await.0, "claimed");
+}
+
+#[tokio::test]
+async fn what_was_overdue_before_the_start_is_ended_by_the_first_sweep() {
+    let server = Server::start().await;
+    let screens = [1, 2, 3].map(|_| PollingScreen::create(&server, None, json!({"action": "kiosk-login"})));
+    for screen in futures_util::future::join_all(screens).await {
+        assert!(screen.is_ok());
+    }
+    server.clock.advance(LIFE);
+    let swept = server::worker::sweep(&server.app).await.expect("a sweep");
+    // The service's own worker may have been first.
+    assert!(swept <= 3);
+    let now = jiff::Timestamp::MAX;
+    assert!(server.app.store.overdue_challenges(now, 10).await.expect("a list").is_empty());
+}

@@ -1,0 +1,148 @@
+use serde_json::json;
+
+use crate::harness::{Server, id};
+use crate::phone::{Phone, Sdk};
+use crate::screen::{PollingScreen, Screen};
+
+/// A phone that is enrolled for the user.
+pub async fn enrolled(server: &Server, user: &str, sdk: Sdk) -> Phone {
+    let phone = Phone::new(server, sdk);
+    let token = server.enrolment_token(user).await;
+    phone.add(server, &token).await.ok();
+    phone
+}
+
+#[tokio::test]
+async fn over_a_socket_the_screen_hears_claimed_and_approved_with_a_token() {
+    let server = Server::start().await;
+    for sdk in [Sdk::Ios, Sdk::Android, Sdk::Legacy] {
+        let user = format!("ann-{sdk:?}");
+        let phone = enrolled(&server, &user, sdk).await;
+        let mut screen = Screen::anonymous(&server).await;
+        let created = screen.create("kiosk-login", Some(json!({"till": "7", "undeclared": "x"}))).await;
+        let challenge = id(&created);
+
+        let claimed = phone.claim(&server, &challenge).await.ok();
+        assert_eq!(claimed["success"], true);
+        assert_eq!(claimed["actionCode"], "kiosk-login");
+        assert_eq!(claimed["ipAddress"], "127.0.0.1");
+        assert_eq!(claimed["custom"], json!({"till": "7"}));
+        assert_eq!(claimed["user"]["custom"], json!({}));
+        assert_eq!(screen.state(&challenge).await, ("claimed".to_owned(), None));
+
+        let answered = phone.answer(&server, &challenge, true).await.ok();
+        assert_eq!(answered, json!({"isVerified": true}));
+        let (state, token) = screen.state(&challenge).await;
+        assert_eq!(state, "approved");
+
+        let valid = server.validate(json!({"token": token, "action": "kiosk-login"})).await;
+        assert_eq!((&valid["isValid"], &valid["userId"]), (&json!(true), &json!(user)), "{valid}");
+        assert_eq!(valid["state"], "CHALLENGE_SUCCEEDED");
+        assert_eq!(valid["verificationMethod"], "DEVICE");
+        assert_eq!(valid["acr"], "qr.compat");
+    }
+}
+
+#[tokio::test]
+async fn by_polling_the_screen_sees_the_same() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Android).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    let polled =
+        |claimed: bool, consumed: bool| json!({"isClaimed": claimed, "isConsumed": consumed, "isVerified": false});
+    let three = |body: &serde_json::Value| json!({"isClaimed": body["isClaimed"], "isConsumed": body["isConsumed"], "isVerified": body["isVerified"]});
+
+    assert_eq!(three(&screen.poll(&server).await.ok()), polled(false, false));
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    assert_eq!(three(&screen.poll(&server).await.ok()), polled(true, false));
+    phone.answer(&server, &screen.challenge_id, true).await.ok();
+    let first = screen.poll(&server).await.ok();
+    assert_eq!(first["isVerified"], true);
+    let second = screen.poll(&server).await.ok();
+
+    // However often the token is fetched, it counts once.
+    let valid = server.validate(json!({"token": first["accessToken"]})).await;
+    assert_eq!(valid["isValid"], true, "{valid}");
+    let again = server.validate(json!({"token": second["accessToken"]})).await;
+    assert_eq!(again["alreadyValidated"], true, "{again}");
+}
+
+#[tokio::test]
+async fn a_rejection_reaches_socket_and_poller() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+
+    let mut screen = Screen::anonymous(&server).await;
+    let challenge = id(&screen.create("kiosk-login", None).await);
+    phone.claim(&server, &challenge).await.ok();
+    assert_eq!(phone.answer(&server, &challenge, false).await.ok(), json!({"isVerified": false}));
+    assert_eq!(screen.state(&challenge).await.0, "claimed");
+    assert_eq!(screen.state(&challenge).await, ("rejected".to_owned(), None));
+
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    phone.answer(&server, &screen.challenge_id, false).await.ok();
+    let polled = screen.poll(&server).await.ok();
+    assert_eq!((&polled["isClaimed"], &polled["isConsumed"]), (&json!(true), &json!(true)));
+    assert!(polled.get("accessToken").is_none());
+}
+
+#[tokio::test]
+async fn a_policy_that_blocks_refuses_the_claim_and_leaves_the_code_to_others() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let mut screen = Screen::anonymous(&server).await;
+    let closed = id(&screen.create("kiosk-login", Some(json!({"till": "13"}))).await);
+    phone.claim(&server, &closed).await.refused(403, "action_blocked");
+    assert!(screen.is_silent().await);
+}
+
+#[tokio::test]
+async fn an_action_that_needs_a_known_user_cannot_be_started_by_a_kiosk() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let custom = json!({"amount": {"value": "20.00", "currency": "EUR"}, "payee": "Bakery"});
+    let body = json!({"action": "pay", "custom": custom});
+    let screen = PollingScreen::create(&server, None, body).await.expect("a challenge");
+    phone.claim(&server, &screen.challenge_id).await.refused(403, "wrong_user");
+}
+
+#[tokio::test]
+async fn an_unknown_action_is_refused_so_that_a_stock_sdk_notices() {
+    let server = Server::start().await;
+    let mut screen = Screen::anonymous(&server).await;
+    screen.ask("no-such-action", None).await;
+    let error = screen.next().await;
+    assert_eq!((&error["type"], &error["data"]["error"]), (&json!("ERROR"), &json!("invalid_request")), "{error}");
+    let created = screen.next().await;
+    assert_eq!(created["type"], "CHALLENGE_CREATED");
+    let challenge = id(&created["data"]);
+    assert_eq!(screen.state(&challenge).await.0, "rejected");
+
+    let refused = PollingScreen::create(&server, None, json!({"action": "no-such-action"})).await;
+    refused.err().expect("a refusal").refused(422, "invalid_request");
+}
+
+#[tokio::test]
+async fn of_thirty_two_phones_that_claim_at_once_one_wins() {
+    let server = Server::start().await;
+    let mut phones = Vec::new();
+    for number in 0..32 {
+        phones.push(enrolled(&server, &format!("user-{number}"), Sdk::Android).await);
+    }
+    for _round in 0..3 {
+        let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        let claims = phones.iter().map(|phone| phone.claim(&server, &screen.challenge_id));
+        let replies = futures_util::future::join_all(claims).await;
+        let winners: Vec<usize> = (0..phones.len()).filter(|&index| replies[index].status == 200).collect();
+        assert_eq!(winners.len(), 1, "winners: {winners:?}");
+        for (index, reply) in replies.iter().enumerate() {
+            if !winners.contains(&index) {
+                reply.refused(409, "challenge_already_claimed");
+            }
+        }
+        let loser = usize::from(winners == [0]);
+        phones[loser].answer(&server, &screen.challenge_id, true).await.refused(403, "not_claimer");
+        phones[winners[0]].answer(&server, &screen.challenge_id, true).await.ok();
+    }
+}

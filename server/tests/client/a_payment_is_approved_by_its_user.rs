@@ -1,0 +1,127 @@
+use serde_json::json;
+
+use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::harness::{Server, id, token};
+use crate::phone::Sdk;
+use crate::screen::{PollingScreen, Screen};
+
+#[tokio::test]
+async fn the_phone_sees_what_was_tracked_and_the_backend_hears_of_it() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let tracked = server.pay("ann", "k1").await;
+    assert!(tracked["url"].as_str().expect("a url").contains("/challenge?token="), "{tracked}");
+    let mut screen = Screen::identified(&server, &token(&tracked)).await;
+    // What the screen says about a tracked action does not count.
+    let challenge = id(&screen.create("pay", Some(json!({"amount": "1.00 EUR"}))).await);
+
+    let claimed = phone.claim(&server, &challenge).await.ok();
+    assert_eq!(claimed["idempotencyKey"], "k1");
+    assert_eq!(claimed["ipAddress"], "8.8.8.8");
+    assert_eq!(claimed["userAgent"], "Firefox");
+    assert_eq!(claimed["custom"]["amount"], "20.00 EUR", "{claimed}");
+    assert_eq!(claimed["custom"]["payee"], "Bakery", "{claimed}");
+
+    phone.answer(&server, &challenge, true).await.ok();
+    assert_eq!(screen.state(&challenge).await.0, "claimed");
+    let (state, result) = screen.state(&challenge).await;
+    assert_eq!(state, "approved");
+    assert_eq!(server.state("ann", "pay", "k1").await, "CHALLENGE_SUCCEEDED");
+
+    let amount = json!({"value": "20", "currency": "EUR"});
+    let body =
+        json!({"token": result, "action": "pay", "userId": "ann", "expect": {"amount": amount, "payee": "Bakery"}});
+    let valid = server.validate(body).await;
+    assert_eq!(valid["isValid"], true, "{valid}");
+    assert_eq!((&valid["action"], &valid["actionCode"]), (&json!("pay"), &json!("pay")));
+    assert_eq!(valid["link"], "server");
+    assert_eq!(valid["sca"], false);
+}
+
+#[tokio::test]
+async fn by_polling_a_rejection_fails_the_action() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Android).await;
+    let tracked = server.pay("ann", "k1").await;
+    let screen = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await.expect("one");
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    phone.answer(&server, &screen.challenge_id, false).await.ok();
+    assert_eq!(server.state("ann", "pay", "k1").await, "CHALLENGE_FAILED");
+    // What is rejected stays rejected.
+    phone.answer(&server, &screen.challenge_id, true).await.refused(409, "challenge_already_answered");
+}
+
+#[tokio::test]
+async fn nobody_else_can_claim_it() {
+    let server = Server::start().await;
+    let bob = enrolled(&server, "bob", Sdk::Android).await;
+    let tracked = server.pay("ann", "k1").await;
+    let mut screen = Screen::identified(&server, &token(&tracked)).await;
+    let challenge = id(&screen.create("pay", None).await);
+    bob.claim(&server, &challenge).await.refused(403, "wrong_user");
+    assert!(screen.is_silent().await);
+    let ann = enrolled(&server, "ann", Sdk::Ios).await;
+    ann.claim(&server, &challenge).await.ok();
+}
+
+#[tokio::test]
+async fn a_reloaded_page_shows_the_same_code_and_a_refresh_retires_it() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let tracked = server.pay("ann", "k1").await;
+    let mut screen = Screen::identified(&server, &token(&tracked)).await;
+    let first = id(&screen.create("pay", None).await);
+
+    let reloaded = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await.expect("one");
+    assert_eq!(reloaded.challenge_id, first);
+
+    let second = id(&screen.create("pay", None).await);
+    assert_ne!(first, second);
+    phone.claim(&server, &first).await.refused(409, "challenge_superseded");
+
+    // One that the phone holds may finish beside its successor.
+    phone.claim(&server, &second).await.ok();
+    assert_eq!(screen.state(&second).await.0, "claimed");
+    let third = id(&screen.create("pay", None).await);
+    assert_ne!(second, third);
+    phone.answer(&server, &second, true).await.ok();
+    assert_eq!(screen.state(&second).await.0, "approved");
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_approve_in_an_allowed_action() {
+    let server = Server::start().await;
+    let tracked = server.track("ann", "sign_in", json!({})).await;
+    assert_eq!(tracked["state"], "ALLOW");
+    let refused = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "sign_in"})).await;
+    refused.err().expect("a refusal").refused(409, "challenge_closed");
+}
+
+#[tokio::test]
+async fn a_user_is_not_asked_six_times_in_ten_minutes() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    for number in 1..=6 {
+        let tracked = server.pay("ann", &format!("k{number}")).await;
+        let asked = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await;
+        if number < 6 {
+            let screen = asked.ok().expect("a challenge");
+            phone.claim(&server, &screen.challenge_id).await.ok();
+            phone.answer(&server, &screen.challenge_id, true).await.ok();
+        } else {
+            let refusal = asked.err().expect("a refusal");
+            refusal.refused(429, "too_many_requests");
+            assert!(refusal.headers.contains_key("retry-after"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn three_open_requests_are_enough() {
+    let server = Server::start().await;
+    for number in 1..=4 {
+        let tracked = server.pay("ann", &format!("k{number}")).await;
+        let asked = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await;
+        assert_eq!(asked.is_ok(), number <= 3, "request {number}");
+    }
+}

@@ -1,0 +1,113 @@
+use serde_json::json;
+use server::clock::Clock;
+
+use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::harness::{OTHER_TENANT, Server, token};
+use crate::phone::{Phone, Sdk, quoted};
+use crate::screen::PollingScreen;
+
+#[tokio::test]
+async fn every_sdk_finds_what_it_added() {
+    let server = Server::start().await;
+    for sdk in [Sdk::Ios, Sdk::Android, Sdk::Legacy] {
+        let user = format!("ann-{sdk:?}");
+        let phone = Phone::new(&server, sdk);
+        phone.get(&server).await.refused(404, "unknown_credential");
+        let added = phone.add(&server, &server.enrolment_token(&user).await).await.ok();
+        let found = phone.get(&server).await.ok();
+        for member in ["userAuthenticatorId", "userId", "verifiedAt"] {
+            assert!(found[member].is_string(), "{found}");
+            assert_eq!(found[member], added[member]);
+        }
+        assert_eq!(found["userId"], json!(user));
+    }
+}
+
+#[tokio::test]
+async fn a_first_phone_needs_no_scope_and_a_second_does() {
+    let server = Server::start().await;
+    let plain = token(&server.track("ann", "sign_in", json!({})).await);
+    let first = Phone::new(&server, Sdk::Ios);
+    first.add(&server, &plain).await.ok();
+    // A repeated request is the same enrolment.
+    first.add(&server, &plain).await.ok();
+
+    let second = Phone::new(&server, Sdk::Android);
+    second.add(&server, &plain).await.refused(403, "forbidden");
+    second.add(&server, &server.enrolment_token("ann").await).await.ok();
+}
+
+#[tokio::test]
+async fn one_key_is_one_users() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    phone.add(&server, &server.enrolment_token("bob").await).await.refused(409, "key_taken");
+}
+
+#[tokio::test]
+async fn a_tenant_cannot_add_and_a_foreign_tenant_cannot_find() {
+    let server = Server::start().await;
+    for sdk in [Sdk::Ios, Sdk::Android, Sdk::Legacy] {
+        let mut phone = enrolled(&server, &format!("ann-{sdk:?}"), sdk).await;
+        let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        phone.tenant = OTHER_TENANT.to_owned();
+        phone.get(&server).await.refused(404, "unknown_credential");
+        phone.claim(&server, &screen.challenge_id).await.refused(404, "unknown_credential");
+        phone.tenant = "00000000-0000-4000-8000-000000000000".to_owned();
+        phone.get(&server).await.refused(401, "unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn removal_is_for_good_and_a_repeat_hears_the_same() {
+    let server = Server::start().await;
+    for (sdk, skew_s) in [(Sdk::Ios, 0), (Sdk::Android, -600), (Sdk::Legacy, 600)] {
+        let phone = enrolled(&server, &format!("ann-{sdk:?}"), sdk).await;
+        let now = server.clock.now().as_second() + skew_s;
+        let removed = phone.remove(&server, now).await.ok();
+        assert!(removed["removedAuthenticatorId"].is_string());
+        assert_eq!(phone.remove(&server, now).await.ok(), removed);
+        phone.get(&server).await.refused(400, "invalid_credential");
+
+        let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        phone.claim(&server, &screen.challenge_id).await.refused(403, "credential_revoked");
+        let token = server.enrolment_token(&format!("ann-{sdk:?}")).await;
+        phone.add(&server, &token).await.refused(400, "invalid_credential");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_signed_long_ago_removes_nothing() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let now = server.clock.now().as_second();
+    for old in [now - 1200, now + 1200, 0] {
+        phone.remove(&server, old).await.refused(400, "invalid_signature");
+    }
+    phone.get(&server).await.ok();
+}
+
+#[tokio::test]
+async fn a_removal_signature_fished_by_a_qr_removes_nothing() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let now = server.clock.now().as_second();
+    let fished = format!("{}.0", now.div_euclid(600));
+    phone.claim(&server, &fished).await.refused(400, "invalid_challenge_id");
+    phone.remove(&server, now).await.refused(401, "signature_reused");
+    phone.get(&server).await.ok();
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_p256_key_is_refused() {
+    let server = Server::start().await;
+    let token = server.enrolment_token("ann").await;
+    let good = Phone::new(&server, Sdk::Ios).public_key();
+    let off_curve = format!("{}AAAA{}", &good[..100], &good[104..]);
+    for key in ["", "AAAA", "not base64!", &good[..120], &format!("{good}AAAA"), &off_curve] {
+        let body = format!("{{\"publicKey\":{},\"deviceName\":\"x\",\"devicePlatform\":\"ios\"}}", quoted(key));
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let reply = server.request("POST", "/v1/client/user-authenticators/qr-code", &headers, Some(body)).await;
+        assert_eq!(reply.status, 400, "{key}: {}", reply.body);
+    }
+}

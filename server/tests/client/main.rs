@@ -1,0 +1,15 @@
+//! The client API and the socket, driven by a phone and a screen that behave as the published SDKs do.
+
+mod harness;
+mod phone;
+mod phone_v2;
+mod screen;
+
+mod a_challenge_ends_without_an_answer;
+mod a_kiosk_learns_who_signs_in;
+mod a_payment_is_approved_by_its_user;
+mod a_phone_is_added_found_and_removed;
+mod a_socket_gives_away_nothing;
+mod an_approval_counts_once;
+mod attacks_on_the_answer_fail;
+mod the_web_phone_signs_what_it_shows;

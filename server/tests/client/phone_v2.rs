@@ -1,0 +1,143 @@
+//! Our own phone: the same key, and signatures that say what they are for.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::harness::{Reply, Server};
+use crate::phone::Phone;
+
+const BASE: &str = "/v1/client/user-authenticators/qr-code";
+
+/// A version 2 message: the purpose, then one line per field.
+pub fn message(purpose: &str, fields: &[(&str, &str)]) -> String {
+    let mut text = format!("stepup/v2/{purpose}\n");
+    for (name, value) in fields {
+        text.push_str(&format!("{name}={value}\n"));
+    }
+    text
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
+}
+
+/// What an answer signs; tests change single fields of it.
+#[derive(Clone)]
+pub struct Decide {
+    pub iss: String,
+    pub tenant: String,
+    pub challenge: String,
+    pub credential: String,
+    pub claim: String,
+    pub ctx: String,
+    pub decision: String,
+    pub code: String,
+}
+
+impl Decide {
+    pub fn text(&self) -> String {
+        message(
+            "decide",
+            &[
+                ("iss", &self.iss),
+                ("tenant", &self.tenant),
+                ("challenge", &self.challenge),
+                ("credential", &self.credential),
+                ("claim", &self.claim),
+                ("ctx", &self.ctx),
+                ("decision", &self.decision),
+                ("code", &self.code),
+            ],
+        )
+    }
+}
+
+/// The public base URL of the tests' configuration.
+pub fn issuer(server: &Server) -> String {
+    server.app.issuer().to_string()
+}
+
+/// Enrols with proof of possession and returns the answer.
+pub async fn enrol(server: &Server, phone: &Phone, track_token: &str) -> Reply {
+    let bearer = [("authorization", format!("Bearer {track_token}"))];
+    let asked = server.request("POST", "/v1/client/challenge", &bearer, Some("{}".into())).await.ok();
+    let nonce = asked["nonce"].as_str().expect("a nonce").to_owned();
+    let spki = base64::engine::general_purpose::STANDARD.decode(phone.public_key()).expect("a key");
+    let text = message(
+        "enroll",
+        &[
+            ("iss", &issuer(server)),
+            ("tenant", &server.tenant),
+            ("nonce", &nonce),
+            ("key", &sha256(&spki)),
+            ("token", &sha256(track_token.as_bytes())),
+        ],
+    );
+    let body = json!({
+        "version": 2,
+        "publicKey": phone.public_key(),
+        "deviceName": "Web phone",
+        "devicePlatform": "web",
+        "nonce": nonce,
+        "signature": phone.sign(&text),
+    });
+    server.request("POST", BASE, &bearer, Some(body.to_string())).await
+}
+
+/// Claims; `qr` is the rolling code, or empty.
+pub async fn claim(server: &Server, phone: &Phone, credential: &str, challenge: &str, qr: &str) -> Reply {
+    let nonce = URL_SAFE_NO_PAD.encode([7; 16]);
+    let text = message(
+        "claim",
+        &[
+            ("iss", &issuer(server)),
+            ("tenant", &server.tenant),
+            ("challenge", challenge),
+            ("credential", credential),
+            ("qr", qr),
+            ("nonce", &nonce),
+        ],
+    );
+    let mut body = json!({
+        "version": 2,
+        "challengeId": challenge,
+        "publicKey": phone.public_key(),
+        "signature": phone.sign(&text),
+        "nonce": nonce,
+    });
+    if !qr.is_empty() {
+        body["qr"] = json!(qr);
+    }
+    let headers = [("authorization", phone.basic())];
+    server.request("POST", &format!("{BASE}/challenge/claim"), &headers, Some(body.to_string())).await
+}
+
+/// Answers with any text signed.
+pub async fn decide(server: &Server, phone: &Phone, challenge: &str, approved: bool, signed: &str) -> Reply {
+    let body = json!({
+        "version": 2,
+        "challengeId": challenge,
+        "publicKey": phone.public_key(),
+        "approved": approved,
+        "verificationCode": Value::Null,
+        "signature": phone.sign(signed),
+    });
+    let headers = [("authorization", phone.basic())];
+    server.request("POST", &format!("{BASE}/challenge"), &headers, Some(body.to_string())).await
+}
+
+/// What the phone would sign, from a claim's answer.
+pub fn decision(server: &Server, credential: &str, challenge: &str, claimed: &Value, word: &str) -> Decide {
+    let context = URL_SAFE_NO_PAD.decode(claimed["context"].as_str().expect("a context")).expect("base64url");
+    Decide {
+        iss: issuer(server),
+        tenant: server.tenant.clone(),
+        challenge: challenge.to_owned(),
+        credential: credential.to_owned(),
+        claim: claimed["claim"].as_str().expect("a nonce").to_owned(),
+        ctx: sha256(&context),
+        decision: word.to_owned(),
+        code: String::new(),
+    }
+}
