@@ -125,3 +125,25 @@ async fn three_open_requests_are_enough() {
         assert_eq!(asked.is_ok(), number <= 3, "request {number}");
     }
 }
+
+#[tokio::test]
+async fn the_hosted_page_returns_only_to_a_registered_origin() {
+    let server = Server::start_with(|config| {
+        config.defaults.redirect_origins = vec!["https://shop.example".to_owned()];
+    })
+    .await;
+    for (url, kept) in [
+        ("https://shop.example/done?a=1", true),
+        ("https://shop.example.evil.example/", false),
+        ("https://evil.example/?https://shop.example/", false),
+        ("http://localhost:3000/", false),
+    ] {
+        let tracked = server.track("ann", "sign_in", json!({"redirectUrl": url})).await;
+        let token = token(&tracked);
+        let claims = token.split('.').nth(1).expect("a payload");
+        let claims = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims).expect("base64url");
+        let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+        let expected = if kept { json!(url) } else { serde_json::Value::Null };
+        assert_eq!(claims["other"]["redirectUrl"], expected, "{url}");
+    }
+}
