@@ -3,5 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check_reports_everything_at_once;
+mod eval_decides_a_stream_the_same_way_every_time;
 mod every_command_keeps_to_the_conventions;
+mod explain_says_why;
 mod fmt_writes_rule_files_the_one_way;
+mod keys_and_serve_refuse_what_cannot_work;
+mod test_runs_the_tests_of_a_pack;

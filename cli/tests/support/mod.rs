@@ -52,6 +52,11 @@ impl Run {
         }
     }
 
+    /// The same in the folder of an earlier run.
+    pub fn in_folder(folder: TempDir, words: &str) -> Run {
+        Run { folder, ..Run::new(words) }
+    }
+
     /// One more argument, which may contain spaces.
     pub fn arg(mut self, arg: impl AsRef<Path>) -> Run {
         self.args.push(arg.as_ref().display().to_string());
