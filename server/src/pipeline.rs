@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use challenge::Challenge;
 use engine::event::EventInput;
+use engine::program::Program;
 use engine::signals::Located;
 use engine::verdict::Verdict;
 use jiff::SignedDuration;
@@ -77,7 +78,7 @@ pub async fn track(
             attempted.body_hash,
             Value::Object(answer.clone()).to_string(),
         );
-        count(&attempted, &decided);
+        count(judging.program(), &attempted, &decided);
     }
     respond(app, &attempted, answer, replayed, explain).await
 }
@@ -144,7 +145,7 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
         Ok(_) => {
             judging.answered(&signals.located, record::status(decided.outcome));
             record::apply_list_effects(&policies, &verdict, now);
-            count(&attempted, &decided);
+            count(judging.program(), &attempted, &decided);
         }
         Err(RecordError::Duplicate(first)) => return Ok(*first),
         Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
@@ -237,8 +238,10 @@ fn challenge_for(
     generate::for_decision(app, asked, attempted.received_at).map(Some)
 }
 
-fn count(attempted: &Attempted, decided: &Decided) {
-    let labels = [("action", attempted.key.action.to_string()), ("outcome", decided.outcome.word().to_owned())];
+fn count(program: &Program, attempted: &Attempted, decided: &Decided) {
+    // An action that only `policy … on any` knows is the caller's word, and words have no end.
+    let action = program.event(attempted.key.action.as_str()).map_or("undeclared", |event| &event.name);
+    let labels = [("action", action.to_owned()), ("outcome", decided.outcome.word().to_owned())];
     metrics::counter!("stepup_decisions_total", &labels).increment(1);
 }
 
@@ -250,7 +253,7 @@ async fn respond(
     explain: bool,
 ) -> Result<Tracked, ApiError> {
     // Tokens are never at rest: a repeat gets a fresh one for the same attempt.
-    answer::add_token(app, attempted, &mut answer)?;
+    answer::add_token(app, attempted, &mut answer).await?;
     if explain {
         answer::add_trace(app, attempted, &mut answer).await?;
     }

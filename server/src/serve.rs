@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
@@ -75,21 +76,11 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let connection = connect(stream, peer, router.clone(), &config);
-        let closing = app.closing.clone();
+        let talk = converse(stream, peer, router.clone(), &config, app.closing.clone());
         tasks.spawn(async move {
             let (_place, _seat) = (place, seat);
-            let mut connection = std::pin::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = closing.cancelled() => {
-                    // Idle connections close at once, busy ones after their answer.
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
             // A broken connection is the client's affair; there is nobody left to tell.
-            if let Err(error) = ended {
+            if let Err(error) = talk.await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
@@ -107,20 +98,15 @@ async fn drain(tasks: TaskTracker, patience: Duration) {
     }
 }
 
-fn connect(
+/// One connection from its first byte to its last. When the server closes, an idle one ends at once and a busy one after
+/// its answer.
+fn converse(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     config: &ServerConfig,
-) -> hyper::server::conn::http1::UpgradeableConnection<
-    TokioIo<Watched<TcpStream>>,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = Response<Body>,
-        Error = Infallible,
-        Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<>,
-    > + use<>,
-> {
+    closing: CancellationToken,
+) -> impl Future<Output = hyper::Result<()>> + use<> {
     let (io, phase) = Watched::new(stream, config);
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, phase) = (router.clone(), phase.clone());
@@ -128,21 +114,31 @@ fn connect(
             phase.set(Phase::Busy);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            let response = router.oneshot(request).await?;
-            let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            let response: Result<Response<Body>, Infallible> = router.oneshot(request).await;
+            let upgraded = matches!(&response, Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS);
             phase.set(if upgraded { Phase::Upgraded } else { Phase::Idle });
-            Ok(response)
+            response
         }
     });
-    hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        // Connection::head_deadline does this job, with a JSON answer and without closing idle connections early.
+        // `Watched` keeps this time, answers in JSON, and does not count the pause between two requests.
         .header_read_timeout(None)
         .keep_alive(true)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(io), service)
-        .with_upgrades()
+        .with_upgrades();
+    async move {
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    }
 }
 
 /// Tells a client from a crowded address to come back later. Best effort: it must cost us nothing.

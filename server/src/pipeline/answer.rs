@@ -61,14 +61,19 @@ fn reasons(reasons: &[Reason]) -> Value {
     reasons.iter().map(|reason| json!({"code": reason.code, "text": reason.text})).collect()
 }
 
-/// Adds the track token, and the address of the page that it opens.
-pub(super) fn add_token(app: &App, attempted: &Attempted, answer: &mut Map<String, Value>) -> Result<(), ApiError> {
+/// Adds the track token, and the address of the page that it opens. Only a user who still has no device may enrol one
+/// with it unasked: a repeat after the enrolment must not let a second device in.
+pub(super) async fn add_token(
+    app: &App,
+    attempted: &Attempted,
+    answer: &mut Map<String, Value>,
+) -> Result<(), ApiError> {
+    let key = &attempted.key;
     let mut scope = attempted.scope.clone().unwrap_or_default();
-    if answer.remove(MUST_ENROL).is_some() {
+    if answer.remove(MUST_ENROL).is_some() && app.caches.devices(&app.store, &key.tenant, &key.user).await?.is_empty() {
         scope.push(' ');
         scope.push_str(tokens::ADD);
     }
-    let key = &attempted.key;
     let now = app.clock.now();
     let redirect_url = redirect(app, attempted, answer);
     let token = tokens::track_token(

@@ -107,3 +107,27 @@ async fn packs_change_under_load_without_a_wrong_answer() {
     );
     assert!(outcomes.iter().skip(3).all(|outcome| outcome == "block"), "once blocked, always blocked");
 }
+
+#[tokio::test]
+async fn a_changed_file_takes_over_by_itself() {
+    let world = World::with(|config| {
+        let pack = config.keys.directory.with_file_name("pack");
+        std::fs::create_dir_all(&pack).expect("a folder");
+        std::fs::write(pack.join("pack.rules"), FEW).expect("written");
+        config.policies.pack = pack;
+        config.policies.watch = true;
+    })
+    .await;
+    let watching = tokio::spawn(server::policies::watch(world.app.clone()));
+    let before = world.get("/v1/policies").await.ok()["version"].clone();
+    // The watcher may begin after our first change, so we change until it notices; a minute is for a machine that sleeps.
+    for round in 0..120 {
+        write(&world, &format!("{FEWER}\n# round {round}\n"));
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        if world.get("/v1/policies").await.ok()["version"] != before {
+            world.app.closing.cancel();
+            return watching.await.expect("it ends when the service closes");
+        }
+    }
+    panic!("the change went unnoticed");
+}
