@@ -11,7 +11,7 @@ use super::{anonymous, follow, generate, refusals, tokens};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::store::{
-    ActionState, Decision, DecisionKey, NewChallenge, Operation, StoredChallenge, TransitionError, TransitionRequest,
+    ActionState, DecisionId, DecisionKey, NewChallenge, Operation, StoredChallenge, TransitionError, TransitionRequest,
 };
 
 /// How many steps of a rolling QR a page gets ahead: one minute.
@@ -111,14 +111,13 @@ pub async fn show<W>(
                 follow::catch_up(app, screen.tenant(), challenge.id()).await?;
                 return Ok((Shown::of(&challenge), watching));
             }
-            Next::Fresh { challenge, decision, predecessors } => (challenge, Some(decision), predecessors),
+            Next::Fresh { challenge, decision, predecessors } => (*challenge, Some(decision), predecessors),
         },
     };
     let shown = Shown::of(&challenge);
     let watching = watch(shown.id);
     let mut predecessors = predecessors.into_iter();
-    let new =
-        NewChallenge { challenge, decision: decision.map(|decision| decision.id), supersedes: predecessors.next() };
+    let new = NewChallenge { challenge, decision, supersedes: predecessors.next() };
     let recorded = app.store.create_challenge(new).await.map_err(refusals::store)?;
     if let Some(superseded) = &recorded.superseded {
         follow::publish(app, superseded);
@@ -132,9 +131,9 @@ pub async fn show<W>(
 /// What an identified screen gets to show.
 enum Next {
     /// The challenge that was recorded with the decision, or that another view of the same page shows.
-    Adopted(Challenge),
+    Adopted(Box<Challenge>),
     /// A new one in the place of these.
-    Fresh { challenge: Challenge, decision: Decision, predecessors: Vec<ChallengeId> },
+    Fresh { challenge: Box<Challenge>, decision: DecisionId, predecessors: Vec<ChallengeId> },
 }
 
 async fn identified(
@@ -174,7 +173,7 @@ async fn identified(
         for old in shows_already {
             retire(app, &holder.tenant, *old, now).await?;
         }
-        return Ok(Next::Adopted(adopted));
+        return Ok(Next::Adopted(Box::new(adopted)));
     }
     let first = match decision.challenge {
         Some(id) => app.store.challenge(&holder.tenant, id).await.map_err(refusals::store)?,
@@ -183,7 +182,7 @@ async fn identified(
     let first = first.ok_or_else(|| ApiError::internal(format!("decision {} has no challenge", decision.id)))?;
     let challenge = generate::successor(app, &first.challenge, now)?;
     let predecessors = own.iter().filter(unclaimed).map(|stored| stored.challenge.id()).collect();
-    Ok(Next::Fresh { challenge, decision, predecessors })
+    Ok(Next::Fresh { challenge: Box::new(challenge), decision: decision.id, predecessors })
 }
 
 fn has_half_its_life(challenge: &Challenge, now: Timestamp) -> bool {

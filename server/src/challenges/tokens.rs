@@ -2,11 +2,12 @@
 
 use challenge::state::State;
 use challenge::token::{Mint, ResultClaims, ResultFacts, TokenError, TrackClaims, TrackFacts};
-use challenge::{ActionCode, Challenge, IdempotencyKey, TenantId, UserId};
+use challenge::{Challenge, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::error::{ApiError, Problem};
+use crate::store::DecisionKey;
 
 /// May see the user's authenticators. Every track token may.
 pub const READ: &str = "read:authenticators";
@@ -31,23 +32,25 @@ pub fn scope(asked: Option<&str>) -> String {
     granted.collect::<Vec<_>>().join(" ")
 }
 
+/// What a track token says.
+pub struct Ask<'a> {
+    /// The attempt it opens.
+    pub key: &'a DecisionKey,
+    /// The scopes the backend asked for.
+    pub scope: Option<&'a str>,
+    /// Where the hosted page returns to; its origin has been checked.
+    pub redirect_url: Option<&'a str>,
+}
+
 /// The token that `track` returns: the screen's right to show challenges for this one attempt.
-pub fn track_token(
-    app: &App,
-    tenant: &TenantId,
-    user: &UserId,
-    action: &ActionCode,
-    idempotency_key: &IdempotencyKey,
-    asked_scope: Option<&str>,
-    redirect_url: Option<&str>,
-    now: Timestamp,
-) -> Result<String, ApiError> {
+pub fn track_token(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, ApiError> {
     let issuer = super::issuer(app);
+    let DecisionKey { tenant, user, action, idempotency_key } = ask.key;
     let mint =
         Mint { issuer: &issuer, audience: tenant, jti: app.random.uuid_v7(now).to_string(), at: now, life: TRACK_LIFE };
-    let scope = scope(asked_scope);
-    let claims = TrackClaims::new(mint, &TrackFacts { user, action, idempotency_key, scope: &scope, redirect_url });
-    app.keys.tokens().sign(&claims).map_err(ApiError::internal)
+    let scope = scope(ask.scope);
+    let facts = TrackFacts { user, action, idempotency_key, scope: &scope, redirect_url: ask.redirect_url };
+    app.keys.tokens().sign(&TrackClaims::new(mint, &facts)).map_err(ApiError::internal)
 }
 
 /// The page that shows the challenge to the token's holder.

@@ -74,18 +74,9 @@ pub(super) async fn add_token(
         scope.push(' ');
         scope.push_str(tokens::ADD);
     }
-    let now = app.clock.now();
     let redirect_url = redirect(app, attempted, answer);
-    let token = tokens::track_token(
-        app,
-        &key.tenant,
-        &key.user,
-        &key.action,
-        &key.idempotency_key,
-        Some(&scope),
-        redirect_url,
-        now,
-    )?;
+    let ask = tokens::Ask { key: &attempted.key, scope: Some(&scope), redirect_url };
+    let token = tokens::track_token(app, &ask, app.clock.now())?;
     answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
     answer.insert("token".to_owned(), json!(token));
     Ok(())

@@ -120,7 +120,7 @@ async fn an_unknown_action_is_refused_so_that_a_stock_sdk_notices() {
     assert_eq!(screen.state(&challenge).await.0, "rejected");
 
     let refused = PollingScreen::create(&server, None, json!({"action": "no-such-action"})).await;
-    refused.err().expect("a refusal").refused(422, "invalid_request");
+    refused.expect_err("a refusal").refused(422, "invalid_request");
 }
 
 #[tokio::test]

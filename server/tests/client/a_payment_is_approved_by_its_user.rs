@@ -94,7 +94,7 @@ async fn there_is_nothing_to_approve_in_an_allowed_action() {
     let tracked = server.track("ann", "sign_in", json!({})).await;
     assert_eq!(tracked["state"], "ALLOW");
     let refused = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "sign_in"})).await;
-    refused.err().expect("a refusal").refused(409, "challenge_closed");
+    refused.expect_err("a refusal").refused(409, "challenge_closed");
 }
 
 #[tokio::test]
@@ -105,11 +105,11 @@ async fn a_user_is_not_asked_six_times_in_ten_minutes() {
         let tracked = server.pay("ann", &format!("k{number}")).await;
         let asked = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await;
         if number < 6 {
-            let screen = asked.ok().expect("a challenge");
+            let screen = asked.expect("a challenge");
             phone.claim(&server, &screen.challenge_id).await.ok();
             phone.answer(&server, &screen.challenge_id, true).await.ok();
         } else {
-            let refusal = asked.err().expect("a refusal");
+            let refusal = asked.expect_err("a refusal");
             refusal.refused(429, "too_many_requests");
             assert!(refusal.headers.contains_key("retry-after"));
         }

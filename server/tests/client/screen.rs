@@ -146,6 +146,7 @@ pub struct Refusal {
 }
 
 /// The browser SDK with `polling: true`.
+#[derive(Debug)]
 pub struct PollingScreen {
     pub challenge_id: String,
     pub device_code: String,
