@@ -51,6 +51,7 @@ async fn used() -> Used {
     let enrolment = post("/users/ann/actions/device_enrol", Caller::Secret(&secret), body).await;
     let phone = Phone::new(&api, &tenant);
     phone.enrol(&text(&enrolment, "token")).await.expect("an answer").ok();
+    post("/users/ann", Caller::Secret(&secret), json!({"email": "ann@example.com", "displayName": "Ann"})).await;
     let custom = json!({"amount": {"value": "25.00", "currency": "EUR"}, "payee": "p1"});
     let body = json!({"ipAddress": "81.2.69.142", "deviceId": "d1", "custom": custom});
     let tracked = post("/users/ann/actions/withdrawal", Caller::Secret(&secret), body).await;

@@ -1,9 +1,9 @@
 //! The service is killed while it works, and nothing that it answered may be lost.
 //!
-//! Each round starts the service on the data of the round before, loads it with concurrent clients, kills it with
-//! SIGKILL at a random moment, starts it again and looks for every answer it gave: decisions, enrolments, steps of
-//! challenges, used-up tokens, list entries. Then the audit log is verified. `STEPUP_CRASH_ROUNDS` (50) and
-//! `STEPUP_CRASH_SEED` choose how often and how; a client's requests and the moments follow from the seed.
+//! Each round starts the service on the data that the round before left, looks for every answer it gave (decisions,
+//! enrolments, steps of challenges, used-up tokens, list entries), verifies the audit log, then loads the service with
+//! concurrent clients and kills it with SIGKILL at a random moment. `STEPUP_CRASH_ROUNDS` (50) and `STEPUP_CRASH_SEED`
+//! choose how often and how; each client's requests and the moments follow from the seed.
 
 mod support;
 
@@ -56,17 +56,23 @@ fn nothing_that_was_answered_is_lost_to_kill_9() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let mut dice = Dice::new(seed);
-    let (mut data, mut kept, mut total) = (prepare(), Vec::new(), 0);
+    let (mut data, mut total) = (prepare(), 0);
+    let (mut fresh, mut older) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         if round > 0 && round % ROUNDS_PER_DATA == 0 {
-            (data, kept) = (prepare(), Vec::new());
+            older.append(&mut fresh);
+            runtime.block_on(last_look(&data, &older));
+            (data, older) = (prepare(), Vec::new());
         }
-        let fresh = runtime.block_on(storm(&data, round, &mut dice));
+        let (service, target) = runtime.block_on(data.start());
+        runtime.block_on(look(&data, &service, &target, &fresh));
+        older.append(&mut fresh);
+        fresh = runtime.block_on(storm(service, &target, round, &mut dice));
         total += fresh.len();
         println!("round {round}: {} answers", fresh.len());
-        kept.extend(fresh);
-        runtime.block_on(look(&data, &kept));
     }
+    older.append(&mut fresh);
+    runtime.block_on(last_look(&data, &older));
     println!("{total} answers in {rounds} rounds, none lost");
     assert!(total > rounds as usize, "the storm was a breeze: {total} answers in {rounds} rounds");
 }
@@ -122,31 +128,36 @@ impl Data {
     }
 }
 
-/// One start under load and its sudden end; what was answered before it.
-async fn storm(data: &Data, round: u32, dice: &mut Dice) -> Vec<Promise> {
-    let (service, target) = data.start().await;
-    let clients = Clients::start(&target, round, CLIENTS, dice);
+/// Work, and its sudden end; what was answered before it.
+async fn storm(service: Service, target: &Target, round: u32, dice: &mut Dice) -> Vec<Promise> {
+    let clients = Clients::start(target, round, CLIENTS, dice);
     tokio::time::sleep(Duration::from_millis(dice.between(20, 450))).await;
     service.kill();
     clients.promises().await
 }
 
-/// Starts again and looks for everything.
-async fn look(data: &Data, promises: &[Promise]) {
-    let (service, target) = data.start().await;
+/// Looks for everything that was promised, and at the log.
+async fn look(data: &Data, service: &Service, target: &Target, promises: &[Promise]) {
     for promise in promises {
-        if let Err(broken) = promise.is_kept(&target).await {
+        if let Err(broken) = promise.is_kept(target).await {
             panic!("{broken}\npromised: {promise:?}\n{}", service.stderr());
         }
     }
-    // While it runs: the verifier reads what the service would.
+    // While the service runs: the verifier reads what it would.
     let report = std::process::Command::new(support::binary())
         .args(["audit", "verify", "--format", "json", "--config", "stepup.toml"])
         .current_dir(data.path())
         .output()
         .expect("the binary runs");
-    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stdout));
-    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+    let said = String::from_utf8_lossy(&report.stdout);
+    assert!(report.status.success(), "{said}{}", String::from_utf8_lossy(&report.stderr));
+    let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(report["firstBad"], json!(null));
+}
+
+/// The same for everything that was ever promised on this data, and a stop as it should be.
+async fn last_look(data: &Data, promises: &[Promise]) {
+    let (service, target) = data.start().await;
+    look(data, &service, &target, promises).await;
     assert_eq!(service.stop().code(), Some(0));
 }

@@ -36,7 +36,7 @@ pub enum Promise {
         /// How far it came.
         step: Step,
     },
-    /// It validated a result token: it never may again.
+    /// It validated a result token: it may never do so for the first time again.
     Validated {
         /// The token.
         token: String,
@@ -102,11 +102,9 @@ impl Promise {
             }
             Promise::Validated { token } => {
                 let again = api.post("/validate", secret, &json!({"token": token})).await.map_err(failed)?;
-                if again.json["isValid"] == json!(true) {
-                    lost("the token was good twice", &again.json)
-                } else {
-                    Ok(())
-                }
+                // The same caller may hear the same answer again, but never as if it were the first.
+                let first = again.json["isValid"] == json!(true) && again.json["alreadyValidated"] != json!(true);
+                if first { lost("the token was used for the first time twice", &again.json) } else { Ok(()) }
             }
             Promise::Listed { value } | Promise::Unlisted { value } => {
                 let read = api.get("/lists/blocked_ips/entries", secret).await.map_err(failed)?;
