@@ -76,6 +76,7 @@ impl EventInput {
 
 /// What is wrong with a field of an [`EventInput`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldError {
     /// RFC 6901 pointer into the request: `/custom/amount`.
     pub pointer: String,
@@ -88,6 +89,7 @@ pub struct FieldError {
 
 /// One attempt at an action, typed by the pack's schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// The declared event.
     pub id: EventId,

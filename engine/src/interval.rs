@@ -11,6 +11,7 @@ use crate::{maybe::Why, tri::Tri};
 /// `why` says what made it wide (or would, if it is a point: then `None`). It is the reason given
 /// when a comparison cannot be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Interval<T> {
     /// The least it can be; `None` is minus infinity.
     pub lo: Option<T>,

@@ -17,6 +17,7 @@ use crate::{
 
 /// The whole input of a decision. Made by [`crate::program::Program::assemble`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Signals {
     /// The event and what was looked up about it.
     pub located: Located,
@@ -40,6 +41,7 @@ impl Signals {
 
 /// Whether a value was on a list when the event happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Listed {
     /// The question, as in `ip in @blocked_ips`.
     pub question: Arc<str>,
@@ -52,6 +54,7 @@ pub struct Listed {
 
 /// An event and what was looked up about it, before history is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Located {
     /// The event.
     pub event: Arc<Event>,
@@ -86,6 +89,7 @@ fn hidden(fix: &GeoFix) -> Arc<GeoFix> {
 
 /// What an address alone tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[serde(default)]
 pub struct Whereabouts {
     /// Where it is.
@@ -96,6 +100,7 @@ pub struct Whereabouts {
 
 /// What network an address belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[serde(default)]
 pub struct NetworkFacts {
     /// The autonomous system's number.
@@ -112,6 +117,7 @@ pub struct NetworkFacts {
 
 /// What is known about the user beside the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[serde(default)]
 pub struct UserFacts {
     /// Where the user lives.

@@ -13,6 +13,7 @@ use crate::{
 
 /// The explanation of one decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Trace {
     /// The answer.
     pub outcome: Outcome,
@@ -30,6 +31,7 @@ pub struct Trace {
 
 /// One policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PolicyTrace {
     /// Its name.
     pub policy: Arc<str>,
@@ -61,6 +63,7 @@ pub enum RuleState {
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RuleTrace {
     /// Its name.
     pub rule: Arc<str>,
@@ -81,6 +84,7 @@ pub struct RuleTrace {
 
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AtomTrace {
     /// The condition as written.
     pub text: String,
@@ -95,6 +99,7 @@ pub struct AtomTrace {
 
 /// One value a condition read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Read {
     /// The field, aggregate or script, as written.
     pub what: String,
@@ -104,6 +109,7 @@ pub struct Read {
 
 /// A condition that would have changed the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Turn {
     /// The condition as written.
     pub condition: String,

@@ -171,6 +171,7 @@ pub enum Precision {
 
 /// Where an address is, and how we know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GeoFix {
     /// The country.
     pub country: Country,

@@ -12,6 +12,7 @@ use crate::{
 
 /// The engine's answer, with everything that led to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The answer.
     pub outcome: Outcome,
@@ -91,6 +92,7 @@ impl From<String> for DecidedBy {
 
 /// A rule that matched (or, in shadow, would have).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RuleHit {
     /// Its policy.
     pub policy: Arc<str>,
@@ -121,6 +123,7 @@ impl RuleHit {
 
 /// Why the answer is what it is, for people and machines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reason {
     /// The declared code, or `UNKNOWN:<rule>:<field>`.
     pub code: String,
@@ -136,6 +139,7 @@ pub struct Reason {
 
 /// Something a rule needed and did not get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UnknownAtom {
     /// The policy of the rule.
     pub policy: Arc<str>,
@@ -149,6 +153,7 @@ pub struct UnknownAtom {
 
 /// The challenge to issue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ChallengeSpec {
     /// `qr`.
     pub method: String,
@@ -170,6 +175,7 @@ pub struct ChallengeSpec {
 
 /// A field and its value as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldText {
     /// The field's path, as in the rule.
     pub path: Arc<str>,
@@ -179,6 +185,7 @@ pub struct FieldText {
 
 /// An entry to add to a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ListEffect {
     /// The list, without `@`.
     pub list: Arc<str>,
@@ -192,6 +199,7 @@ pub struct ListEffect {
 
 /// What a script returned for these arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ScriptResult {
     /// The script's name and arguments, as in `payee_similarity("p1", "p2")`.
     pub call: String,
@@ -201,6 +209,7 @@ pub struct ScriptResult {
 
 /// How a policy that scores came to its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Score {
     /// The policy.
     pub policy: Arc<str>,

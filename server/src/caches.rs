@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use challenge::{TenantId, UserId};
 use engine::program::Program;
+use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 
 use crate::error::ApiError;
 use crate::store::{ApiKey, Decision, DecisionKey, Store, StoreError, StoredCredential, Tenant, User};
+
+/// How long a track token is given out again: it lives for ten minutes, and a screen needs some of them.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(9);
 
 /// All caches. Cloning shares them.
 #[derive(Clone)]
@@ -21,6 +25,9 @@ pub struct Caches {
     devices: Cache<(TenantId, UserId), Arc<[StoredCredential]>>,
     users: Cache<(TenantId, UserId), Option<Arc<User>>>,
     answers: Cache<DecisionKey, Arc<Answered>>,
+    /// Track tokens that were given out, so that a repeat gets the same one while it is good. Never stored: whoever reads
+    /// the database must not be able to open challenges.
+    tokens: Cache<(DecisionKey, String), (Timestamp, Arc<str>)>,
     /// Packs that were in force once, by version; compiling one costs milliseconds.
     programs: Cache<String, Arc<Program>>,
     /// Counts what was forgotten. A reader whose row may be older than the last change takes its entry back.
@@ -55,6 +62,7 @@ impl Default for Caches {
                 .weigher(|_, answered: &Arc<Answered>| u32::try_from(answered.answer.len() + 256).unwrap_or(u32::MAX))
                 .time_to_live(aging(600))
                 .build(),
+            tokens: Cache::builder().max_capacity(50_000).time_to_live(aging(540)).build(),
             programs: Cache::builder().max_capacity(16).time_to_idle(aging(3600)).build(),
             changes: Arc::default(),
         }
@@ -91,6 +99,25 @@ impl Caches {
             self.tenants.insert(id.clone(), tenant.clone());
         }
         Ok(tenant)
+    }
+
+    /// The track token with this scope that was given out for an attempt, or a fresh one if that one is forgotten or nearly over.
+    pub fn token(
+        &self,
+        key: &DecisionKey,
+        scope: &str,
+        now: Timestamp,
+        mint: impl FnOnce() -> Result<String, ApiError>,
+    ) -> Result<Arc<str>, ApiError> {
+        let asked = (key.clone(), scope.to_owned());
+        match self.tokens.get(&asked) {
+            Some((minted_at, token)) if now.duration_since(minted_at) < TOKEN_LIFE => Ok(token),
+            Some(_) | None => {
+                let token: Arc<str> = mint()?.into();
+                self.tokens.insert(asked, (now, token.clone()));
+                Ok(token)
+            }
+        }
     }
 
     /// A user's active devices.

@@ -172,7 +172,7 @@ pub struct ChallengesConfig {
 
 impl Default for ChallengesConfig {
     fn default() -> ChallengesConfig {
-        ChallengesConfig { lifetime_s: 600, attempts: 3, revalidate_s: 60 }
+        ChallengesConfig { lifetime_s: 600, attempts: 3, revalidate_s: 0 }
     }
 }
 

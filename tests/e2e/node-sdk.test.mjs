@@ -73,7 +73,7 @@ test('a withdrawal is approved by QR and its token validates once', async () => 
   assert.equal(validated.isValid, true);
   assert.equal(validated.state, 'CHALLENGE_SUCCEEDED');
   assert.equal(validated.verificationMethod, 'DEVICE');
-  assert.equal((await authsignal.validateChallenge({ token: polled.accessToken, action: 'sign_in' })).isValid, false);
+  assert.equal((await authsignal.validateChallenge({ token: polled.accessToken, action: 'withdrawal', userId: 'dora' })).isValid, false);
   const action = await authsignal.getAction({ userId: 'dora', action: 'withdrawal', idempotencyKey: tracked.idempotencyKey });
   assert.equal(action.state, 'CHALLENGE_SUCCEEDED');
 });

@@ -16,6 +16,7 @@ use crate::{
 
 /// What history keeps of one event, built by the evaluator so that history never evaluates an expression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// The order of ingestion: unique and increasing. Events of the same time stand in this order.
     pub seq: u64,
@@ -45,6 +46,7 @@ pub struct Observation {
 
 /// Where and with what a past event happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Snapshot {
     /// When.
     pub time: Timestamp,
@@ -74,6 +76,7 @@ impl Snapshot {
 
 /// What history says to an event: every answer the plan asks for, by its slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Observed {
     /// Aggregates, by position in `HistoryPlan::windows`.
     pub windows: Vec<Maybe<Interval<Value>>>,

@@ -75,10 +75,13 @@ pub(super) async fn add_token(
         scope.push_str(tokens::ADD);
     }
     let redirect_url = redirect(app, attempted, answer);
+    let now = app.clock.now();
     let ask = tokens::Ask { key: &attempted.key, scope: Some(&scope), redirect_url };
-    let token = tokens::track_token(app, &ask, app.clock.now())?;
+    let mint = || tokens::track_token(app, &ask, now);
+    // Only a key that the caller chose can come again.
+    let token = if attempted.named { app.caches.token(&attempted.key, &scope, now, mint)? } else { mint()?.into() };
     answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
-    answer.insert("token".to_owned(), json!(token));
+    answer.insert("token".to_owned(), json!(&*token));
     Ok(())
 }
 

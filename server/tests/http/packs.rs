@@ -79,7 +79,7 @@ async fn a_pack_that_takes_over_knows_what_happened_before_it() {
     assert_ne!(first["policyVersion"], answer["policyVersion"]);
     let id = first["decisionId"].as_str().expect("an id");
     let explained = world.get(&format!("/v1/decisions/{id}")).await.ok();
-    assert_eq!(explained["trace"]["policy_version"], first["policyVersion"]);
+    assert_eq!(explained["trace"]["policyVersion"], first["policyVersion"]);
 }
 
 #[tokio::test]
