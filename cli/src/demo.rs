@@ -4,6 +4,7 @@ mod data;
 mod guide;
 mod starter;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -71,19 +72,11 @@ impl Demo {
 
     fn configure(&self, port: u16) -> anyhow::Result<(Config, starter::Pack)> {
         data::create_folder(&self.data)?;
-        let secret = data::secret_file(&self.data)?;
-        let pack = starter::find(Path::new("."), &self.data)?;
-        let mut config = Config::demo(&self.data, port);
-        config.policies.pack = pack.folder.clone();
+        data::make_secret(&self.data)?;
+        let pack = starter::find_or_unpack(Path::new("."), &self.data)?;
+        let mut config = configuration(&self.data, port, &pack.folder);
         config.geo.files = self.geo.files.clone();
         config.demo = Some(TENANT.to_owned());
-        let tenant = TenantConfig {
-            name: Some("Demo".to_owned()),
-            secret_file: Some(secret),
-            redirect_origins: vec![config.server.public_url.clone()],
-            ..TenantConfig::default()
-        };
-        config.tenants.insert(TENANT.to_owned(), tenant);
         Ok((config, pack))
     }
 
@@ -98,18 +91,42 @@ impl Demo {
         let atlas = app.atlas.load_full();
         let serving = tokio::spawn(service::serve(app.clone(), listener));
         file.write(&self.data)?;
-        guide::print(&guide::Guide {
+        let printed = guide::print(&guide::Guide {
             file,
             pack,
             data: &self.data,
             sources: atlas.sources(),
             now: Timestamp::now(),
             program: &guide::program_name(),
-        })?;
+        });
+        if let Err(error) = printed {
+            tracing::debug!(%error, "nobody reads where to look");
+        }
         serving.await.context("the service ended in an unusual way")??;
-        println!("stopped; everything is kept in {}", self.data.display());
+        // Whoever read the guide may be gone; the data is safe all the same.
+        let _ = writeln!(std::io::stdout(), "stopped; everything is kept in {}", self.data.display());
         Ok(())
     }
+}
+
+/// What the demo runs on, once its data folder is made.
+pub fn configuration(data: &Path, port: u16, pack: &Path) -> Config {
+    let mut config = Config::demo(data, port);
+    config.policies.pack = pack.to_owned();
+    let tenant = TenantConfig {
+        name: Some("Demo".to_owned()),
+        secret_file: Some(data::secret_path(data)),
+        redirect_origins: vec![config.server.public_url.clone()],
+        ..TenantConfig::default()
+    };
+    config.tenants.insert(TENANT.to_owned(), tenant);
+    config
+}
+
+/// The demo's configuration as its last start left it, for commands that look at its data.
+pub fn left_behind(data: &Path) -> Config {
+    let pack = starter::find(Path::new("."), data).map_or_else(|| data.join("rules/starter"), |pack| pack.folder);
+    configuration(data, data::last_port(data).unwrap_or(8080), &pack)
 }
 
 fn demo_file(app: &App, data: &Path, pack: &starter::Pack) -> anyhow::Result<DemoFile> {

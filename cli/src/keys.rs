@@ -195,7 +195,9 @@ impl Revoke {
                 .map_or_else(|| "`stepup keys list` shows them".to_owned(), |near| format!("did you mean `{near}`?"));
             anyhow::bail!("the tenant {tenant} has no key `{}`; {hint}", self.id);
         };
-        println!("{} is revoked: nobody can use it any more", key.id);
+        let mut out = output::stdout();
+        writeln!(out, "{} is revoked: nobody can use it any more", key.id)?;
+        out.flush()?;
         Ok(Exit::Fine)
     }
 }

@@ -1,6 +1,9 @@
 //! `stepup migrate`
 
+use std::io::Write;
+
 use crate::exit::Exit;
+use crate::output;
 use crate::place::{self, Place};
 use crate::service;
 
@@ -20,11 +23,14 @@ impl Migrate {
             let store = place::create_or_open(&config).await?;
             let head = store.log_head().await?;
             store.close().await;
-            println!(
+            let mut out = output::stdout();
+            writeln!(
+                out,
                 "{} has this version's schema; its log has {} entries",
                 place::database(&config)?.display(),
                 head.size
-            );
+            )?;
+            out.flush()?;
             Ok(Exit::Fine)
         })
     }

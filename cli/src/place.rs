@@ -9,6 +9,8 @@ use server::keys::Keys;
 use server::random::Random;
 use server::store::{Options, Store};
 
+use crate::demo;
+
 /// Where `stepup demo` keeps its data unless told otherwise.
 pub const DATA: &str = "./stepup-data";
 
@@ -28,8 +30,7 @@ impl Place {
     pub fn config(&self) -> anyhow::Result<Config> {
         match &self.config {
             Some(path) => Ok(Config::load(Some(path), environment())?),
-            // The port is part of the demo's public address only, which no offline command needs.
-            None => Ok(Config::demo(&self.data, 0)),
+            None => Ok(demo::left_behind(&self.data)),
         }
     }
 

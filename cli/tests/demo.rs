@@ -120,6 +120,12 @@ async fn a_second_start_goes_on_with_the_data_whatever_the_port() {
     // A second service on the same data would tear the log apart.
     let refused = Run::new("demo --port 0 --data").arg(folder.path().join("stepup-data")).exit(1).run();
     refused.complains(&["another process is using"]);
+    let doctor = Command::new(support::binary()).arg("doctor").current_dir(folder.path()).output().expect("it runs");
+    let found = String::from_utf8(doctor.stdout).expect("UTF-8");
+    assert!(doctor.status.success(), "{found}");
+    for said in ["a service is running on it", "stepup-data/rules/starter, sha256:", "owner alone", "0 wrong"] {
+        assert!(found.contains(said), "no `{said}` in\n{found}");
+    }
     service.stop();
     let key = text(&second, "auditPublicKey").to_owned();
     let data = folder.path().join("stepup-data");

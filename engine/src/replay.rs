@@ -1,5 +1,7 @@
 //! A stream of events folded into decisions: the one loop behind `eval`, `test`, backtests and the live server.
 
+mod open;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,6 +17,7 @@ use crate::{
     status::Status,
     verdict::{ListEffect, Verdict},
 };
+use open::Open;
 
 /// How a challenge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +74,7 @@ pub struct Stream {
     lists: ListState,
     seq: u64,
     /// Challenged events, so that the end of a challenge can be told with the fields of its event.
-    open: std::collections::HashMap<(Arc<str>, Arc<str>), Located>,
+    open: Open,
 }
 
 impl Stream {
@@ -79,7 +82,7 @@ impl Stream {
     #[must_use]
     pub fn new(program: Arc<Program>) -> Stream {
         let history = History::new(plan(&program), Limits::default());
-        Stream { program, history, lists: ListState::default(), seq: 0, open: std::collections::HashMap::new() }
+        Stream { program, history, lists: ListState::default(), seq: 0, open: Open::default() }
     }
 
     /// The lists, to add entries to before the stream begins.
@@ -109,7 +112,8 @@ impl Stream {
                 Outcome::Challenge => {
                     self.settle(&located.event.user, &reference, Status::Challenged);
                     self.step(&located, EventKind::ChallengeIssued, located.event.time, &reference);
-                    self.open.insert((Arc::clone(&located.event.user), reference), located);
+                    let user = Arc::clone(&located.event.user);
+                    self.open.insert(&user, reference, self.seq, located);
                     Settled::Changed
                 }
             };
@@ -127,8 +131,7 @@ impl Stream {
 
     /// Tells how the challenge of an earlier event ended. Says whether there was such a challenge.
     pub fn challenge(&mut self, user: &str, reference: &str, end: ChallengeEnd, at: Timestamp) -> bool {
-        let key = (Arc::<str>::from(user), Arc::<str>::from(reference));
-        let Some(located) = self.open.remove(&key) else { return false };
+        let Some(located) = self.open.remove(user, reference) else { return false };
         self.step(&located, end.kind(), at, reference);
         self.settle(user, reference, end.status()) == Settled::Changed
     }

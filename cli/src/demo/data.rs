@@ -54,19 +54,31 @@ pub fn create_folder(data: &Path) -> anyhow::Result<()> {
     folder.create(data).with_context(|| format!("cannot create the data folder {}", data.display()))
 }
 
-/// The file with the API secret; made at the first start.
-pub fn secret_file(data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join("api-secret");
-    if !path.exists() {
-        let secret = Secret::generate(&Random::system());
-        write_private(&path, secret.expose().as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+/// The file with the API secret.
+pub fn secret_path(data: &Path) -> PathBuf {
+    data.join("api-secret")
+}
+
+/// Makes the API secret at the first start.
+pub fn make_secret(data: &Path) -> anyhow::Result<()> {
+    let path = secret_path(data);
+    if path.exists() {
+        return Ok(());
     }
-    Ok(path)
+    let secret = Secret::generate(&Random::system());
+    write_private(&path, secret.expose().as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The port of the last start, from `demo.json`.
+pub fn last_port(data: &Path) -> Option<u16> {
+    let demo: serde_json::Value = serde_json::from_slice(&std::fs::read(data.join("demo.json")).ok()?).ok()?;
+    let (_, port) = demo.get("baseUrl")?.as_str()?.strip_suffix("/v1")?.rsplit_once(':')?;
+    port.parse().ok()
 }
 
 /// The API secret.
 pub fn secret(data: &Path) -> anyhow::Result<Secret> {
-    let path = data.join("api-secret");
+    let path = secret_path(data);
     let bytes = read_private(&path)?;
     let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
     let rule = || {

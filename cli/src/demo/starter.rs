@@ -28,17 +28,23 @@ pub enum Origin {
     Kept,
 }
 
-/// The pack of the checkout if `here` is one, else the one in the data folder, unpacked there if need be.
-pub fn find(here: &Path, data: &Path) -> anyhow::Result<Pack> {
+/// The pack of the checkout if `here` is one, else the one that was unpacked to the data folder.
+pub fn find(here: &Path, data: &Path) -> Option<Pack> {
     let checkout = here.join("rules/starter");
     if has_rules(&checkout) {
         let folder = checkout.strip_prefix(".").unwrap_or(&checkout).to_owned();
-        return Ok(Pack { folder, origin: Origin::Checkout });
+        return Some(Pack { folder, origin: Origin::Checkout });
     }
-    let folder = data.join("rules").join("starter");
-    if has_rules(&folder) {
-        return Ok(Pack { folder, origin: Origin::Kept });
+    let folder = data.join("rules/starter");
+    has_rules(&folder).then_some(Pack { folder, origin: Origin::Kept })
+}
+
+/// The same, unpacking it to the data folder if need be.
+pub fn find_or_unpack(here: &Path, data: &Path) -> anyhow::Result<Pack> {
+    if let Some(pack) = find(here, data) {
+        return Ok(pack);
     }
+    let folder = data.join("rules/starter");
     unpack(&folder)?;
     Ok(Pack { folder, origin: Origin::Unpacked })
 }
