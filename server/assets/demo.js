@@ -44,7 +44,7 @@ function request() {
     sign_in: () => ({ outcome: value('outcome') }),
     card_add: () => ({ card_fingerprint: value('card'), ...(value('bin') ? { bin_country: value('bin').toUpperCase() } : {}) }),
   }[value('action')]?.() ?? {};
-  return { userId: value('user'), action: value('action'), ipAddress: value('place'), deviceId: value('device'), custom };
+  return { userId: value('user'), action: value('action'), ipAddress: value('place'), deviceId: value('device'), userAgent: navigator.userAgent, custom };
 }
 
 find('request').onsubmit = async (event) => {

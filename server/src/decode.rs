@@ -99,10 +99,11 @@ pub fn attempted(
     let mut input = EventInput::new(target.action.as_str(), target.user.as_str(), time);
     input.ip = ip;
     input.device = fields.text("deviceId", 255);
-    input.device_name = fields.text("deviceName", 255);
     input.email = fields.text("email", 320);
     input.phone = fields.text("phoneNumber", 64);
     input.user_agent = fields.text("userAgent", 1024);
+    let named_itself = || input.user_agent.as_deref().and_then(crate::device::label);
+    input.device_name = fields.text("deviceName", 255).or_else(named_itself);
     input.session = fields.text("sessionId", 255);
     input.locale = fields.text("locale", 64);
     let scope = fields.text("scope", 255);

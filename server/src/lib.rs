@@ -22,6 +22,7 @@ pub mod pipeline;
 pub mod attempts;
 pub mod decide;
 pub mod decode;
+pub mod device;
 pub mod enrich;
 pub mod packs;
 pub mod policies;

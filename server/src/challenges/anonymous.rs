@@ -41,6 +41,7 @@ pub fn located(app: &App, ip: Option<IpAddr>, user_agent: Option<String>, device
         }),
         Maybe::Unknown(_) => None,
     });
+    let device = device.or_else(|| user_agent.as_deref().and_then(crate::device::label));
     Origin { ip, user_agent, device, place }
 }
 
