@@ -40,7 +40,7 @@ fn the_last_line_of_a_stream_is_explained_by_those_before_it() {
     let ran = Run::new("explain --event - --format json").arg(checkout("rules/starter")).input(events).run();
     let explained: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!(explained["trace"]["outcome"], "challenge", "{explained}");
-    assert_eq!(explained["trace"]["decided_by"], "guessing");
+    assert_eq!(explained["trace"]["decidedBy"], "guessing");
 }
 
 #[test]
