@@ -29,10 +29,10 @@ impl Open {
             self.order.remove(&earlier);
         }
         self.order.insert(seq, key);
-        if self.events.len() > MOST {
-            if let Some((_, oldest)) = self.order.pop_first() {
-                self.events.remove(&oldest);
-            }
+        if self.events.len() > MOST
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.events.remove(&oldest);
         }
     }
 
