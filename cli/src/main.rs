@@ -28,7 +28,7 @@ use exit::Exit;
 
 /// Self-hosted adaptive MFA: rules decide allow, block or challenge; a phone answers the challenge.
 #[derive(Parser)]
-#[command(name = "stepup", version, about, propagate_version = true, after_help = AFTER)]
+#[command(name = "stepup", version, propagate_version = true, after_help = AFTER)]
 struct Stepup {
     #[command(subcommand)]
     command: Command,

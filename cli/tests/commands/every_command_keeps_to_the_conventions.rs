@@ -13,7 +13,10 @@ fn a_wrong_command_line_is_usage_and_nothing_on_standard_output() {
 
 #[test]
 fn help_names_the_exit_codes() {
-    Run::new("--help").run().says(&["Exit codes: 0 fine; 1 we failed; 2 usage; 3 the pack has errors; 4 tests"]);
+    Run::new("--help").run().says(&[
+        "Self-hosted adaptive MFA",
+        "Exit codes: 0 fine; 1 we failed; 2 usage; 3 the pack has errors; 4 tests",
+    ]);
 }
 
 #[test]
