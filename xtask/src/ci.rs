@@ -26,31 +26,34 @@ enum Counts {
 
 struct Step {
     name: &'static str,
-    words: Vec<&'static str>,
+    words: Vec<String>,
     directory: &'static str,
     counts: Counts,
 }
 
 fn step(name: &'static str, words: &str, counts: Counts) -> Step {
-    let words: Vec<&'static str> = words.split_whitespace().map(|word| &*String::from(word).leak()).collect();
-    Step { name, words, directory: ".", counts }
+    Step { name, words: words.split_whitespace().map(str::to_owned).collect(), directory: ".", counts }
 }
 
 fn steps() -> Vec<Step> {
     let nextest = run::exists("cargo-nextest");
     let tests =
         if nextest { "cargo nextest run --workspace --no-fail-fast" } else { "cargo test --workspace --no-fail-fast" };
-    let stepup = "cargo run --quiet --package cli --bin stepup --";
-    let packs = |verb: &str| format!("{stepup} {verb} rules/starter");
+    // Built with everything else: a build of one package alone would choose other features and compile the world again.
+    let stepup = run::target().join("debug/stepup");
+    let packs = |verb: &str| format!("{} {verb} rules/starter", stepup.display());
+    let benches = "cargo bench --workspace --profile dev --quiet --bench evaluate --bench velocity --bench geo --bench signature \
+                   --bench decision -- --test";
     let mut steps = vec![
         step("format", "cargo fmt --all --check", Counts::One),
         step("lints", "cargo clippy --workspace --all-targets --quiet -- -D warnings", Counts::One),
         step("tests", tests, Counts::Rust),
         step("doc tests", "cargo test --workspace --doc --quiet", Counts::Rust),
+        step("build", "cargo build --workspace --bins --quiet", Counts::One),
         step("packs: check", &packs("check"), Counts::One),
         step("packs: fmt", &packs("fmt --check"), Counts::One),
         step("packs: test", &packs("test"), Counts::Plain),
-        step("benchmarks, short form", "cargo test --package benches --benches --quiet", Counts::One),
+        step("benchmarks, short form", benches, Counts::One),
         step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
         step("client packages and browser", "node --test --test-concurrency=1 --test-reporter=tap", Counts::Node),
     ];

@@ -9,11 +9,16 @@ pub fn root() -> std::path::PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Where cargo puts what it builds.
+pub fn target() -> std::path::PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
 /// A command at the repository's root, from words.
-pub fn command(words: &[&str]) -> Command {
-    let (program, arguments) = words.split_first().unwrap_or((&"true", &[]));
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(root());
+pub fn command(words: &[impl AsRef<std::ffi::OsStr>]) -> Command {
+    let mut words = words.iter();
+    let mut command = Command::new(words.next().map_or("true".as_ref(), AsRef::as_ref));
+    command.args(words).current_dir(root());
     command
 }
 
