@@ -151,3 +151,19 @@ fn a_pack_without_text_is_refused() {
     assert!(latin.program.is_none());
     assert_eq!(latin.diagnostics.first().map(|d| d.code), Some("not-utf8"));
 }
+
+#[test]
+fn a_rule_that_says_what_unknown_means_is_not_warned_of_absence() {
+    let rules = "event e { name: string? }
+policy p on e {
+  default allow
+  rule r {
+    when name != \"x\"
+    on unknown skip
+    then challenge qr
+  }
+}
+";
+    let compiled = engine::compile(&engine::PackSource::of_rules(rules));
+    assert_eq!(compiled.diagnostics, []);
+}

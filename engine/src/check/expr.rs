@@ -232,7 +232,7 @@ impl<'a> Checker<'a> {
         self.comparable(&left, &right, op, compare)?;
         self.same_currency(&left, &right, compare.op_span)?;
         if negated {
-            self.negation_lint(optional, compare.op_span);
+            self.negation_lint(optional, compare.op_span, scope);
         }
         self.limit_lint(&left, &right, op, compare.left.span.to(compare.right.span), scope);
         let text = format!("{} {} {}", left.text, if negated { "==" } else { compare.op.symbol() }, right.text);

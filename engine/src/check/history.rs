@@ -398,7 +398,7 @@ fn past_scope(event: EventKind, scope: &Scope) -> Scope {
         | EventKind::ChallengeDeclined
         | EventKind::ChallengeExpired => Vec::new(),
     };
-    Scope { events, policy: scope.policy, filter_of: Some(event) }
+    Scope { events, policy: scope.policy, filter_of: Some(event), says_unknown: scope.says_unknown }
 }
 
 fn signal_is_history(signal: crate::ir::Signal) -> bool {

@@ -9,8 +9,11 @@ use crate::{
 };
 
 impl Checker<'_> {
-    /// `!=` and `not in` on a field that may be absent (`language.md` §5).
-    pub(super) fn negation_lint(&mut self, since: usize, span: Span) {
+    /// `!=` and `not in` on a field that may be absent (`language.md` §5), unless the rule itself says what unknown means.
+    pub(super) fn negation_lint(&mut self, since: usize, span: Span, scope: &Scope) {
+        if scope.says_unknown {
+            return;
+        }
         let Some(read) = self.optional.get(since).cloned() else { return };
         self.report(
             Diagnostic::warning(

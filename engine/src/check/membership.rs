@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
             ast::Set::Value(set) => self.in_value(&membership.value, set, scope),
         }?;
         if membership.negated {
-            self.negation_lint(optional, membership.op_span);
+            self.negation_lint(optional, membership.op_span, scope);
             return Some(negate(checked));
         }
         Some(checked)

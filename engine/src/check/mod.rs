@@ -131,6 +131,8 @@ pub(crate) struct Scope {
     pub policy: Option<usize>,
     /// In a `where` clause: about whose events.
     pub filter_of: Option<EventKind>,
+    /// Whether the rule itself says what unknown means.
+    pub says_unknown: bool,
 }
 
 /// A field that may be absent, read where nothing handles its absence.

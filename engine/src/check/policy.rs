@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
                 known
             }
         };
-        let scope = Scope { events: events.clone(), policy: Some(index), filter_of: None };
+        let scope = Scope { events: events.clone(), policy: Some(index), filter_of: None, says_unknown: false };
         self.asked = Asked::default();
         let combine = policy.combine().map_or(Some(Combine::Strictest), |combine| self.combine(combine));
         // A scale with a mistake is still a scale: its rules may score.
@@ -198,6 +198,7 @@ impl<'a> Checker<'a> {
         scope: &Scope,
         handled: &[String],
     ) -> Option<Rule> {
+        let scope = &Scope { says_unknown: rule.on_unknown().is_some(), ..scope.clone() };
         self.nodes = 0;
         self.optional.clear();
         self.reads.clear();

@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         let event = self.event_named(&prove.event);
         if let (Some(event), Some(condition)) = (event, &prove.condition) {
             self.nodes = 0;
-            let scope = Scope { events: vec![event], policy: None, filter_of: None };
+            let scope = Scope { events: vec![event], policy: None, filter_of: None, says_unknown: false };
             let _ = self.condition(condition, &scope);
             self.expanding.clear();
             self.optional.clear();
@@ -191,7 +191,8 @@ impl<'a> Checker<'a> {
         let (target, ty) = match self.target(id, &path) {
             Some(found) => found,
             None => {
-                let scope = Scope { events: id.into_iter().collect(), policy: None, filter_of: None };
+                let scope =
+                    Scope { events: id.into_iter().collect(), policy: None, filter_of: None, says_unknown: false };
                 let message = format!("a test event has no field `{path}`");
                 let mut names: Vec<String> = TEST_FIELDS.iter().map(|(name, _, _)| (*name).to_owned()).collect();
                 names.extend(self.standard.iter().map(|standard| standard.path.to_owned()));
