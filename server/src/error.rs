@@ -238,6 +238,11 @@ impl FieldIssue {
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> FieldIssue {
         FieldIssue { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
+
+    /// Where and what. The whole body has the empty pointer, and nothing to name.
+    fn sentence(&self) -> String {
+        if self.pointer.is_empty() { self.detail.clone() } else { format!("{}: {}", self.pointer, self.detail) }
+    }
 }
 
 /// A refusal on its way to a client.
@@ -260,10 +265,8 @@ impl ApiError {
     pub fn fields(problem: Problem, errors: Vec<FieldIssue>) -> ApiError {
         let detail = match errors.as_slice() {
             [] => problem.entry().title.to_owned(),
-            [only] => format!("{}: {}", only.pointer, only.detail),
-            [first, rest @ ..] => {
-                format!("{}: {} (and {} more, see `errors`)", first.pointer, first.detail, rest.len())
-            }
+            [only] => only.sentence(),
+            [first, rest @ ..] => format!("{} (and {} more, see `errors`)", first.sentence(), rest.len()),
         };
         ApiError { errors, ..ApiError::new(problem, detail) }
     }
