@@ -57,6 +57,10 @@ fn steps() -> Vec<Step> {
         step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
         step("client packages and browser", "node --test --test-concurrency=1 --test-reporter=tap", Counts::Node),
     ];
+    if run::exists("cargo-deny") {
+        let deny = step("dependencies", "cargo deny check bans licenses sources", Counts::One);
+        steps.insert(2, deny);
+    }
     for step in &mut steps {
         if step.name.starts_with("client packages") {
             step.directory = "tests/e2e";
