@@ -1,1 +1,1 @@
-//! What the end-to-end stories share. The stories themselves are in `tests/tests/`.
+//! Nothing is shared here: the house rules are in `tests/tests/tidy.rs`, the stories in `tests/e2e/`.
