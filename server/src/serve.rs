@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -76,7 +77,7 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let talk = converse(stream, peer, router.clone(), &config, app.closing.clone());
+        let talk = converse(stream, peer, router.clone(), &config, app.closing.clone(), tasks.clone());
         tasks.spawn(async move {
             let (_place, _seat) = (place, seat);
             // A broken connection is the client's affair; there is nobody left to tell.
@@ -106,18 +107,22 @@ fn converse(
     router: Router,
     config: &ServerConfig,
     closing: CancellationToken,
+    tasks: TaskTracker,
 ) -> impl Future<Output = hyper::Result<()>> + use<> {
     let (io, phase) = Watched::new(stream, config);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (router, phase) = (router.clone(), phase.clone());
+        let (router, phase, tasks) = (router.clone(), phase.clone(), tasks.clone());
         async move {
             phase.set(Phase::Busy);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
-            let response: Result<Response<Body>, Infallible> = router.oneshot(request).await;
-            let upgraded = matches!(&response, Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS);
+            // A task of its own: hyper drops this future when the client leaves, and what was begun must be finished.
+            // History, lists and screens hear of a decision only after its commit.
+            let answered = tasks.spawn(router.oneshot(request)).await;
+            let response = answered.map_or_else(|error| ApiError::internal(error).into_response(), |Ok(answer)| answer);
+            let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             phase.set(if upgraded { Phase::Upgraded } else { Phase::Idle });
-            response
+            Ok::<Response<Body>, Infallible>(response)
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -234,3 +234,57 @@ async fn a_server_that_stops_finishes_what_it_began() {
         .expect("well");
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_began_is_finished_after_it_left() {
+    let server = run(|_| {}).await;
+    let asked = |path: &str, fields: &str| {
+        let auth = basic(BACKEND);
+        let body = format!(r#"{{{fields}"ipAddress":"81.2.69.142","custom":{{"outcome":"failed"}}}}"#);
+        let length = body.len();
+        format!("POST /v1{path} HTTP/1.1\r\nhost: x\r\nauthorization: {auth}\r\ncontent-length: {length}\r\n\r\n{body}")
+    };
+    let sign_in = |user: String| asked(&format!("/users/{user}/actions/signIn"), "");
+    // One connection, and its answers in a row: each is read before the next is asked.
+    let mut patient = server.connect().await;
+    for number in 0..20 {
+        patient.write_all(sign_in(format!("tried-{number}")).as_bytes()).await.expect("sent");
+        assert_eq!(next_answer(&mut patient).await.0, 200);
+    }
+    // The attempt that makes a rule put the address on the list does not wait to hear so.
+    let mut hasty = server.connect().await;
+    hasty.write_all(sign_in("hasty".to_owned()).as_bytes()).await.expect("sent");
+    drop(hasty);
+    // A question adds nothing to the list itself.
+    let question = asked("/evaluate", r#""userId":"later","action":"signIn","#);
+    for _ in 0..200 {
+        patient.write_all(question.as_bytes()).await.expect("sent");
+        let (status, told) = next_answer(&mut patient).await;
+        assert_eq!(status, 200, "{told}");
+        if told["ruleIds"].as_array().expect("rules").iter().any(|rule| rule == "blocked_ip") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("the address of a decision whose client left is not on the list");
+}
+
+/// The next answer of a connection that stays open.
+async fn next_answer(stream: &mut TcpStream) -> (u16, Value) {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut chunk)).await.expect("in time");
+        let read = read.expect("read");
+        assert!(read > 0, "closed: {}", String::from_utf8_lossy(&bytes));
+        bytes.extend_from_slice(&chunk[..read]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.to_ascii_lowercase().lines().find_map(|line| {
+            line.strip_prefix("content-length: ").and_then(|length| length.trim().parse::<usize>().ok())
+        });
+        if body.len() >= length.expect("a length") {
+            return answer(&text);
+        }
+    }
+}
