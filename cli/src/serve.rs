@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use challenge::TenantId;
+use geoip::Freshness;
 use server::app::App;
 use server::config::Config;
 
@@ -46,11 +47,23 @@ async fn serve(config: Config) -> Result<(), Refused> {
     let listener = service::listen(config.server.listen, remedy).await?;
     let app = service::start(config).await?;
     every_tenant_has_a_key(&app).await?;
+    warn_of_old_places(&app);
     let versions = app.policies.report();
     tracing::info!(listen = %app.config.server.listen, public_url = %app.config.server.public_url, packs = %versions, "serving");
     service::serve(app, listener).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Rules decide on where addresses were when these files were made.
+fn warn_of_old_places(app: &App) {
+    let now = app.clock.now();
+    for source in app.atlas.load().sources() {
+        if source.freshness(now) != Freshness::Fresh {
+            let (source, age_days) = (&source.name, source.age_days(now));
+            tracing::warn!(%source, age_days, "geo data is old: bring newer files with `geo.files`");
+        }
+    }
 }
 
 /// A tenant that nobody has a secret of, or no tenant at all, is a configuration that was not finished.

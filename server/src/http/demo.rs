@@ -2,7 +2,7 @@
 //!
 //! These paths act for the demo tenant without a secret, so they exist only when the binary runs as `stepup demo`.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::JsonObject;
 use super::pages;
+use super::params::Query;
 use crate::app::App;
 use crate::challenges::validate::{self, Expectation};
 use crate::decode::Target;
@@ -112,28 +113,24 @@ fn link(app: &App, token: &str) -> String {
     format!("{}/authenticator#enrol={token}", app.issuer().as_str().trim_end_matches('/'))
 }
 
-#[derive(serde::Deserialize)]
-struct Asked {
-    #[serde(default)]
-    token: String,
-    #[serde(default, rename = "userId")]
-    user_id: String,
-}
-
 /// The enrolment link as a QR code.
-async fn enrolment_code(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Response, ApiError> {
+async fn enrolment_code(State(app): State<App>, mut query: Query) -> Result<Response, ApiError> {
     tenant(&app)?;
+    let token = query.text("token", 16 * 1024).unwrap_or_default();
+    query.finish()?;
     let is_token = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
-    if asked.token.is_empty() || !asked.token.chars().all(is_token) {
+    if token.is_empty() || !token.chars().all(is_token) {
         return Err(ApiError::field("/query/token", "invalid", "expected the token of an enrolment link"));
     }
-    Ok(pages::svg(&link(&app, &asked.token)))
+    Ok(pages::svg(&link(&app, &token)))
 }
 
 /// The phones of a user, oldest first.
-async fn phones(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<Value>, ApiError> {
+async fn phones(State(app): State<App>, mut query: Query) -> Result<Json<Value>, ApiError> {
     let tenant = tenant(&app)?;
-    let mut known = app.store.credentials(&tenant, &user(&asked.user_id)?).await.map_err(ApiError::internal)?;
+    let user_id = query.text("userId", 255).unwrap_or_default();
+    query.finish()?;
+    let mut known = app.store.credentials(&tenant, &user(&user_id)?).await.map_err(ApiError::internal)?;
     known.sort_by_key(|phone| phone.enrolled_at);
     let phones: Vec<Value> = known
         .iter()
