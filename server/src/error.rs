@@ -216,6 +216,26 @@ impl Problem {
         Entry { slug, status, code, title }
     }
 
+    /// The part of the request that this problem is always about: what `errors[0].pointer` says when nothing more exact
+    /// is known. The whole body has the empty pointer.
+    fn place(self) -> Option<&'static str> {
+        match self {
+            Problem::PayloadTooLarge => Some(""),
+            Problem::UnsupportedMediaType => Some("/header/Content-Type"),
+            Problem::Unauthorized | Problem::InvalidToken | Problem::ExpiredToken => Some("/header/Authorization"),
+            Problem::IdempotencyConflict => Some("/idempotencyKey"),
+            Problem::InvalidSignature | Problem::SignatureReused => Some("/signature"),
+            Problem::InvalidChallengeId
+            | Problem::ChallengeNotFound
+            | Problem::ChallengeExpired
+            | Problem::ChallengeNotClaimed
+            | Problem::ChallengeAlreadyClaimed
+            | Problem::ChallengeAlreadyAnswered
+            | Problem::ChallengeSuperseded => Some("/challengeId"),
+            _ => None,
+        }
+    }
+
     /// The stable identifier of the problem type (RFC 9457 `type`).
     pub fn type_uri(self) -> String {
         format!("urn:stepup:problem:{}", self.entry().slug)
@@ -363,12 +383,13 @@ impl ApiError {
         if let Some(instance) = instance {
             body["instance"] = Value::from(instance);
         }
+        let issue =
+            |pointer: &str, code: &str, detail: &str| json!({"pointer": pointer, "code": code, "detail": detail});
         if !self.errors.is_empty() {
-            body["errors"] = self
-                .errors
-                .iter()
-                .map(|issue| json!({"pointer": issue.pointer, "code": issue.code, "detail": issue.detail}))
-                .collect();
+            let issues = self.errors.iter().map(|wrong| issue(&wrong.pointer, &wrong.code, &wrong.detail));
+            body["errors"] = issues.collect();
+        } else if let Some(place) = self.problem.place() {
+            body["errors"] = json!([issue(place, entry.slug, &self.detail)]);
         }
         body
     }
@@ -415,6 +436,15 @@ mod tests {
         for problem in Problem::ALL {
             assert!(problem.entry().status.as_u16() >= 400, "{problem:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_points_at_what_it_is_about_even_when_no_field_was_named() {
+        let pointer = |error: ApiError| error.body(None)["errors"][0]["pointer"].as_str().map(str::to_owned);
+        assert_eq!(pointer(ApiError::new(Problem::InvalidSignature, "no")).as_deref(), Some("/signature"));
+        assert_eq!(pointer(ApiError::new(Problem::PayloadTooLarge, "no")).as_deref(), Some(""));
+        assert_eq!(pointer(ApiError::field("/userId", "invalid", "no")).as_deref(), Some("/userId"));
+        assert_eq!(pointer(ApiError::internal("no")), None);
     }
 
     #[test]

@@ -67,7 +67,9 @@ async fn a_wrong_key_and_a_malformed_signature_are_refused() {
 
     stranger.claim(&server, id).await.refused(404, "unknown_credential");
     phone.claim_signed(&server, id, &stranger.sign(id)).await.refused(400, "invalid_signature");
-    phone.claim_signed(&server, id, &phone.sign("something else")).await.refused(400, "invalid_signature");
+    let refused = phone.claim_signed(&server, id, &phone.sign("something else")).await;
+    refused.refused(400, "invalid_signature");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/signature");
     let good = phone.sign(id);
     for bad in ["", "AAAA", "not base64", &good[..good.len() - 4], &format!("{good}AAAA"), &"A".repeat(2000)] {
         let reply = phone.claim_signed(&server, id, bad).await;
