@@ -38,6 +38,17 @@ async fn a_first_phone_needs_no_scope_and_a_second_does() {
 }
 
 #[tokio::test]
+async fn a_blocked_action_adds_no_phone() {
+    let server = Server::start().await;
+    let closed = json!({"scope": "add:authenticators", "custom": {"till": "13"}});
+    let tracked = server.track("ann", "kiosk-login", closed).await;
+    assert_eq!(tracked["state"], "BLOCK", "{tracked}");
+    let phone = Phone::new(&server, Sdk::Ios);
+    phone.add(&server, &token(&tracked)).await.refused(403, "action_blocked");
+    phone.get(&server).await.refused(404, "unknown_credential");
+}
+
+#[tokio::test]
 async fn one_key_is_one_users() {
     let server = Server::start().await;
     let phone = enrolled(&server, "ann", Sdk::Ios).await;

@@ -7,7 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use challenge::keys::DeviceKey;
 use challenge::messages::{RemovalWindow, verify_removal};
 use challenge::signature::Signature;
-use challenge::{Credential, CredentialId, CredentialStatus, KeyProtection, Platform, TenantId};
+use challenge::token::TokenError;
+use challenge::{
+    ActionCode, Credential, CredentialId, CredentialStatus, IdempotencyKey, KeyProtection, Platform, TenantId, UserId,
+};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -17,10 +20,12 @@ use super::enrolment;
 use super::phone::KIND;
 use crate::app::App;
 use crate::challenges::refusals;
-use crate::challenges::tokens::{ADD, Bearer};
+use crate::challenges::tokens::{self, ADD, Bearer};
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
-use crate::store::{EnrolError, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind};
+use crate::store::{
+    ActionState, DecisionKey, EnrolError, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind,
+};
 
 /// `POST /user-authenticators/qr-code`
 pub async fn add(
@@ -52,6 +57,7 @@ pub async fn add(
 /// gives when it has made sure by other means (T-22).
 async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCredential, ApiError> {
     let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
+    refuse_blocked(app, bearer, &tenant, &user).await?;
     let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
     let repeated = known.iter().any(|known| known.kind == KIND && known.credential.key == body.key);
     if !known.is_empty() && !repeated && !bearer.permits(ADD) {
@@ -90,6 +96,24 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
     })?;
     app.caches.forget_user(&tenant, &user);
     Ok(enrolled.credential)
+}
+
+/// The token of an attempt that a policy blocked adds nothing, whatever its scope: a blocked `device_enrol` enrols no
+/// device.
+async fn refuse_blocked(app: &App, bearer: &Bearer, tenant: &TenantId, user: &UserId) -> Result<(), ApiError> {
+    let Bearer::Screen(claims) = bearer else { return Ok(()) };
+    let unusable = |_| tokens::refused(TokenError::Claims);
+    let key = DecisionKey {
+        tenant: tenant.clone(),
+        user: user.clone(),
+        action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
+        idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
+    };
+    let decision = app.store.decision_by_key(&key).await.map_err(refusals::store)?;
+    if decision.is_some_and(|decision| decision.state == ActionState::Block) {
+        return Err(ApiError::new(Problem::ActionBlocked, "the action of this token was blocked; it adds no phone"));
+    }
+    Ok(())
 }
 
 /// `GET /user-authenticators/qr-code?publicKey=`
