@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use challenge::{ActionCode, UserId};
+use challenge::{ActionCode, Challenge, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -35,7 +35,15 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
             body["verdict"] = recorded.verdict;
             body["trace"] = recorded.trace.unwrap_or(Value::Null);
         }
-        None => body["erased"] = json!(true),
+        None => {
+            body["erased"] = json!(true);
+            return Ok(Json(body));
+        }
+    }
+    if let Some(id) = decision.challenge
+        && let Some(stored) = app.store.challenge(&caller.tenant, id).await.map_err(refuse)?
+    {
+        body["challenge"] = prompted(&stored.challenge);
     }
     Ok(Json(body))
 }
@@ -96,6 +104,33 @@ fn shown(decision: &Decision) -> Value {
     if let Some(method) = &decision.verification_method {
         body["verificationMethod"] = json!(wire_method(method));
         body["verificationMethodDetail"] = json!(method);
+    }
+    if let Some(credential) = &decision.verified_by {
+        body["verifiedByAuthenticatorId"] = json!(credential.as_str());
+    }
+    body
+}
+
+/// What the phone was shown, and what it signed: with the credential's public key a stranger can check the signature.
+fn prompted(challenge: &Challenge) -> Value {
+    let context = &challenge.frozen().context;
+    let mut body = json!({
+        "challengeId": challenge.id(),
+        "state": challenge.state().wire_name(),
+        "expiresAt": challenge.frozen().expires_at.to_string(),
+        // The frozen bytes are JSON text of ours; if they were not, their hash would still say which they were.
+        "shown": serde_json::from_slice::<Value>(context.as_bytes()).unwrap_or(Value::Null),
+        "shownHash": context.hash_base64url(),
+    });
+    if let Some(claim) = challenge.state().claim() {
+        body["claimedBy"] = json!(claim.by.as_str());
+        body["claimedAt"] = json!(claim.at.to_string());
+        body["protocol"] = json!(claim.protocol);
+    }
+    if let challenge::State::Approved { answer, .. } = challenge.state() {
+        body["approvedAt"] = json!(answer.at.to_string());
+        body["signature"] = json!(answer.signature);
+        body["messageHash"] = json!(answer.message_hash);
     }
     body
 }

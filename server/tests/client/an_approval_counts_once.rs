@@ -22,6 +22,21 @@ fn verdict(answer: &Value) -> (bool, Option<bool>) {
 }
 
 #[tokio::test]
+async fn the_decision_says_what_the_phone_was_shown_and_which_key_signed() {
+    let server = Server::start().await;
+    approved(&server, "ann", "k1").await;
+    let tracked = server.backend("GET", "/v1/users/ann/actions/pay/k1", Value::Null).await.ok();
+    let path = format!("/v1/decisions/{}", tracked["decisionId"].as_str().expect("an id"));
+    let decision = server.backend("GET", &path, Value::Null).await.ok();
+    let challenge = &decision["challenge"];
+    assert_eq!(challenge["state"], "approved", "{decision:#}");
+    assert_eq!(challenge["challengeId"], decision["challengeId"]);
+    assert_eq!(challenge["claimedBy"], decision["verifiedByAuthenticatorId"]);
+    assert!(challenge["signature"].is_string() && challenge["shownHash"].is_string());
+    assert!(challenge["shown"].to_string().contains("Bakery"), "{challenge:#}");
+}
+
+#[tokio::test]
 async fn a_second_validation_says_that_it_is_one() {
     let server = Server::start_with(|config| config.challenges.revalidate_s = 0).await;
     let token = approved(&server, "ann", "k1").await;
