@@ -102,6 +102,8 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // What was erased or moved is overwritten, so that no copy stays in the file that nothing vouches for.
+        .pragma("secure_delete", "ON")
         // The writer moves the WAL itself: an automatic checkpoint hides its errors.
         .pragma("wal_autocheckpoint", "0")
         .statement_cache_capacity(200)
