@@ -87,8 +87,12 @@ impl Report {
         let _ = writeln!(text, "{verdict}: {}", self.database);
         if let Some(bad) = &self.first_bad {
             let entry = bad.seq.map_or("no entry in particular".to_owned(), |seq| format!("entry {seq}"));
-            let about = [&bad.kind, &bad.id].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-            let _ = writeln!(text, "  first bad: {entry} ({about}): {}", bad.what);
+            let about = [&bad.kind, &bad.id].into_iter().flatten().map(String::as_str).filter(|part| !part.is_empty());
+            let about = match about.collect::<Vec<_>>().join(" ") {
+                nothing if nothing.is_empty() => nothing,
+                about => format!(" ({about})"),
+            };
+            let _ = writeln!(text, "  first bad: {entry}{about}: {}", bad.what);
             let _ = writeln!(text, "    expected: {}", bad.expected);
             let _ = writeln!(text, "    found:    {}", bad.found);
         }
