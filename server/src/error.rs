@@ -140,7 +140,7 @@ impl Problem {
             }
             Problem::UnknownAction => ("unknown-action", 422, "invalid_request", "No policy knows this action"),
             Problem::Unauthorized => ("unauthorized", 401, "unauthorized", "The request is unauthorized"),
-            Problem::Forbidden => ("forbidden", 403, "forbidden", "This API key may not do this"),
+            Problem::Forbidden => ("forbidden", 403, "forbidden", "This key or token may not do this"),
             Problem::NotFound => ("not-found", 404, "not_found", "There is nothing here"),
             Problem::MethodNotAllowed => ("method-not-allowed", 405, "method_not_allowed", "Not with this method"),
             Problem::RequestTimeout => {

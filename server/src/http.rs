@@ -64,7 +64,7 @@ pub fn router(app: App) -> Router {
 }
 
 async fn nothing_here(uri: Uri) -> ApiError {
-    ApiError::new(Problem::NotFound, format!("there is nothing at {}; the API lives under /v1", uri.path()))
+    ApiError::new(Problem::NotFound, format!("there is nothing at {}; /openapi.json lists what there is", uri.path()))
 }
 
 async fn not_this_way() -> ApiError {

@@ -220,7 +220,11 @@ fn malformed(pointer: &str, code: &str, detail: String) -> ApiError {
 fn lower(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    match (chars.next(), chars.clone().next()) {
+        // Not a word that is written in capitals, as EOF is.
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text,
+    }
 }
 
 /// Reads named fields out of an object and remembers every complaint, so that a client learns all of them at once.

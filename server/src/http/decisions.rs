@@ -117,7 +117,7 @@ fn prompted(challenge: &Challenge) -> Value {
     let mut body = json!({
         "challengeId": challenge.id(),
         "state": challenge.state().wire_name(),
-        "expiresAt": challenge.frozen().expires_at.to_string(),
+        "expiresAt": format!("{:.3}", challenge.frozen().expires_at),
         // The frozen bytes are JSON text of ours; if they were not, their hash would still say which they were.
         "shown": serde_json::from_slice::<Value>(context.as_bytes()).unwrap_or(Value::Null),
         "shownHash": context.hash_base64url(),

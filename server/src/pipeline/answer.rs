@@ -49,7 +49,7 @@ pub(super) fn body(
         let mut shown = json!({"level": spec.level.word(), "bind": fields(&spec.bind), "show": fields(&spec.show)});
         if let Some(new) = challenge {
             shown["challengeId"] = json!(new.challenge.id().to_string());
-            shown["expiresAt"] = json!(new.challenge.frozen().expires_at.to_string());
+            shown["expiresAt"] = json!(format!("{:.3}", new.challenge.frozen().expires_at));
         }
         put("challenge", shown);
     }

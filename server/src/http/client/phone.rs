@@ -43,7 +43,7 @@ pub async fn claim(
         answer["claim"] = json!(claimed.claim.nonce.expose());
         answer["userAuthenticatorId"] = json!(claimed.claim.by);
         answer["needsCode"] = json!(claimed.claim.match_code.is_some());
-        answer["expiresAt"] = json!(frozen.expires_at.to_string());
+        answer["expiresAt"] = json!(format!("{:.3}", frozen.expires_at));
     }
     Ok(Json(answer))
 }

@@ -131,6 +131,7 @@ impl Evidence {
         let rows = sqlx::query("SELECT * FROM audit_head").fetch_all(&mut self.conn).await?;
         match rows.as_slice() {
             [] => Ok(None),
+            [row] if row.cell("id")? != Cell::Int(1) => Err(Unreadable("the log's head is not number 1".to_owned())),
             [row] => Ok(Some(Head {
                 size: row.cell("size")?,
                 peaks: row.cell("peaks")?,
