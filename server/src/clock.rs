@@ -13,6 +13,11 @@ pub trait Clock: Send + Sync + 'static {
     fn elapsed(&self) -> Duration;
 }
 
+/// ISO 8601 with milliseconds and `Z`, as JavaScript prints dates.
+pub fn whole_milliseconds(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
 /// The machine's clock.
 pub struct SystemClock {
     started: Instant,

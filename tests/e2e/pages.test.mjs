@@ -205,3 +205,9 @@ test('dark colours are as legible as light ones', async () => {
     await page.close();
   }
 });
+
+test('another site in the same browser cannot act through the demo', async () => {
+  const answer = await fetch(`${demo.origin}/demo/enrol`, { method: 'POST', headers: { 'Sec-Fetch-Site': 'cross-site' }, body: '{"userId":"ann"}' });
+  assert.equal(answer.status, 403);
+  assert.equal((await answer.json()).error, 'forbidden');
+});

@@ -2,8 +2,10 @@
 //!
 //! These paths act for the demo tenant without a secret, so they exist only when the binary runs as `stepup demo`.
 
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use challenge::{ActionCode, TenantId, UserId};
@@ -39,6 +41,18 @@ pub(super) fn routes() -> Router<App> {
         .route("/demo/enrol", post(enrol))
         .route("/demo/enrol.svg", get(enrolment_code))
         .route("/demo/phones", get(phones))
+        .route_layer(from_fn(own_pages_only))
+}
+
+/// These paths need no secret, so another site's page in the same browser must not reach them: browsers say where a request
+/// begins (Fetch Metadata), and programs, which say nothing, are the person's own.
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site").map(|site| site.as_bytes());
+    match site {
+        None | Some(b"same-origin" | b"none") => next.run(request).await,
+        Some(_) if request.method() == Method::GET && request.uri().path() == "/demo" => next.run(request).await,
+        Some(_) => ApiError::new(Problem::Forbidden, "the demo answers only its own pages").into_response(),
+    }
 }
 
 fn tenant(app: &App) -> Result<TenantId, ApiError> {

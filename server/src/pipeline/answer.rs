@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::challenges::tokens;
+use crate::clock::whole_milliseconds;
 use crate::decide::{Decided, first_state};
 use crate::decode::Attempted;
 use crate::error::ApiError;
@@ -49,7 +50,7 @@ pub(super) fn body(
         let mut shown = json!({"level": spec.level.word(), "bind": fields(&spec.bind), "show": fields(&spec.show)});
         if let Some(new) = challenge {
             shown["challengeId"] = json!(new.challenge.id().to_string());
-            shown["expiresAt"] = json!(format!("{:.3}", new.challenge.frozen().expires_at));
+            shown["expiresAt"] = json!(whole_milliseconds(new.challenge.frozen().expires_at));
         }
         put("challenge", shown);
     }

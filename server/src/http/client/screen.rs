@@ -15,10 +15,10 @@ use crate::app::App;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
 use crate::challenges::tokens::{self, Bearer};
 use crate::challenges::{anonymous, refusals};
+use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
-use crate::http::socket::frames::whole_milliseconds;
 use crate::limits::Subject;
 
 /// `POST /challenge/qr-code`

@@ -7,6 +7,7 @@ use challenge::{ActionCode, ChallengeId};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::clock::whole_milliseconds;
 use crate::error::ApiError;
 use crate::json::{self, Fields};
 
@@ -98,11 +99,6 @@ pub fn expired(challenge: ChallengeId) -> Value {
 /// `ERROR`: the same words an HTTP refusal has.
 pub fn error(refusal: &ApiError) -> Value {
     json!({"type": "ERROR", "data": refusal.body(None)})
-}
-
-/// ISO 8601 with milliseconds and `Z`, as JavaScript prints dates.
-pub fn whole_milliseconds(at: Timestamp) -> String {
-    format!("{at:.3}")
 }
 
 #[cfg(test)]
