@@ -542,6 +542,22 @@ async fn a_changed_schema_is_found() {
     }
 }
 
+/// The trigger that keeps the log was in the way of changing an entry; the entry is what the reviewer must be told.
+#[tokio::test]
+async fn an_entry_changed_after_its_trigger_was_lifted_is_named() {
+    let (_folder, database) = small_log().await;
+    let mut conn = SqliteConnectOptions::new().filename(&database).connect().await.unwrap();
+    let triggers: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetch_all(&mut conn).await.unwrap();
+    for trigger in triggers {
+        conn.execute(AssertSqlSafe(format!("DROP TRIGGER {trigger}"))).await.unwrap();
+    }
+    conn.execute("UPDATE audit_entries SET leaf = replace(leaf, '\"kind\"', '\"Kind\"') WHERE seq = 2").await.unwrap();
+    conn.close().await.unwrap();
+    let found = first_bad(&database).await.unwrap();
+    assert_eq!((found.what, found.seq), ("leaf-changed", Some(2)), "{found:?}");
+}
+
 #[tokio::test]
 async fn what_is_not_there_cannot_be_verified() {
     let missing = audit::verify(Path::new("/nonexistent/stepup.db"), None).await;

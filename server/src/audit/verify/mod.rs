@@ -147,9 +147,17 @@ impl About for Box<Finding> {
 
 impl Verifier {
     async fn run(&mut self, file: Result<Option<String>, String>) -> Checked {
-        self.file = self.open_file(file)?;
-        self.check_schema().await?;
+        // Whoever lifts a trigger or spoils the checkpoint's file does it to change an entry: that entry is what to name.
+        let (opened, spoiled) = match self.open_file(file) {
+            Ok(opened) => (opened, None),
+            Err(finding) => (None, Some(finding)),
+        };
+        self.file = opened;
+        let lifted = self.check_schema().await?;
         self.check_entries().await?;
+        if let Some(finding) = lifted.or(spoiled) {
+            return Err(finding);
+        }
         self.check_head().await?;
         self.check_file_is_reached()?;
         self.check_nothing_else().await?;

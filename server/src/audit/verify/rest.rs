@@ -7,19 +7,18 @@ use crate::store::evidence::{Cell, Table, Unreadable, tables};
 impl Verifier {
     /// The schema, and with it the triggers that keep the log, must be the one that this program makes: with another one
     /// the tables need not mean what they seem to.
-    pub(super) async fn check_schema(&mut self) -> Checked {
+    pub(super) async fn check_schema(&mut self) -> Result<Option<Box<Finding>>, Box<Finding>> {
         let foreign = self.evidence.foreign_schema().await.map_err(|error| Box::new(unreadable(None, &error)))?;
-        match foreign {
-            Some((name, expected, found)) => Err(Box::new(Finding {
-                seq: None,
-                kind: Some("schema".to_owned()),
-                id: Some(name),
-                what: "schema-changed",
-                expected: expected.to_string(),
-                found: found.to_string(),
-            })),
-            None => Ok(()),
-        }
+        let Some(foreign) = foreign else { return Ok(None) };
+        let finding = Box::new(Finding {
+            seq: None,
+            kind: Some("schema".to_owned()),
+            id: Some(foreign.name),
+            what: "schema-changed",
+            expected: foreign.expected.to_string(),
+            found: foreign.found.to_string(),
+        });
+        if foreign.leaves_tables { Ok(Some(finding)) } else { Err(finding) }
     }
 
     /// Nothing may be there that no entry speaks of.

@@ -26,6 +26,25 @@ impl From<sqlx::Error> for Unreadable {
     }
 }
 
+/// Something in the schema that this program did not make, or did and is not there.
+pub struct Foreign {
+    /// Its name.
+    pub name: String,
+    /// The SQL that this program makes it with; null for something it does not make.
+    pub expected: Cell,
+    /// The SQL that is there.
+    pub found: Cell,
+    /// Whether the tables themselves are as they should be: only a trigger or an index is not.
+    pub leaves_tables: bool,
+}
+
+impl Foreign {
+    fn new(kind: &Cell, name: &Cell, expected: Cell, found: Cell) -> Foreign {
+        let leaves_tables = ["trigger", "index"].iter().any(|word| *kind == Cell::Text((*word).to_owned()));
+        Foreign { name: name.to_string(), expected, found, leaves_tables }
+    }
+}
+
 impl Evidence {
     pub async fn open(path: &Path) -> Result<Self, Unreadable> {
         let mut conn = open::reading(path).connect().await?;
@@ -33,24 +52,23 @@ impl Evidence {
         Ok(Self { conn })
     }
 
-    /// Where the schema is not the one that this program makes, if anywhere: the name, what should be there, what is. The
-    /// triggers that protect the log are part of it.
-    pub async fn foreign_schema(&mut self) -> Result<Option<(String, Cell, Cell)>, Unreadable> {
+    /// Where the schema is not the one that this program makes, if anywhere. The triggers that protect the log are part of
+    /// it. Tables and views come first: with one of those changed, what is read may not be what was written.
+    pub async fn foreign_schema(&mut self) -> Result<Option<Foreign>, Unreadable> {
         let version: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
             .fetch_one(&mut self.conn)
             .await?;
         let expected = open::schema_at(version).await?;
         let found = open::schema(&mut self.conn).await?;
-        let missing = expected.iter().find(|row| !found.contains(row));
-        let stray = found.iter().find(|row| !expected.contains(row));
-        Ok(match (missing, stray) {
-            (Some((kind, name, sql)), _) => {
-                let there = found.iter().find(|(k, n, _)| k == kind && n == name);
-                Some((name.to_string(), sql.clone(), there.map_or(Cell::Null, |(_, _, sql)| sql.clone())))
-            }
-            (None, Some((_, name, sql))) => Some((name.to_string(), Cell::Null, sql.clone())),
-            (None, None) => None,
-        })
+        let missing = expected.iter().filter(|row| !found.contains(row)).map(|(kind, name, sql)| {
+            let there = found.iter().find(|(k, n, _)| k == kind && n == name);
+            Foreign::new(kind, name, sql.clone(), there.map_or(Cell::Null, |(_, _, sql)| sql.clone()))
+        });
+        let stray = found.iter().filter(|row| !expected.contains(row));
+        let stray = stray.map(|(kind, name, sql)| Foreign::new(kind, name, Cell::Null, sql.clone()));
+        let mut all: Vec<Foreign> = missing.chain(stray).collect();
+        all.sort_by_key(|foreign| foreign.leaves_tables);
+        Ok(all.into_iter().next())
     }
 
     /// Lets go of the files. What goes wrong here changes nothing that was read.
