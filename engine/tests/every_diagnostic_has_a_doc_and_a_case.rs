@@ -1,5 +1,5 @@
 //! The corpus of the checker: `corpus/check/<code>/<case>.rules` gives the findings in `<case>.diag`.
-//! `UPDATE_CORPUS=1` writes what comes; read the difference before keeping it.
+//! `ACCEPT=1` writes what comes; read the difference before keeping it.
 
 mod common;
 
@@ -53,7 +53,7 @@ fn findings(case: &Path) -> (String, BTreeSet<&'static str>) {
 
 #[test]
 fn every_case_gives_its_findings() {
-    let update = std::env::var_os("UPDATE_CORPUS").is_some();
+    let update = std::env::var_os("ACCEPT").is_some();
     let mut wrong = String::new();
     for (code, case) in cases() {
         let (text, codes) = findings(&case);

@@ -1,5 +1,5 @@
 //! `corpus/evaluate/<case>/`: a pack, the events of a stream, and the decisions it must give.
-//! `UPDATE_CORPUS=1` writes what comes; read the difference before keeping it.
+//! `ACCEPT=1` writes what comes; read the difference before keeping it.
 
 mod common;
 
@@ -101,7 +101,7 @@ fn every_stream_is_decided_as_its_case_says() {
         let (out, _) = decisions(&folder);
         assert_eq!(out, decisions(&folder).0, "{case} is decided in two ways");
         let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder).join("decisions.ndjson");
-        if std::env::var_os("UPDATE_CORPUS").is_some() {
+        if std::env::var_os("ACCEPT").is_some() {
             fs::write(&expected, &out).expect("the expectation is writable");
         } else if parsed(&fs::read_to_string(&expected).unwrap_or_default()) != parsed(&out) {
             let _ = write!(wrong, "{case}:\n{out}\n");

@@ -272,7 +272,9 @@ impl<'a> Checker<'a> {
                 (Type::Money, Type::Int | Type::Decimal) | (Type::Int | Type::Decimal, Type::Money) => {
                     finding.help("an amount has a currency: write `30 EUR`")
                 }
-                (_, _) => finding,
+                (Type::Country | Type::Currency | Type::Asn, Type::Text) => finding.help(bare(a, &right.text)),
+                (Type::Text, Type::Country | Type::Currency | Type::Asn) => finding.help(bare(b, &left.text)),
+                (_, _) => finding.help(format!("compare {a} with another {a}, or {b} with another {b}")),
             };
             self.report(finding);
             return None;
@@ -423,5 +425,14 @@ fn result_type(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
         (Arithmetic::Divide, Distance, Duration) => Some(Speed),
         (Arithmetic::Multiply, Speed, Duration) | (Arithmetic::Multiply, Duration, Speed) => Some(Distance),
         (_, _, _) => None,
+    }
+}
+
+/// What to write instead of a quoted code.
+fn bare(ty: &Type, text: &str) -> String {
+    let code = text.trim_matches('"').to_uppercase();
+    match ty {
+        Type::Asn => format!("a network's number is written without quotes: `AS{}`", code.trim_start_matches("AS")),
+        _ => format!("a {ty} is written without quotes: `{code}`"),
     }
 }

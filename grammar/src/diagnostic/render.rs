@@ -94,7 +94,7 @@ fn printable(text: &str) -> String {
 
 /// Writes the findings as one JSON array, in order of place, indented.
 ///
-/// Each has `code`, `severity`, `message`, `file`, `line`, `column`, `end_line`, `end_column` (from 1, in characters, the end
+/// Each has `code`, `severity`, `message`, `file`, `line`, `column`, `endLine`, `endColumn` (from 1, in characters, the end
 /// exclusive; absent when the finding has no place), `labels`, `notes`, and where there is one `help` and `fix`.
 pub fn render_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
@@ -120,6 +120,7 @@ struct JsonFinding<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct JsonPlace<'a> {
     file: &'a str,
     line: u32,
