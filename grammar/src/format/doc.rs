@@ -72,7 +72,7 @@ pub(super) fn render(docs: &[Doc]) -> String {
             Doc::Trailing(comment) => page.trailing(indent, comment),
             Doc::Inline(comment) => page.inline(indent, comment),
             Doc::Group(inner, forced) => {
-                let broken = *forced || !fits(WIDTH.saturating_sub(page.column()), inner, &work);
+                let broken = *forced || !fits(WIDTH.saturating_sub(page.column(indent)), inner, &work);
                 work.extend(inner.iter().rev().map(|doc| (indent, broken, doc)));
             }
             Doc::Indent(inner, _) => work.extend(inner.iter().rev().map(|doc| (indent + 2, broken, doc))),
@@ -95,7 +95,12 @@ fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
             },
         };
         let written = match doc {
-            Doc::Text(written) | Doc::Inline(written) => written.as_str(),
+            Doc::Text(written) => written.as_str(),
+            Doc::Inline(comment) => {
+                // The spaces around it: what is around a group must never seem narrower than the group does later.
+                room = room.saturating_sub(2);
+                comment.as_str()
+            }
             Doc::Line(_) if broken => return true,
             Doc::Line(flat) => flat,
             Doc::Blank | Doc::OwnLine(_) | Doc::Trailing(_) => return true,
@@ -133,8 +138,9 @@ struct Page {
 }
 
 impl Page {
-    fn column(&self) -> usize {
-        if self.line_ended { 0 } else { self.column }
+    /// Where the next character will stand; a line that is due begins at its indentation.
+    fn column(&self, indent: usize) -> usize {
+        if self.line_ended { indent } else { self.column }
     }
 
     fn break_line(&mut self) {
