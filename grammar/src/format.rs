@@ -9,7 +9,7 @@ mod item;
 mod policy;
 mod test;
 
-use crate::ast::{Ident, ListName, Path, Text, same_meaning};
+use crate::ast::{File, Ident, ListName, Path, Text, same_meaning};
 use crate::diagnostic::Diagnostic;
 use crate::parse::parse_scan;
 use crate::scan::{Scan, TokenKind};
@@ -38,25 +38,39 @@ pub fn format(source: &SourceFile) -> Result<String, Vec<Diagnostic>> {
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(parsed.diagnostics);
     }
-    let mut layout = Layout::of(&scan);
-    let document = layout.file(&parsed.file);
-    let formatted = doc::render(&document);
-
-    let again = SourceFile::new(source.id, source.name.clone(), formatted);
-    let scan_again = Scan::of(&again);
-    let parsed_again = parse_scan(&scan_again);
-    let kept = parsed_again.diagnostics.is_empty()
-        && same_meaning(&parsed.file, &parsed_again.file)
-        && comment_texts(&scan) == comment_texts(&scan_again);
-    if !kept {
-        // A mistake of ours, and no reason to damage somebody's file.
-        return Err(vec![
-            Diagnostic::error("unformattable", format!("`{}` cannot be formatted without changing it", source.name))
-                .at(Span::new(source.id, 0, 0), "")
-                .help("the file is fine and was left as it is; please report it"),
-        ]);
+    let mut formatted = laid_out(&scan, &parsed.file);
+    for _ in 0..PASSES {
+        let again = SourceFile::new(source.id, source.name.clone(), formatted);
+        let scan_again = Scan::of(&again);
+        let parsed_again = parse_scan(&scan_again);
+        let kept = parsed_again.diagnostics.is_empty()
+            && same_meaning(&parsed.file, &parsed_again.file)
+            && comment_texts(&scan) == comment_texts(&scan_again);
+        if !kept {
+            break;
+        }
+        let settled = laid_out(&scan_again, &parsed_again.file);
+        if settled == again.text {
+            return Ok(settled);
+        }
+        formatted = settled;
     }
-    Ok(again.text)
+    // A mistake of ours, and no reason to damage somebody's file.
+    Err(vec![
+        Diagnostic::error("unformattable", format!("`{}` cannot be formatted without changing it", source.name))
+            .at(Span::new(source.id, 0, 0), "")
+            .help("the file is fine and was left as it is; please report it"),
+    ])
+}
+
+/// How often a layout is laid out again before we give up. Almost always once, and the same comes out; a comment in an odd
+/// place may move to the end of its line, and then the line around it has more room.
+const PASSES: usize = 4;
+
+fn laid_out(scan: &Scan<'_>, file: &File) -> String {
+    let mut layout = Layout::of(scan);
+    let document = layout.file(file);
+    doc::render(&document)
 }
 
 /// Lays out nodes, with the comments between them. Nodes must be visited in the order of the source.
