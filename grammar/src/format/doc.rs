@@ -96,6 +96,8 @@ fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
         };
         let written = match doc {
             Doc::Text(written) => written.as_str(),
+            // It ends the line, and once written it is a comment behind it, which has no width.
+            Doc::Inline(comment) if comment.contains('\n') => return true,
             Doc::Inline(comment) => {
                 // The spaces around it: what is around a group must never seem narrower than the group does later.
                 room = room.saturating_sub(2);
@@ -104,8 +106,6 @@ fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
             Doc::Line(_) if broken => return true,
             Doc::Line(flat) => flat,
             Doc::Blank | Doc::OwnLine(_) | Doc::Trailing(_) => return true,
-            // It ends the line, and once written it is a comment behind it, which has no width.
-            Doc::Inline(comment) if comment.contains('\n') => return true,
             Doc::IfBroken(written) if broken => written,
             Doc::IfBroken(_) | Doc::BlankIfBroken => "",
             Doc::Group(inner, forced) => {
