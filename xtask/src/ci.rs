@@ -125,8 +125,13 @@ fn sum(printed: &str, good: &str, bad: &str) -> (u64, u64) {
             .and_then(|text| text.parse().ok())
             .unwrap_or(0)
     };
-    let summaries =
-        printed.lines().filter(|line| line.contains("test result:") || line.contains("Summary [") || is_plain(line));
+    // nextest repeats the lines of tests that failed; its own summary counts them once.
+    let nextest = printed.lines().any(|line| line.contains("Summary ["));
+    let is_summary = |line: &&str| match nextest {
+        true => line.contains("Summary ["),
+        false => line.contains("test result:") || is_plain(line),
+    };
+    let summaries = printed.lines().filter(is_summary);
     summaries.fold((0, 0), |(passed, failed), line| (passed + before(line, good), failed + before(line, bad)))
 }
 
