@@ -489,7 +489,8 @@ async fn a_flipped_bit_in_the_file_is_found_where_it_means_something() {
         bytes[at] ^= 1 << (flip % 8);
         put_back(&database, &bytes);
         let said = everything(&database).await;
-        let found = first_bad(&database).await;
+        let verified = tokio::time::timeout(std::time::Duration::from_secs(60), first_bad(&database)).await;
+        let found = verified.unwrap_or_else(|_| panic!("byte {at} bit {} makes the verifier wait for ever", flip % 8));
         if said.as_ref() != Some(&truth) {
             meant += 1;
             assert!(found.is_some(), "byte {at} bit {} goes unnoticed", flip % 8);
@@ -502,7 +503,14 @@ async fn a_flipped_bit_in_the_file_is_found_where_it_means_something() {
 }
 
 /// What all tables say, or `None` if they cannot be read.
+///
+/// A column name that is no UTF-8 kills the driver's thread, and nobody answers any more. The verifier is spared that: it
+/// compares the schema's text before it asks a table.
 async fn everything(database: &Path) -> Option<Vec<String>> {
+    tokio::time::timeout(std::time::Duration::from_secs(5), read_everything(database)).await.ok().flatten()
+}
+
+async fn read_everything(database: &Path) -> Option<Vec<String>> {
     let mut conn = SqliteConnectOptions::new().filename(database).read_only(true).connect().await.ok()?;
     let mut said = Vec::new();
     for table in TABLES {
