@@ -29,6 +29,19 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every cause.
+    pub const ALL: [Why; 9] = [
+        Why::Absent,
+        Why::WarmingUp,
+        Why::Saturated,
+        Why::LookupFailed,
+        Why::LowPrecision,
+        Why::ScriptError,
+        Why::Overflow,
+        Why::CurrencyMismatch,
+        Why::Quota,
+    ];
+
     /// The slug used in decisions, traces and the audit log.
     #[must_use]
     pub fn slug(self) -> &'static str {

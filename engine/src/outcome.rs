@@ -46,6 +46,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, weakest first.
+    pub const ALL: [Level; 2] = [Level::Possession, Level::Biometric];
+
     /// The word used in rules.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -65,6 +68,20 @@ pub enum Claimant {
     /// Only a device of the event's user.
     #[default]
     Locked,
+}
+
+impl Claimant {
+    /// Both.
+    pub const ALL: [Claimant; 2] = [Claimant::Anonymous, Claimant::Locked];
+
+    /// The word used in rules.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Claimant::Anonymous => "anonymous",
+            Claimant::Locked => "locked",
+        }
+    }
 }
 
 /// How loudly a match should be reported.

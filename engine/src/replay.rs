@@ -82,6 +82,12 @@ impl Stream {
     #[must_use]
     pub fn new(program: Arc<Program>) -> Stream {
         let history = History::new(plan(&program), Limits::default());
+        Stream::over(program, history)
+    }
+
+    /// A stream that goes on from a history of the program's plan.
+    #[must_use]
+    pub fn over(program: Arc<Program>, history: History) -> Stream {
         Stream { program, history, lists: ListState::default(), seq: 0, open: Open::default() }
     }
 

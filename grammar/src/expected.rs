@@ -3,6 +3,7 @@
 mod hints;
 mod words;
 
+pub use words::{RESERVED, keywords};
 pub(crate) use words::{is_reserved, keyword};
 
 use crate::diagnostic::Diagnostic;

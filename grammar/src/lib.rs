@@ -27,6 +27,7 @@ pub mod diagnostic;
 mod nearest;
 
 pub use diagnostic::{Applicability, Diagnostic, Fix, Label, Severity, render_json, render_text};
+pub use expected::{RESERVED, keywords};
 pub use format::format;
 pub use nearest::nearest;
 pub use parse::{Parsed, parse};

@@ -8,6 +8,9 @@ use crate::{
     types::Type,
 };
 
+/// The functions of the language; scripts are called like them.
+pub const FUNCTIONS: [&str; 3] = ["distance", "speed", "weekday"];
+
 impl<'a> Checker<'a> {
     pub(super) fn call(&mut self, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
         match call.name.name.as_str() {
@@ -72,7 +75,7 @@ impl<'a> Checker<'a> {
                 return None;
             }
             let mut names: Vec<String> = self.script_names.keys().cloned().collect();
-            names.extend(["distance", "speed", "weekday"].map(str::to_owned));
+            names.extend(FUNCTIONS.map(str::to_owned));
             names.sort();
             let text = format!("there is no function or script `{name}`");
             let candidates = names.iter().map(String::as_str);

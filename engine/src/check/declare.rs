@@ -17,6 +17,9 @@ use crate::{
     value::Value,
 };
 
+/// What can be said about a field behind its type.
+pub const ATTRIBUTES: [&str; 2] = ["pii", "currency"];
+
 impl<'a> Checker<'a> {
     pub(super) fn declare(&mut self, items: impl Iterator<Item = &'a ast::Item>) {
         self.draft.slots = SENT.iter().map(|(path, _)| Arc::from(*path)).collect();
@@ -145,7 +148,7 @@ impl<'a> Checker<'a> {
                         other,
                         attribute.name.span,
                         "not an attribute",
-                        ["pii", "currency"],
+                        ATTRIBUTES,
                     );
                 }
             }

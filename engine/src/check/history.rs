@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The steps in the life of a challenge that are history too.
-const CHALLENGE_EVENTS: [(&str, EventKind); 4] = [
+pub const CHALLENGE_EVENTS: [(&str, EventKind); 4] = [
     ("challenge.issued", EventKind::ChallengeIssued),
     ("challenge.succeeded", EventKind::ChallengeSucceeded),
     ("challenge.declined", EventKind::ChallengeDeclined),

@@ -15,6 +15,11 @@ mod policy;
 mod resolve;
 mod tests;
 
+/// The closed sets of words that are no keywords: for messages, editors and the manual.
+pub mod words {
+    pub use super::{call::FUNCTIONS, declare::ATTRIBUTES, history::CHALLENGE_EVENTS, outcome::CHALLENGE_OPTIONS};
+}
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,

@@ -12,6 +12,9 @@ use crate::{
     types::Type,
 };
 
+/// What can stand between the braces of a challenge.
+pub const CHALLENGE_OPTIONS: [&str; 6] = ["level", "bind", "show", "expires", "attempts", "user"];
+
 /// What `then` asks for besides the outcome.
 #[derive(Default)]
 pub(super) struct Effects {
@@ -59,12 +62,10 @@ impl<'a> Checker<'a> {
         for option in &challenge.options {
             let done = match (option.name.name.as_str(), &option.value) {
                 ("level", ast::OptionValue::Name(word)) => {
-                    let levels = [Level::Possession, Level::Biometric];
-                    self.word("level", word, &levels, Level::word).map(|level| template.level = level)
+                    self.word("level", word, &Level::ALL, Level::word).map(|level| template.level = level)
                 }
                 ("user", ast::OptionValue::Name(word)) => {
-                    let claimants = [Claimant::Anonymous, Claimant::Locked];
-                    self.word("user", word, &claimants, claimant_word).map(|user| template.user = user)
+                    self.word("user", word, &Claimant::ALL, Claimant::word).map(|user| template.user = user)
                 }
                 ("bind", ast::OptionValue::Paths(list)) => {
                     bind_span = Some(list.span);
@@ -112,7 +113,7 @@ impl<'a> Checker<'a> {
                         ),
                         None => {
                             let text = format!("a challenge has no option `{name}`");
-                            let names = ["level", "bind", "show", "expires", "attempts", "user"];
+                            let names = CHALLENGE_OPTIONS;
                             self.unknown_name("unknown-word", text, name, option.name.span, "not an option", names);
                         }
                     }
@@ -238,12 +239,5 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(Add { value: value.expr, list, for_ms })
-    }
-}
-
-fn claimant_word(claimant: Claimant) -> &'static str {
-    match claimant {
-        Claimant::Anonymous => "anonymous",
-        Claimant::Locked => "locked",
     }
 }

@@ -105,6 +105,16 @@ pub enum CompareOp {
 }
 
 impl CompareOp {
+    /// Every operator.
+    pub const ALL: [CompareOp; 6] = [
+        CompareOp::Equal,
+        CompareOp::NotEqual,
+        CompareOp::Less,
+        CompareOp::LessOrEqual,
+        CompareOp::Greater,
+        CompareOp::GreaterOrEqual,
+    ];
+
     /// As written.
     pub fn symbol(self) -> &'static str {
         match self {
@@ -252,6 +262,10 @@ pub enum ArithmeticOp {
 }
 
 impl ArithmeticOp {
+    /// Every operator.
+    pub const ALL: [ArithmeticOp; 4] =
+        [ArithmeticOp::Add, ArithmeticOp::Subtract, ArithmeticOp::Multiply, ArithmeticOp::Divide];
+
     /// As written.
     pub fn symbol(self) -> &'static str {
         match self {
@@ -307,6 +321,17 @@ pub enum AggregateFn {
 }
 
 impl AggregateFn {
+    /// Every function.
+    pub const ALL: [AggregateFn; 7] = [
+        AggregateFn::Count,
+        AggregateFn::Sum,
+        AggregateFn::Avg,
+        AggregateFn::Min,
+        AggregateFn::Max,
+        AggregateFn::Stddev,
+        AggregateFn::P95,
+    ];
+
     /// As written.
     pub fn name(self) -> &'static str {
         match self {
@@ -357,6 +382,9 @@ pub enum CalendarUnit {
 }
 
 impl CalendarUnit {
+    /// Every unit.
+    pub const ALL: [CalendarUnit; 4] = [CalendarUnit::Hour, CalendarUnit::Day, CalendarUnit::Week, CalendarUnit::Month];
+
     /// As written.
     pub fn name(self) -> &'static str {
         match self {
@@ -396,6 +424,9 @@ pub enum SeenFn {
 }
 
 impl SeenFn {
+    /// Every question.
+    pub const ALL: [SeenFn; 3] = [SeenFn::First, SeenFn::Last, SeenFn::Times];
+
     /// As written.
     pub fn name(self) -> &'static str {
         match self {

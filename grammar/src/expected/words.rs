@@ -92,8 +92,15 @@ pub(crate) fn keyword(rule: Rule) -> Option<&'static str> {
     })
 }
 
+/// Every word of the language that is no name, value or function: `when`, `unless`, …
+pub fn keywords() -> Vec<&'static str> {
+    let mut words: Vec<&'static str> = Rule::all_rules().iter().filter_map(|rule| keyword(*rule)).collect();
+    words.sort_unstable();
+    words
+}
+
 /// Words that can be no name anywhere.
-const RESERVED: [&str; 21] = [
+pub const RESERVED: [&str; 21] = [
     "and",
     "or",
     "not",
