@@ -1,4 +1,9 @@
 //! What the benchmarks share. The benchmarks themselves are in `benches/benches/`.
 
+pub mod cpu;
 pub mod load;
 pub mod workload;
+
+/// The allocator of the binary that we ship.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -26,6 +26,9 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Self-hosted adaptive MFA: rules decide allow, block or challenge; a phone answers the challenge.
 #[derive(Parser)]
 #[command(name = "stepup", version, propagate_version = true, after_help = AFTER)]
