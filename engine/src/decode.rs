@@ -14,7 +14,7 @@ use crate::{
     program::Program,
     schema::{EventSchema, FieldSchema},
     types::Type,
-    value::{Value, WEEKDAYS},
+    value::{Value, weekday_named},
 };
 
 /// The longest text of a field, in bytes.
@@ -195,11 +195,8 @@ fn typed(json: &Json, ty: &Type, beside: Option<Currency>) -> Result<Value, Wron
         Type::Timestamp => string("an RFC 3339 time").and_then(|given| {
             given.parse().map(Value::Timestamp).map_err(|_| Wrong::ty("must be an RFC 3339 time with an offset"))
         }),
-        Type::Weekday => string("a day like monday").and_then(|given| {
-            let position = WEEKDAYS.iter().position(|day| *day == given);
-            let day = position.and_then(|position| u8::try_from(position + 1).ok());
-            day.map(Value::Weekday).ok_or_else(|| Wrong::ty("must be a day like monday"))
-        }),
+        Type::Weekday => string("a day like monday")
+            .and_then(|given| weekday_named(&given).ok_or_else(|| Wrong::ty("must be a day like monday"))),
         Type::Country => string("a country").and_then(|given| {
             let detail = "must be the two capitals of ISO 3166-1, as in NZ".to_owned();
             Country::parse(&given).map(Value::Country).ok_or(Wrong { code: "unknown-country", detail })

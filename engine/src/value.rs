@@ -152,6 +152,12 @@ pub fn duration_text(ms: i64) -> String {
 /// The days of the week as rules write them, Monday first.
 pub const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
+/// The day with this name.
+pub(crate) fn weekday_named(name: &str) -> Option<Value> {
+    let position = WEEKDAYS.iter().position(|day| *day == name)?;
+    u8::try_from(position + 1).ok().map(Value::Weekday)
+}
+
 fn weekday_name(day: u8) -> &'static str {
     usize::from(day).checked_sub(1).and_then(|index| WEEKDAYS.get(index).copied()).unwrap_or("no day")
 }

@@ -94,6 +94,50 @@ impl<'a> Checker<'a> {
 
 /// A `let` of several parts keeps its unity in the text.
 pub(super) fn grouped(text: String) -> String {
-    let plain = text.starts_with('(') || !text.contains(' ');
-    if plain { text } else { format!("({text})") }
+    if text.contains(' ') { in_parentheses(text) } else { text }
+}
+
+/// The text between parentheses, if it is not already.
+pub(super) fn in_parentheses(text: String) -> String {
+    if is_grouped(&text) { text } else { format!("({text})") }
+}
+
+/// Whether the parenthesis that opens the text is closed by its last character.
+fn is_grouped(text: &str) -> bool {
+    let (mut open, mut quoted, mut escaped) = (0_usize, false, false);
+    for (index, char) in text.char_indices() {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '(' if !quoted => open += 1,
+            ')' if !quoted => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open == 0 && !quoted {
+            return text.starts_with('(') && index + 1 == text.len();
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_one_group_gets_parentheses() {
+        let cases = [
+            ("a and b", "(a and b)"),
+            ("(a and b)", "(a and b)"),
+            ("(a) and (b)", "((a) and (b))"),
+            ("(name == \")\") or (b)", "((name == \")\") or (b))"),
+            ("(name == \"\\\")\")", "(name == \"\\\")\")"),
+            ("a", "(a)"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(in_parentheses(text.to_owned()), expected);
+        }
+        assert_eq!(grouped("a".to_owned()), "a");
+    }
 }

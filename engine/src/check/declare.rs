@@ -14,7 +14,7 @@ use crate::{
     schema::{EventSchema, FieldSchema, SENT},
     script::{self, Script},
     types::Type,
-    value::Value,
+    value::{Value, weekday_named},
 };
 
 /// What can be said about a field behind its type.
@@ -118,6 +118,14 @@ impl<'a> Checker<'a> {
             return None;
         }
         let ty = self.type_ref(&field.ty)?;
+        if ty == Type::Geo || ty == Type::List(Box::new(Type::Geo)) {
+            self.report(
+                Diagnostic::error("type-mismatch", "a place is looked up: no caller can send one")
+                    .at(field.ty.span, "no field has this type")
+                    .help("every event has `geo`; an address that comes as a field is `ip`"),
+            );
+            return None;
+        }
         let slots = &mut self.draft.slots;
         if !slots.iter().any(|slot| **slot == *name) {
             slots.push(name.into());
@@ -225,15 +233,22 @@ impl<'a> Checker<'a> {
     fn inline_entries(&mut self, elements: &'a [ast::Expr], element: &Type) -> Entries {
         let mut entries = Entries::default();
         for expr in elements {
-            let ast::ExprKind::Literal(literal) = &expr.kind else {
-                self.report(
-                    Diagnostic::error("bad-list-entry", "the entries of a list are constants")
-                        .at(expr.span, "not a constant")
-                        .help("write the values themselves"),
-                );
-                continue;
+            let constant = match &expr.kind {
+                ast::ExprKind::Literal(literal) => self.literal(literal),
+                // Days are names.
+                ast::ExprKind::Path(path) if weekday_named(&path.text()).is_some() => {
+                    weekday_named(&path.text()).map(|day| (day, Type::Weekday))
+                }
+                _ => {
+                    self.report(
+                        Diagnostic::error("bad-list-entry", "the entries of a list are constants")
+                            .at(expr.span, "not a constant")
+                            .help("write the values themselves"),
+                    );
+                    None
+                }
             };
-            if let Some((value, ty)) = self.literal(literal) {
+            if let Some((value, ty)) = constant {
                 let value = match (element, value) {
                     (Type::Cidr, Value::Ip(ip)) => Value::Cidr(ip.into()),
                     (Type::User, Value::Text(text)) => Value::User(text),

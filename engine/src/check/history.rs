@@ -2,7 +2,7 @@
 
 use grammar::{Diagnostic, Span, ast};
 
-use super::{Checker, Scope, resolve::Typed};
+use super::{Checker, Scope, atom::in_parentheses, resolve::Typed};
 use crate::{
     codes::Currency,
     history::plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
@@ -43,7 +43,7 @@ impl<'a> Checker<'a> {
         let (filter, filter_text) = match filter {
             Some(filter) => {
                 let (id, text) = filter?;
-                (Some(id), format!(" where ({text})"))
+                (Some(id), format!(" where {}", in_parentheses(text)))
             }
             None => (None, String::new()),
         };

@@ -11,7 +11,7 @@ use crate::{
     ir::{Expr, Signal},
     schema::{FieldSchema, From},
     types::Type,
-    value::{Value, WEEKDAYS},
+    value::weekday_named,
 };
 
 /// What a path or an expression comes to.
@@ -39,9 +39,8 @@ impl Checker<'_> {
             Lookup::Found(expr, ty, optional) => (expr, ty, optional),
             Lookup::Reported => return None,
             Lookup::Nothing => {
-                if let Some(day) = WEEKDAYS.iter().position(|day| *day == text) {
-                    let day = u8::try_from(day + 1).unwrap_or(1);
-                    return Some(Typed::new(Expr::Const(Value::Weekday(day)), Type::Weekday, text));
+                if let Some(day) = weekday_named(&text) {
+                    return Some(Typed::new(Expr::Const(day), Type::Weekday, text));
                 }
                 self.no_such_signal(&text, path, scope);
                 return None;

@@ -12,7 +12,7 @@ use crate::{
     status::Status,
     testing::{Expectation, Given, Target, TestCase, TestEvent, TestHistory, TestList},
     types::Type,
-    value::{Value, WEEKDAYS},
+    value::{Value, WEEKDAYS, weekday_named},
 };
 
 impl<'a> Checker<'a> {
@@ -240,13 +240,12 @@ impl<'a> Checker<'a> {
                 values.map(|values| Value::List(values.into()))
             }
             (ast::RecordValue::Name(word), Type::Weekday) => {
-                let position = WEEKDAYS.iter().position(|day| *day == word.name);
-                let day = position.and_then(|position| u8::try_from(position + 1).ok());
+                let day = weekday_named(&word.name);
                 if day.is_none() {
                     let text = format!("there is no weekday `{}`", word.name);
                     self.unknown_name("unknown-word", text, &word.name, word.span, "not a weekday", WEEKDAYS);
                 }
-                day.map(Value::Weekday)
+                day
             }
             (ast::RecordValue::Missing, _) => None,
             (_, ty) => {

@@ -31,8 +31,8 @@ pub struct Block {
 /// What a block is for, by the first word behind the fence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Rule text of the pack.
-    Rules,
+    /// A rule file of the pack; `example.rules` when nothing is said.
+    Rules(Option<String>),
     /// Another file of the pack, by its path: a list, a script, a table of rates.
     File(String),
     /// Where addresses are, for the events of this example.
@@ -108,8 +108,9 @@ impl Chapter {
 fn kind(info: &str) -> Result<(Kind, bool), String> {
     let words: Vec<&str> = info.split_whitespace().collect();
     Ok(match words.as_slice() {
-        ["rules"] => (Kind::Rules, false),
-        ["rules", "shared"] => (Kind::Rules, true),
+        ["rules"] => (Kind::Rules(None), false),
+        ["rules", "shared"] => (Kind::Rules(None), true),
+        ["rules", path] => (Kind::Rules(Some((*path).to_owned())), false),
         ["geo"] => (Kind::Geo, false),
         ["geo", "shared"] => (Kind::Geo, true),
         ["list" | "script" | "rates", path] => (Kind::File((*path).to_owned()), false),

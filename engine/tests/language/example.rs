@@ -32,7 +32,7 @@ pub struct Found {
 /// Everything under a heading that can be compared; or what stops that.
 pub fn found(chapter: &Chapter, section: &Section) -> Result<Vec<Found>, String> {
     let mut all = Vec::new();
-    for block in section.blocks.iter().filter(|block| block.shared && block.kind == Kind::Rules) {
+    for block in section.blocks.iter().filter(|block| block.shared && matches!(block.kind, Kind::Rules(_))) {
         all.extend(laid_out(block, true));
     }
     let mut example = Example::of(chapter);
@@ -40,7 +40,7 @@ pub fn found(chapter: &Chapter, section: &Section) -> Result<Vec<Found>, String>
         match &block.kind {
             Kind::Shown => {}
             Kind::Words(what) => all.push(words::of(what, block)?),
-            Kind::Rules | Kind::File(_) | Kind::Geo | Kind::Limits => {
+            Kind::Rules(_) | Kind::File(_) | Kind::Geo | Kind::Limits => {
                 if example.checked {
                     all.extend(example.finish()?);
                     example = Example::of(chapter);
@@ -106,13 +106,14 @@ impl<'a> Example<'a> {
 
     fn take(&mut self, block: &'a Block) -> Result<(), String> {
         match &block.kind {
-            Kind::Rules => {
-                let name = match self.rules.len() {
-                    0 => "example.rules".to_owned(),
-                    more => format!("example-{}.rules", more + 1),
-                };
-                self.pack.files.insert(name, block.text.clone().into_bytes());
+            Kind::Rules(path) => {
+                let name = path.clone().unwrap_or_else(|| "example.rules".to_owned());
+                if self.pack.files.insert(name, block.text.clone().into_bytes()).is_some() {
+                    return Err(at(block, "nothing is asked of the rules before these"));
+                }
                 self.rules.push(block);
+                // A test asks for something.
+                self.checked |= block.text.lines().any(|line| line.starts_with("test "));
             }
             Kind::File(path) => {
                 self.pack.files.insert(path.clone(), block.text.clone().into_bytes());
@@ -159,7 +160,7 @@ impl<'a> Example<'a> {
                 if !grave.is_empty() {
                     return Err(at(first, &grammar::render_text(&grave, &compilation.sources, false)));
                 }
-                let own = tests.iter().any(|result| result.file.starts_with("example"));
+                let own = tests.iter().any(|result| result.file != "shared.rules");
                 all.extend(self.rules.iter().filter_map(|block| laid_out(block, own)));
             }
         }

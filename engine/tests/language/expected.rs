@@ -41,12 +41,9 @@ pub fn decisions(lines: &str, decided: &[Json]) -> String {
         decided.iter().enumerate().map(|(position, found)| (lines.get(position), found)).collect()
     };
     let line = |(expected, found): &(Option<&(&str, Json)>, &Json)| match expected {
-        Some((line, expected)) if expected.is_object() => {
-            if fits(expected, found) {
-                format!("{line}\n")
-            } else {
-                format!("{}\n", spaced(&part(expected, found)))
-            }
+        // `{}` asks for nothing, and would be true of everything.
+        Some((line, expected)) if expected.as_object().is_some_and(|parts| !parts.is_empty()) => {
+            if fits(expected, found) { format!("{line}\n") } else { format!("{}\n", spaced(&part(expected, found))) }
         }
         _ => format!("{}\n", spaced(&worth_telling(found))),
     };
