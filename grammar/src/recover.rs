@@ -51,7 +51,7 @@ fn item_starts(scan: &Scan, item: usize, index: usize) -> bool {
     if goes_on(scan, index - 1) && (ITEM_WORDS.contains(&scan.word(index + 1)) || is_reserved(scan.word(index + 1))) {
         return false;
     }
-    let named = ITEM_WORDS.contains(&scan.word(index - 1)) || matches!(scan.word(index - 1), "tz" | "requires");
+    let named = ITEM_WORDS.contains(&scan.word(index - 1)) || matches!(scan.word(index - 1), "tz" | "requires" | "on");
     declares(scan, index) || (token.starts_line && !named && !goes_on(scan, index - 1) && !is_operator(scan, index + 1))
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Token {
     pub end: usize,
     /// How many brackets are open around it. A bracket counts itself out.
     pub depth: usize,
-    /// Whether nothing but blanks is before it on its line.
+    /// Whether no token is before it on its line.
     pub starts_line: bool,
     /// Whether nothing at all is before it on its line.
     pub at_margin: bool,
@@ -46,10 +46,6 @@ pub(crate) enum TokenKind {
 pub(crate) struct Comment {
     pub start: usize,
     pub end: usize,
-    /// Whether only blanks are before it on its line.
-    pub starts_line: bool,
-    /// Whether it runs to the end of its line, as every `#` comment does.
-    pub ends_line: bool,
 }
 
 /// What the scanner found.
@@ -156,13 +152,9 @@ impl Scanner<'_> {
         Span::new(self.source.id, start, end)
     }
 
-    fn starts_line(&self) -> bool {
-        // From the end, so that a long line costs no more than its last blanks.
-        self.source.text.get(self.line_start..self.at).is_some_and(|before| before.trim_end().is_empty())
-    }
-
     fn token(&mut self, kind: TokenKind, end: usize) {
-        let starts_line = self.tokens.last().is_none_or(|last| last.end <= self.line_start) && self.starts_line();
+        // A comment before it on its line changes nothing: the formatter moves some.
+        let starts_line = self.tokens.last().is_none_or(|last| last.end <= self.line_start);
         let at_margin = starts_line && self.at == self.line_start;
         self.tokens.push(Token { kind, start: self.at, end, depth: 0, starts_line, at_margin });
         self.at = end;
@@ -187,13 +179,11 @@ impl Scanner<'_> {
     fn line_comment(&mut self) {
         let length = self.rest().find('\n').unwrap_or(self.rest().len());
         let written = self.rest().get(..length).unwrap_or_default().trim_end().len();
-        let starts_line = self.starts_line();
-        self.comments.push(Comment { start: self.at, end: self.at + written, starts_line, ends_line: true });
+        self.comments.push(Comment { start: self.at, end: self.at + written });
         self.at += length;
     }
 
     fn block_comment(&mut self) {
-        let starts_line = self.starts_line();
         let length = match self.rest().find("*/") {
             // `/*/` opens and does not close.
             Some(close) if close >= 2 => close + 2,
@@ -210,12 +200,8 @@ impl Scanner<'_> {
             },
         };
         let end = self.at + length;
-        let text = &self.source.text;
-        let after = text.get(end..).unwrap_or_default();
-        let next = after.bytes().find(|byte| !b" \t\r".contains(byte));
-        let ends_line = matches!(next, None | Some(b'\n'));
-        self.comments.push(Comment { start: self.at, end, starts_line, ends_line });
-        if let Some(newline) = text.get(self.at..end).and_then(|comment| comment.rfind('\n')) {
+        self.comments.push(Comment { start: self.at, end });
+        if let Some(newline) = self.source.text.get(self.at..end).and_then(|comment| comment.rfind('\n')) {
             self.line_start = self.at + newline + 1;
         }
         self.at = end;

@@ -25,23 +25,33 @@ enum Counts {
 }
 
 struct Step {
-    name: &'static str,
+    name: String,
     words: Vec<String>,
     directory: &'static str,
     counts: Counts,
 }
 
-fn step(name: &'static str, words: &str, counts: Counts) -> Step {
-    Step { name, words: words.split_whitespace().map(str::to_owned).collect(), directory: ".", counts }
+fn step(name: impl Into<String>, words: &str, counts: Counts) -> Step {
+    Step { name: name.into(), words: words.split_whitespace().map(str::to_owned).collect(), directory: ".", counts }
 }
 
-fn steps() -> Vec<Step> {
+/// The packs that are shipped, by name.
+fn packs() -> anyhow::Result<Vec<String>> {
+    let entries = std::fs::read_dir(run::root().join("rules"))?.collect::<Result<Vec<_>, _>>()?;
+    let folders = entries.into_iter().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> = folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    anyhow::ensure!(!names.is_empty(), "there is no pack in rules/");
+    Ok(names)
+}
+
+fn steps() -> anyhow::Result<Vec<Step>> {
     let nextest = run::exists("cargo-nextest");
     let tests =
         if nextest { "cargo nextest run --workspace --no-fail-fast" } else { "cargo test --workspace --no-fail-fast" };
     // Built with everything else: a build of one package alone would choose other features and compile the world again.
     let stepup = run::target().join("debug/stepup");
-    let packs = |verb: &str| format!("{} {verb} rules/starter", stepup.display());
+    let on_rules = |verb: &str, pack: &str| format!("{} {verb} rules/{pack}", stepup.display());
     let benches = "cargo bench --workspace --profile dev --quiet --bench evaluate --bench velocity --bench geo --bench signature \
                    --bench decision -- --test";
     let mut steps = vec![
@@ -50,13 +60,17 @@ fn steps() -> Vec<Step> {
         step("tests", tests, Counts::Rust),
         step("doc tests", "cargo test --workspace --doc --quiet", Counts::Rust),
         step("build", "cargo build --workspace --bins --quiet", Counts::One),
-        step("packs: check", &packs("check"), Counts::One),
-        step("packs: fmt", &packs("fmt --check"), Counts::One),
-        step("packs: test", &packs("test"), Counts::Plain),
+        step("packs: fmt", &on_rules("fmt --check", ""), Counts::One),
+    ];
+    for pack in packs()? {
+        steps.push(step(format!("packs: check {pack}"), &on_rules("check", &pack), Counts::One));
+        steps.push(step(format!("packs: test {pack}"), &on_rules("test", &pack), Counts::Plain));
+    }
+    steps.extend([
         step("benchmarks, short form", benches, Counts::One),
         step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
         step("client packages and browser", "node --test --test-concurrency=1 --test-reporter=tap", Counts::Node),
-    ];
+    ]);
     if run::exists("cargo-deny") {
         let deny = step("dependencies", "cargo deny check bans licenses sources", Counts::One);
         steps.insert(2, deny);
@@ -66,14 +80,14 @@ fn steps() -> Vec<Step> {
             step.directory = "tests/e2e";
         }
     }
-    steps
+    Ok(steps)
 }
 
 impl Ci {
     /// Runs all steps; fails if one of them did.
     pub fn run(self) -> anyhow::Result<()> {
         let (mut passed, mut failed, mut lines) = (0, 0, Vec::new());
-        for step in steps() {
+        for step in steps()? {
             if self.only.as_ref().is_some_and(|only| !step.name.contains(only.as_str())) {
                 continue;
             }

@@ -6,83 +6,102 @@ const WIDTH: usize = 120;
 #[derive(Debug, Clone)]
 pub(super) enum Doc {
     Text(String),
+    /// A space that never breaks.
+    Space,
+    /// Joins the text before it.
+    Comma,
+    /// [`Doc::Comma`] if its group is broken, else nothing.
+    CommaIfBroken,
     /// A line break if its group is broken, else this text.
     Line(&'static str),
-    /// A blank line, unless a block has just been opened.
+    /// Makes the line break before it a blank line.
     Blank,
-    /// [`Doc::Blank`] if its group is broken, else nothing.
-    BlankIfBroken,
-    /// This text if its group is broken, else nothing.
-    IfBroken(&'static str),
-    /// A comment alone on its line.
-    OwnLine(String),
-    /// A comment at the end of the line that was written last.
+    /// Comments on a line of their own.
+    CommentLine(String),
+    /// A comment behind the text before it; it ends the line.
     Trailing(String),
-    /// A comment with something behind it.
+    /// A comment on the line of the text behind it.
     Inline(String),
     Group(Vec<Doc>, bool),
     Indent(Vec<Doc>, bool),
 }
 
-pub(super) fn text(written: impl Into<String>) -> Doc {
-    Doc::Text(written.into())
+pub(super) type Docs = Vec<Doc>;
+
+/// One after the other.
+pub(super) fn cat<const N: usize>(parts: [Docs; N]) -> Docs {
+    parts.into_iter().flatten().collect()
 }
 
-/// Docs that stay on one line if they fit, unless `broken`.
-pub(super) fn group(docs: Vec<Doc>, broken: bool) -> Doc {
-    let broken = broken || docs.iter().any(forces_break);
-    Doc::Group(docs, broken)
+pub(super) fn space() -> Docs {
+    vec![Doc::Space]
 }
 
-pub(super) fn indent(docs: Vec<Doc>) -> Doc {
-    let forced = docs.iter().any(forces_break);
-    Doc::Indent(docs, forced)
+pub(super) fn line(flat: &'static str) -> Docs {
+    vec![Doc::Line(flat)]
 }
 
-fn forces_break(doc: &Doc) -> bool {
-    match doc {
-        Doc::OwnLine(_) | Doc::Trailing(_) | Doc::Blank => true,
-        Doc::Inline(comment) => comment.contains('\n'),
-        Doc::Group(_, broken) | Doc::Indent(_, broken) => *broken,
-        Doc::Text(_) | Doc::Line(_) | Doc::BlankIfBroken | Doc::IfBroken(_) => false,
-    }
+/// Docs that stay on one line if they fit, unless `broken`. Comments before them are none of their business.
+pub(super) fn group(mut docs: Docs, broken: bool) -> Docs {
+    let is_comment = |doc: &Doc| matches!(doc, Doc::CommentLine(_) | Doc::Inline(_) | Doc::Blank);
+    let inside = docs.split_off(docs.iter().position(|doc| !is_comment(doc)).unwrap_or(docs.len()));
+    let broken = broken || has_broken(&inside);
+    docs.push(Doc::Group(inside, broken));
+    docs
+}
+
+pub(super) fn indent(docs: Docs) -> Docs {
+    let broken = has_broken(&docs);
+    vec![Doc::Indent(docs, broken)]
+}
+
+/// Whether a group among these is broken whatever the width, which breaks all groups around it.
+fn has_broken(docs: &[Doc]) -> bool {
+    docs.iter().any(|doc| matches!(doc, Doc::Group(_, true) | Doc::Indent(_, true)))
 }
 
 /// The document as text, with a line end after the last line; empty if there is nothing.
 pub(super) fn render(docs: &[Doc]) -> String {
     let mut page = Page::default();
-    let mut work: Vec<(usize, bool, &Doc)> = docs.iter().rev().map(|doc| (0, true, doc)).collect();
-    while let Some((indent, broken, doc)) = work.pop() {
+    let mut work: Vec<Task> = docs.iter().rev().map(|doc| Task { indent: 0, broken: true, doc }).collect();
+    while let Some(Task { indent, broken, doc }) = work.pop() {
         match doc {
-            Doc::Text(written) => page.write(indent, written),
-            Doc::Line(_) if broken => page.break_line(),
-            Doc::Line(flat) => page.write(indent, flat),
-            Doc::Blank => page.blank_line(),
-            Doc::BlankIfBroken => {
-                if broken {
-                    page.blank_line();
-                }
-            }
-            Doc::IfBroken(written) => {
-                if broken {
-                    page.write(indent, written);
-                }
-            }
-            Doc::OwnLine(comment) => page.own_line(indent, comment),
-            Doc::Trailing(comment) => page.trailing(indent, comment),
+            Doc::Text(written) => page.text(indent, written),
+            Doc::Space => page.due(Due::Space(" ")),
+            Doc::Comma => page.comma(),
+            Doc::CommaIfBroken if broken => page.comma(),
+            Doc::CommaIfBroken => {}
+            Doc::Line(_) if broken => page.due(Due::Line),
+            Doc::Line("") => {}
+            Doc::Line(flat) => page.due(Due::Space(flat)),
+            Doc::Blank => page.blank(),
+            Doc::CommentLine(comments) => page.comment_line(indent, comments),
+            Doc::Trailing(comment) => page.trailing(comment),
             Doc::Inline(comment) => page.inline(indent, comment),
             Doc::Group(inner, forced) => {
-                let broken = *forced || !fits(WIDTH.saturating_sub(page.column(indent)), inner, &work);
-                work.extend(inner.iter().rev().map(|doc| (indent, broken, doc)));
+                // In a flat group nothing is forced, and what is inside fits because the group does.
+                let broken = broken && (*forced || !fits(WIDTH.saturating_sub(page.column(indent)), inner, &work));
+                work.extend(inner.iter().rev().map(|doc| Task { indent, broken, doc }));
             }
-            Doc::Indent(inner, _) => work.extend(inner.iter().rev().map(|doc| (indent + 2, broken, doc))),
+            Doc::Indent(inner, _) => {
+                work.extend(inner.iter().rev().map(|doc| Task { indent: indent + 2, broken, doc }));
+            }
         }
     }
     page.finish()
 }
 
-/// Whether a group fits on the rest of the line, together with what must follow it there.
-fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
+struct Task<'a> {
+    indent: usize,
+    broken: bool,
+    doc: &'a Doc,
+}
+
+/// Whether a group fits on the rest of the line, together with what follows it up to where the line may break.
+///
+/// What follows counts as if it broke wherever it can. Whether it will, may depend on how it was written (a list keeps its
+/// first element on a line of its own), and then this group would look different when it is formatted again.
+fn fits(room: usize, group: &[Doc], after: &[Task]) -> bool {
     let mut room = room;
     let mut after = after.iter().rev();
     let mut work: Vec<(bool, &Doc)> = group.iter().rev().map(|doc| (false, doc)).collect();
@@ -90,34 +109,24 @@ fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
         let (broken, doc) = match work.pop() {
             Some(next) => next,
             None => match after.next() {
-                Some((_, broken, doc)) => (*broken, *doc),
+                Some(task) => (true, task.doc),
                 None => return true,
             },
         };
-        let written = match doc {
-            Doc::Text(written) => written.as_str(),
-            // It ends the line, and once written it is a comment behind it, which has no width.
-            Doc::Inline(comment) if comment.contains('\n') => return true,
-            Doc::Inline(comment) => {
-                // The spaces around it: what is around a group must never seem narrower than the group does later.
-                room = room.saturating_sub(2);
-                comment.as_str()
-            }
+        let width = match doc {
             Doc::Line(_) if broken => return true,
-            Doc::Line(flat) => flat,
-            Doc::Blank | Doc::OwnLine(_) | Doc::Trailing(_) => return true,
-            Doc::IfBroken(written) if broken => written,
-            Doc::IfBroken(_) | Doc::BlankIfBroken => "",
-            Doc::Group(inner, forced) => {
-                work.extend(inner.iter().rev().map(|doc| (*forced, doc)));
-                ""
-            }
-            Doc::Indent(inner, _) => {
+            Doc::CommentLine(_) | Doc::Trailing(_) => return true,
+            Doc::Text(written) => written.chars().count(),
+            Doc::Inline(comment) => comment.chars().count() + 2,
+            Doc::Line(flat) => flat.len(),
+            Doc::Space | Doc::Comma => 1,
+            Doc::CommaIfBroken => usize::from(broken),
+            Doc::Blank => 0,
+            Doc::Group(inner, _) | Doc::Indent(inner, _) => {
                 work.extend(inner.iter().rev().map(|doc| (broken, doc)));
-                ""
+                0
             }
         };
-        let width = written.chars().count();
         if width > room {
             return false;
         }
@@ -125,124 +134,112 @@ fn fits(room: usize, group: &[Doc], after: &[(usize, bool, &Doc)]) -> bool {
     }
 }
 
-/// The text so far. Line ends are written when something follows them, so that comments can still join the line before.
+/// The text so far. Blanks and line ends are written when something follows them.
 #[derive(Default)]
 struct Page {
     out: String,
     /// The column of the next character, if the line goes on.
     column: usize,
-    line_ended: bool,
+    /// What is due before the next text.
+    due: Due,
     blank: bool,
-    /// Whether a comment was written that needs a space behind it.
-    after_inline: bool,
-    /// Whether the line was ended by a comment, which nothing can join.
-    comment_ended: bool,
+    /// Comments for the end of this line; a comma may still come before them.
+    trailing: String,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    #[default]
+    Nothing,
+    Space(&'static str),
+    Line,
 }
 
 impl Page {
-    /// Where the next character will stand; a line that is due begins at its indentation.
+    /// Where the next character will stand.
     fn column(&self, indent: usize) -> usize {
-        if self.line_ended { indent } else { self.column }
+        match self.due {
+            Due::Nothing => self.column,
+            Due::Space(blanks) => self.column + blanks.len(),
+            Due::Line => indent,
+        }
     }
 
-    fn break_line(&mut self) {
-        self.line_ended = true;
-        self.after_inline = false;
+    fn due(&mut self, due: Due) {
+        if self.due != Due::Line {
+            self.due = due;
+        }
     }
 
-    /// Asks for a blank line before what comes next; the break itself comes with that.
-    fn blank_line(&mut self) {
-        let opened = !self.comment_ended && self.out.trim_end().ends_with(['{', '[', '(']);
-        self.blank = !self.out.is_empty() && !opened;
+    fn blank(&mut self) {
+        self.blank = self.due == Due::Line;
     }
 
-    fn write(&mut self, indent: usize, written: &str) {
-        if written.is_empty() {
-            return;
+    fn text(&mut self, indent: usize, written: &str) {
+        // Only an inline comment asks for a space here.
+        if matches!(self.due, Due::Space(_)) && matches!(written, ")" | "]" | ":") {
+            self.due = Due::Nothing;
         }
-        self.comment_ended = false;
-        let written = if self.start_line(indent) { written.trim_start() } else { written };
-        if written.is_empty() {
-            return;
-        }
-        let joins = written.starts_with([',', ')', ']', ' ']);
-        if self.after_inline && !joins {
-            self.push(" ");
-        }
-        self.after_inline = false;
+        self.begin(indent);
         self.push(written);
     }
 
-    /// Begins the line that is due, if one is.
-    fn start_line(&mut self, indent: usize) -> bool {
-        if !self.line_ended || self.out.is_empty() {
-            self.line_ended = false;
-            self.blank = false;
-            return self.out.is_empty();
+    fn comma(&mut self) {
+        self.push(",");
+    }
+
+    fn comment_line(&mut self, indent: usize, comments: &str) {
+        self.due = Due::Line;
+        self.begin(indent);
+        self.push(comments);
+        self.due = Due::Line;
+    }
+
+    fn trailing(&mut self, comment: &str) {
+        self.trailing.push_str(separator(comment));
+        self.trailing.push_str(comment);
+        self.due = Due::Line;
+    }
+
+    fn inline(&mut self, indent: usize, comment: &str) {
+        if self.due == Due::Nothing && !self.out.is_empty() && !self.out.ends_with(['(', '[']) {
+            self.due = Due::Space(" ");
         }
-        self.trim();
-        self.out.push_str(if self.blank { "\n\n" } else { "\n" });
-        self.column = 0;
-        self.push(&" ".repeat(indent));
-        self.line_ended = false;
+        self.begin(indent);
+        self.push(comment);
+        self.due = Due::Space(" ");
+    }
+
+    /// Writes what is due.
+    fn begin(&mut self, indent: usize) {
+        match std::mem::take(&mut self.due) {
+            Due::Line if !self.out.is_empty() => {
+                self.out.push_str(&std::mem::take(&mut self.trailing));
+                self.out.push_str(if self.blank { "\n\n" } else { "\n" });
+                self.column = 0;
+                self.push(&" ".repeat(indent));
+            }
+            Due::Space(blanks) => self.push(blanks),
+            Due::Line | Due::Nothing => {}
+        }
         self.blank = false;
-        true
     }
 
     fn push(&mut self, written: &str) {
         self.out.push_str(written);
-        self.column = match written.rsplit_once('\n') {
-            Some((_, last)) => last.chars().count(),
-            None => self.column + written.chars().count(),
-        };
-    }
-
-    fn trim(&mut self) {
-        let length = self.out.trim_end().len();
-        self.column = self.column.saturating_sub(self.out.len() - length);
-        self.out.truncate(length);
-    }
-
-    fn own_line(&mut self, indent: usize, comment: &str) {
-        self.line_ended = true;
-        self.start_line(indent);
-        self.push(comment);
-        self.line_ended = true;
-        self.comment_ended = true;
-        self.after_inline = false;
-    }
-
-    fn trailing(&mut self, indent: usize, comment: &str) {
-        if self.out.is_empty() || self.comment_ended {
-            return self.own_line(indent, comment);
-        }
-        self.trim();
-        if comment.starts_with('#') {
-            self.push("  ");
-        } else if !self.out.ends_with(['(', '[']) {
-            self.push(" ");
-        }
-        self.push(comment);
-        self.line_ended = true;
-        self.comment_ended = true;
-        self.after_inline = false;
-    }
-
-    fn inline(&mut self, indent: usize, comment: &str) {
-        self.comment_ended = false;
-        let fresh = self.start_line(indent);
-        if !fresh && !self.out.ends_with([' ', '(', '[', '\n']) {
-            self.push(" ");
-        }
-        self.push(comment);
-        self.after_inline = true;
+        self.column += written.chars().count();
     }
 
     fn finish(mut self) -> String {
-        self.trim();
+        self.out.push_str(&self.trailing);
         if !self.out.is_empty() {
             self.out.push('\n');
         }
         self.out
     }
+}
+
+/// What stands between a comment and what is before it on its line.
+pub(super) fn separator(comment: &str) -> &'static str {
+    if comment.starts_with('#') { "  " } else { " " }
 }

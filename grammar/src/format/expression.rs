@@ -1,9 +1,11 @@
 //! Expressions and literals.
 
-use super::{Doc, Docs, Layout, group, indent, text};
+use super::{Docs, Layout, cat, indent, line, space};
 use crate::ast::{
-    Aggregate, Clock, ClockRange, Expr, ExprKind, Literal, PresenceQuestion, Seen, Set, SetLiteral, Window,
+    Aggregate, Clock, ClockRange, Expr, ExprKind, Literal, Number, PresenceQuestion, RangeSet, Seen, Set, SetLiteral,
+    Window,
 };
+use crate::source::Span;
 
 impl Layout<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Docs {
@@ -11,218 +13,183 @@ impl Layout<'_> {
             ExprKind::Literal(literal) => self.literal(literal),
             ExprKind::Path(path) => self.path(path),
             ExprKind::List(name) => self.list_name(name),
-            ExprKind::Paren(inner) => {
-                let mut docs = self.lead(expr.span, "(");
-                let mut inside = self.expr(inner);
-                inside.extend(self.comments_before(Self::close_of(expr.span)));
-                // What is inside indents itself; only comments need it from here.
-                let commented = inside.iter().any(|doc| matches!(doc, Doc::OwnLine(_) | Doc::Trailing(_)));
-                docs.extend(if commented { vec![indent(inside)] } else { inside });
-                docs.push(text(")"));
-                vec![group(docs, false)]
-            }
+            ExprKind::Paren(inner) => self.paren(inner),
             ExprKind::Call(call) => {
-                let mut docs = self.ident(&call.name);
-                let mut inside = Vec::new();
-                for (index, argument) in call.arguments.iter().enumerate() {
-                    inside.push(if index == 0 { Doc::Line("") } else { Doc::Line(" ") });
-                    inside.extend(self.expr(argument));
-                    if index + 1 < call.arguments.len() {
-                        inside.push(text(","));
-                    }
-                }
-                inside.extend(self.comments_before(Self::close_of(expr.span)));
-                let close = if call.arguments.is_empty() { text("") } else { Doc::Line("") };
-                docs.push(group(vec![text("("), indent(inside), close, text(")")], false));
-                docs
+                cat([self.ident(&call.name), self.arguments(&call.arguments, |layout, value| layout.expr(value))])
             }
-            ExprKind::Or(operands) => self.joined("or ", operands),
-            ExprKind::And(operands) => self.joined("and ", operands),
-            ExprKind::Not(inner) => [self.lead(expr.span, "not "), self.expr(inner)].concat(),
+            ExprKind::Or(operands) => self.joined("or", operands),
+            ExprKind::And(operands) => self.joined("and", operands),
+            ExprKind::Not(inner) => cat([self.word("not"), space(), self.behind(|layout| layout.expr(inner))]),
             ExprKind::Compare(compare) => {
-                let mut docs = self.expr(&compare.left);
-                docs.extend(self.operator(compare.right.span.start as usize, compare.op.symbol()));
-                docs.extend(self.expr(&compare.right));
-                docs
+                let symbol = compare.op.symbol();
+                cat([self.expr(&compare.left), self.operation(symbol, |layout| layout.expr(&compare.right))])
             }
             ExprKind::In(membership) => {
-                let mut docs = self.expr(&membership.value);
-                let word = if membership.negated { "not in" } else { "in" };
-                docs.extend(self.operator(set_start(&membership.set), word));
-                docs.extend(self.set(&membership.set));
-                docs
+                let word: &[&str] = if membership.negated { &["not", "in"] } else { &["in"] };
+                let left = self.expr(&membership.value);
+                let operator = cat([space(), self.words(word), space()]);
+                cat([left, indent(cat([operator, self.behind(|layout| layout.set(&membership.set))]))])
             }
-            ExprKind::Between(between) => {
-                let mut docs = self.expr(&between.value);
-                docs.extend(self.operator(between.low.span.start as usize, "between"));
-                docs.extend(self.expr(&between.low));
-                docs.extend(self.operator(between.high.span.start as usize, "and"));
-                docs.extend(self.expr(&between.high));
-                docs
-            }
+            ExprKind::Between(between) => cat([
+                self.expr(&between.value),
+                self.operation("between", |layout| layout.expr(&between.low)),
+                self.operation("and", |layout| layout.expr(&between.high)),
+            ]),
             ExprKind::Is(presence) => {
-                let mut docs = self.expr(&presence.value);
-                let not = if presence.negated { "not " } else { "" };
                 let question = match presence.question {
                     PresenceQuestion::Missing => "missing",
                     PresenceQuestion::Known => "known",
                 };
-                docs.push(text(format!(" is {not}{question}")));
-                docs
+                let words: &[&str] = if presence.negated { &["is", "not", question] } else { &["is", question] };
+                cat([self.expr(&presence.value), indent(cat([space(), self.words(words)]))])
             }
             ExprKind::Matches(matches) => {
-                let mut docs = self.expr(&matches.value);
-                docs.extend(self.operator(matches.pattern.span.start as usize, "matches"));
-                docs.extend(self.quoted(&matches.pattern));
-                docs
+                cat([self.expr(&matches.value), self.operation("matches", |layout| layout.quoted(&matches.pattern))])
             }
             ExprKind::Coalesce(coalesce) => {
-                let mut docs = self.expr(&coalesce.value);
-                docs.extend(self.operator(coalesce.fallback.span.start as usize, "??"));
-                docs.extend(self.expr(&coalesce.fallback));
-                docs
+                cat([self.expr(&coalesce.value), self.operation("??", |layout| layout.expr(&coalesce.fallback))])
             }
             ExprKind::Arithmetic(arithmetic) => {
-                let mut docs = self.expr(&arithmetic.left);
-                docs.extend(self.operator(arithmetic.right.span.start as usize, arithmetic.op.symbol()));
-                docs.extend(self.expr(&arithmetic.right));
-                docs
+                let symbol = arithmetic.op.symbol();
+                cat([self.expr(&arithmetic.left), self.operation(symbol, |layout| layout.expr(&arithmetic.right))])
             }
             ExprKind::Aggregate(aggregate) => self.aggregate(aggregate),
             ExprKind::Seen(seen) => self.seen(seen),
         }
     }
 
-    /// ` op ` between two operands, the comments around it before it.
-    fn operator(&mut self, right: usize, symbol: &str) -> Docs {
-        let mut docs = self.comments_before(right);
-        docs.push(text(format!(" {symbol} ")));
-        docs
+    /// ` op right`, indented where comments push it to a line of its own.
+    fn operation(&mut self, symbol: &str, right: impl FnOnce(&mut Self) -> Docs) -> Docs {
+        indent(cat([space(), self.word(symbol), space(), self.behind(right)]))
+    }
+
+    /// `(a or b)`: what is inside indents its own continuation; only comments push the whole of it.
+    fn paren(&mut self, inner: &Expr) -> Docs {
+        self.group(false, |layout| {
+            let open = layout.word("(");
+            let first = layout.is_pushed();
+            let inside = layout.expr(inner);
+            let last = layout.is_pushed();
+            let inside = cat([inside, layout.comment_lines(super::Blanks::None)]);
+            cat([open, if first || last { indent(inside) } else { inside }, layout.word(")")])
+        })
     }
 
     /// `a and b and c`, broken before each word where it does not fit.
     fn joined(&mut self, word: &str, operands: &[Expr]) -> Docs {
-        let mut docs = Vec::new();
-        let mut rest = Vec::new();
-        for (index, operand) in operands.iter().enumerate() {
-            if index == 0 {
-                docs.extend(self.expr(operand));
-                continue;
+        self.group(false, |layout| {
+            let mut docs = Vec::new();
+            let mut rest = Vec::new();
+            for (index, operand) in operands.iter().enumerate() {
+                if index == 0 {
+                    docs = layout.expr(operand);
+                    continue;
+                }
+                rest.extend(cat([line(" "), layout.word(word), space()]));
+                rest.extend(layout.behind(|layout| layout.expr(operand)));
             }
-            rest.extend(self.comments_before(operand.span.start as usize));
-            rest.push(Doc::Line(" "));
-            rest.push(text(word));
-            rest.extend(self.expr(operand));
-        }
-        docs.push(indent(rest));
-        vec![group(docs, false)]
+            cat([docs, indent(rest)])
+        })
     }
 
     fn set(&mut self, set: &Set) -> Docs {
         match set {
-            Set::Elements(elements) => vec![self.set_literal(elements)],
+            Set::Elements(elements) => self.set_literal(elements),
             Set::List(name) => self.list_name(name),
             Set::Clock(clock) => {
-                let mut docs = self.leaf(clock.range.span, clock_range(&clock.range));
-                if let Some(zone) = &clock.zone {
-                    docs.extend(self.operator(zone.span.start as usize, "tz"));
-                    docs.extend(self.expr(zone));
+                let range = self.leaf(clock.range.span, clock_range(&clock.range));
+                match &clock.zone {
+                    Some(zone) => cat([range, self.operation("tz", |layout| layout.expr(zone))]),
+                    None => range,
                 }
-                docs
             }
-            Set::Range(range) => {
-                let mut docs = self.expr(&range.low);
-                docs.extend(self.lead(range.high.span, ".."));
-                docs.extend(self.expr(&range.high));
-                docs
-            }
+            Set::Range(range) => self.range(range),
             Set::Value(value) => self.expr(value),
         }
     }
 
-    fn set_literal(&mut self, set: &SetLiteral) -> Doc {
-        let close = Self::close_of(set.span);
-        self.list(("[", "]"), close, &set.elements, |element| element.span, |layout, element| layout.expr(element))
+    /// `1..5`, `a + 1 .. b`. Two clocks without blanks would be one literal.
+    fn range(&mut self, range: &RangeSet) -> Docs {
+        let apart = match &range.low.kind {
+            ExprKind::Literal(literal) => matches!(literal, Literal::Clock(_)),
+            kind => !matches!(kind, ExprKind::Path(_)),
+        };
+        let gap = || if apart { space() } else { Vec::new() };
+        let low = self.expr(&range.low);
+        cat([low, indent(cat([gap(), self.word(".."), gap(), self.behind(|layout| layout.expr(&range.high))]))])
+    }
+
+    fn set_literal(&mut self, set: &SetLiteral) -> Docs {
+        self.list(("[", "]"), &set.elements, |layout, element| layout.expr(element))
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate) -> Docs {
-        let mut docs = self.leaf(aggregate.function_span, aggregate.function.name());
-        docs.push(text("("));
-        if let Some(argument) = &aggregate.argument {
-            docs.extend(self.lead(argument.span, if aggregate.distinct { "distinct " } else { "" }));
-            docs.extend(self.path(argument));
-        }
-        docs.push(text(")"));
-        docs.extend(self.operator(aggregate.event.span.start as usize, "of"));
-        docs.extend(self.path(&aggregate.event));
-        let mut rest = Vec::new();
-        if let Some(filter) = &aggregate.filter {
-            rest.extend(self.comments_before(filter.span.start as usize));
-            rest.push(Doc::Line(" "));
-            let condition = self.expr(filter);
-            rest.push(group([vec![text("where (")], condition, vec![text(")")]].concat(), false));
-        }
-        if let Some(first) = aggregate.keys.first() {
-            rest.extend(self.comments_before(first.span.start as usize));
-            rest.push(Doc::Line(" "));
-            rest.push(text("by "));
-            rest.extend(self.paths(&aggregate.keys));
-        }
-        rest.extend(self.window(&aggregate.window));
-        if aggregate.including_this {
-            rest.push(text(" including this"));
-        }
-        docs.push(indent(rest));
-        vec![group(docs, false)]
+        self.group(false, |layout| {
+            let function = layout.word(aggregate.function.name());
+            let open = layout.word("(");
+            let mut argument = Vec::new();
+            if aggregate.distinct {
+                argument = cat([layout.word("distinct"), space()]);
+            }
+            if let Some(path) = &aggregate.argument {
+                argument.extend(layout.path(path));
+            }
+            let head = cat([function, open, indent(argument), layout.word(")")]);
+            let mut rest = cat([space(), layout.word("of"), space(), layout.path(&aggregate.event)]);
+            if let Some(filter) = &aggregate.filter {
+                rest.extend(line(" "));
+                rest.extend(layout.group(false, |layout| cat([layout.word("where"), space(), layout.paren(filter)])));
+            }
+            rest.extend(cat([line(" "), layout.keys(&aggregate.keys)]));
+            rest.extend(cat([line(" "), layout.window(&aggregate.window)]));
+            if aggregate.including_this {
+                rest.extend(cat([space(), layout.words(&["including", "this"])]));
+            }
+            cat([head, indent(rest)])
+        })
+    }
+
+    /// `by a, b`
+    fn keys(&mut self, keys: &[crate::ast::Path]) -> Docs {
+        cat([self.word("by"), space(), self.separated(keys, |layout, path| layout.path(path))])
     }
 
     fn window(&mut self, window: &Window) -> Docs {
-        let start = match window {
-            Window::Sliding(duration) | Window::Tumbling(duration) => duration.span,
-            Window::Calendar(calendar) => calendar.zone.span,
-            Window::Since(path) => path.span,
-        };
-        let mut docs = self.comments_before(start.start as usize);
-        docs.push(Doc::Line(" "));
         match window {
-            Window::Sliding(duration) => docs.push(text(format!("over {}", duration.text))),
-            Window::Tumbling(duration) => docs.push(text(format!("over tumbling {}", duration.text))),
+            Window::Sliding(duration) => self.named(&["over"], duration.span, &duration.text),
+            Window::Tumbling(duration) => self.named(&["over", "tumbling"], duration.span, &duration.text),
             Window::Calendar(calendar) => {
-                docs.push(text(format!("over calendar {} in ", calendar.unit.name())));
-                docs.extend(self.expr(&calendar.zone));
+                let words = self.words(&["over", "calendar", calendar.unit.name(), "in"]);
+                cat([words, space(), self.expr(&calendar.zone)])
             }
-            Window::Since(path) => {
-                docs.push(text("since "));
-                docs.extend(self.path(path));
-            }
+            Window::Since(path) => cat([self.word("since"), space(), self.path(path)]),
         }
-        docs
+    }
+
+    /// Words and the leaf they introduce: `over 5m`.
+    pub(super) fn named(&mut self, words: &[&str], span: Span, written: &str) -> Docs {
+        cat([self.words(words), space(), self.leaf(span, written)])
     }
 
     fn seen(&mut self, seen: &Seen) -> Docs {
-        let mut docs = self.leaf(seen.function_span, format!("{}(", seen.function.name()));
-        docs.extend(self.path(&seen.what));
-        docs.push(text(")"));
-        if let Some(first) = seen.keys.first() {
-            docs.extend(self.operator(first.span.start as usize, "by"));
-            docs.extend(self.paths(&seen.keys));
-        }
+        let function = self.word(seen.function.name());
+        let head = cat([function, self.word("("), indent(self.path(&seen.what)), self.word(")")]);
+        let mut rest = cat([space(), self.keys(&seen.keys)]);
         if let Some(within) = &seen.within {
-            docs.extend(self.operator(within.span.start as usize, "within"));
-            docs.push(text(within.text.clone()));
+            rest.extend(cat([space(), self.named(&["within"], within.span, &within.text)]));
         }
-        docs
+        cat([head, indent(rest)])
     }
 
     pub(super) fn literal(&mut self, literal: &Literal) -> Docs {
         match literal {
-            Literal::Bool(value) => vec![text(if *value { "true" } else { "false" })],
+            Literal::Bool(value) => self.word(if *value { "true" } else { "false" }),
             Literal::Number(number) => self.leaf(number.span, number.text.clone()),
-            Literal::Percent(number) => self.leaf(number.span, format!("{}%", number.text)),
+            Literal::Percent(number) => self.measured(number, "", "%"),
             Literal::Money(money) => self.leaf(money.span, format!("{} {}", money.amount.text, money.currency.name)),
             Literal::Duration(duration) => self.leaf(duration.span, duration.text.clone()),
-            Literal::Speed(number) => self.leaf(number.span, format!("{} km/h", number.text)),
-            Literal::Distance(number) => self.leaf(number.span, format!("{} km", number.text)),
+            Literal::Speed(number) => self.measured(number, " ", "km/h"),
+            Literal::Distance(number) => self.measured(number, " ", "km"),
             Literal::Text(value) => self.quoted(value),
             Literal::Country(name)
             | Literal::Currency(name)
@@ -236,15 +203,13 @@ impl Layout<'_> {
     }
 }
 
-fn set_start(set: &Set) -> usize {
-    let span = match set {
-        Set::Elements(elements) => elements.span,
-        Set::List(name) => name.span,
-        Set::Clock(clock) => clock.range.span,
-        Set::Range(range) => range.low.span,
-        Set::Value(value) => value.span,
-    };
-    span.start as usize
+impl Layout<'_> {
+    /// A number and its unit, which may be written with blanks between.
+    fn measured(&mut self, number: &Number, gap: &str, unit: &str) -> Docs {
+        let behind = self.source.get(number.span.range().end..).unwrap_or_default();
+        let blanks = behind.bytes().take_while(|byte| *byte == b' ').count();
+        self.piece(number.span.range().end + blanks + unit.len(), format!("{}{gap}{unit}", number.text))
+    }
 }
 
 fn clock(clock: &Clock) -> String {

@@ -1,29 +1,27 @@
 //! Files and declarations.
 
-use super::{Doc, Docs, Layout, group, indent, text};
-use crate::ast::{Attribute, EventDef, File, Item, LetDef, ListDef, ListSource, Param, ReasonDef, ScriptDef, TypeRef};
+use super::{Blanks, Doc, Docs, Layout, cat, indent, line, space};
+use crate::ast::{Attribute, EventDef, File, Item, LetDef, ListDef, ListSource, ReasonDef, ScriptDef};
 
 impl Layout<'_> {
     pub(super) fn file(&mut self, file: &File) -> Docs {
         let mut docs = Vec::new();
-        for item in &file.items {
-            let start = item.span().start as usize;
+        for (index, item) in file.items.iter().enumerate() {
             docs.push(Doc::Line(""));
-            docs.extend(self.comments_before(start));
-            if self.trivia.blank_before(start) {
-                docs.push(Doc::Blank);
-            }
-            docs.push(group(self.item(item), false));
+            docs.extend(self.above_member(if index == 0 { Blanks::Inner } else { Blanks::All }));
+            docs.extend(self.group(false, |layout| layout.item(item)));
         }
         docs.push(Doc::Line(""));
-        docs.extend(self.comments_before(usize::MAX));
+        docs.extend(self.comment_lines(if docs.len() == 1 { Blanks::Inner } else { Blanks::All }));
         docs
     }
 
     fn item(&mut self, item: &Item) -> Docs {
         match item {
-            Item::Import(import) => [vec![text("import ")], self.quoted(&import.path)].concat(),
-            Item::Rates(rates) => [vec![text("rates from ")], self.quoted(&rates.path)].concat(),
+            Item::Import(import) => cat([self.word("import"), indent(cat([space(), self.quoted(&import.path)]))]),
+            Item::Rates(rates) => {
+                cat([self.word("rates"), indent(cat([space(), self.word("from"), space(), self.quoted(&rates.path)]))])
+            }
             Item::Event(event) => self.event(event),
             Item::List(list) => self.list_def(list),
             Item::Script(script) => self.script(script),
@@ -36,135 +34,81 @@ impl Layout<'_> {
     }
 
     fn event(&mut self, event: &EventDef) -> Docs {
-        let mut docs = vec![text("event ")];
-        docs.extend(self.ident(&event.name));
-        if let Some(first) = event.aliases.first() {
-            docs.extend(self.lead(first.span, " "));
-            docs.extend(self.separated(&event.aliases, ", ", |layout, alias| layout.quoted(alias)));
+        let word = self.word("event");
+        let mut head = cat([space(), self.ident(&event.name)]);
+        if !event.aliases.is_empty() {
+            head.extend(space());
+            head.extend(self.separated(&event.aliases, |layout, alias| layout.quoted(alias)));
         }
-        if let Some(first) = event.requires.first() {
-            docs.extend(self.lead(first.span, " requires "));
-            docs.extend(self.names(&event.requires));
+        if !event.requires.is_empty() {
+            head.extend(cat([space(), self.word("requires"), space()]));
+            head.extend(self.separated(&event.requires, |layout, field| layout.ident(field)));
         }
-        docs.push(text(" "));
-        docs.push(self.block(
-            Self::close_of(event.span),
-            &event.fields,
-            "  ",
-            |field| field.span,
-            |layout, field| {
-                let mut docs = layout.ident(&field.name);
-                docs.push(text(": "));
-                docs.extend(layout.type_ref(&field.ty));
-                for attribute in &field.attributes {
-                    docs.extend(layout.attribute(attribute));
-                }
-                docs
-            },
-        ));
-        docs
+        let block = self.block(&event.fields, "  ", |layout, field| {
+            let name = layout.ident(&field.name);
+            let mut rest = cat([layout.word(":"), space(), layout.glued(field.ty.span)]);
+            for attribute in &field.attributes {
+                rest.extend(cat([space(), layout.attribute(attribute)]));
+            }
+            cat([name, indent(rest)])
+        });
+        cat([word, indent(head), space(), block])
     }
 
     fn attribute(&mut self, attribute: &Attribute) -> Docs {
-        let mut docs = self.lead(attribute.span, format!(" @{}", attribute.name.name));
-        if let Some(argument) = &attribute.argument {
-            docs.push(text("("));
-            docs.extend(self.expr(argument));
-            docs.push(text(")"));
+        let name = self.glued(attribute.name.span);
+        match &attribute.argument {
+            Some(argument) => cat([name, self.word("("), self.expr(argument), self.word(")")]),
+            None => name,
         }
-        docs
-    }
-
-    fn type_ref(&mut self, ty: &TypeRef) -> Docs {
-        let name = if ty.list { format!("list<{}>", ty.name.name) } else { ty.name.name.clone() };
-        self.leaf(ty.span, if ty.optional { format!("{name}?") } else { name })
     }
 
     fn list_def(&mut self, list: &ListDef) -> Docs {
-        let mut docs = vec![text("list ")];
-        docs.extend(self.list_name(&list.name));
-        docs.push(text(": "));
-        docs.extend(self.ident(&list.element));
-        match &list.source {
-            ListSource::Inline(elements) => {
-                docs.push(text(" = "));
-                let close = self.close_after(list.element.span.end as usize);
-                docs.push(self.list(
-                    ("[", "]"),
-                    close,
-                    elements,
-                    |element| element.span,
-                    |layout, element| layout.expr(element),
-                ));
-            }
-            ListSource::File(path) => {
-                docs.extend(self.lead(path.span, " from "));
-                docs.extend(self.quoted(path));
-            }
-            ListSource::Managed => docs.push(text(" managed")),
-        }
-        if let Some(ttl) = &list.ttl {
-            docs.extend(self.lead(ttl.span, " ttl "));
-            docs.extend(self.leaf(ttl.span, ttl.text.clone()));
-        }
-        docs
+        let word = self.word("list");
+        let name = cat([space(), self.list_name(&list.name), self.word(":"), space(), self.ident(&list.element)]);
+        let source = match &list.source {
+            ListSource::Inline(elements) => cat([
+                indent(self.word("=")),
+                space(),
+                self.list(("[", "]"), elements, |layout, element| layout.expr(element)),
+            ]),
+            ListSource::File(path) => indent(cat([self.word("from"), space(), self.quoted(path)])),
+            ListSource::Managed => indent(self.word("managed")),
+        };
+        let ttl = match &list.ttl {
+            Some(ttl) => indent(cat([space(), self.named(&["ttl"], ttl.span, &ttl.text)])),
+            None => Vec::new(),
+        };
+        cat([word, indent(name), space(), source, ttl])
     }
 
     fn script(&mut self, script: &ScriptDef) -> Docs {
-        let mut docs = vec![text("script ")];
-        docs.extend(self.ident(&script.name));
-        let close = self.close_after(script.name.span.end as usize);
-        docs.push(self.list_without_trailing_comma(close, &script.params));
-        docs.push(text(" -> "));
-        docs.extend(self.type_ref(&script.returns));
-        let mut rest = vec![Doc::Line(" ")];
-        rest.extend(self.lead(script.path.span, "from "));
-        rest.extend(self.quoted(&script.path));
-        rest.extend(self.lead(script.budget.span, " budget "));
-        rest.extend(self.leaf(script.budget.span, script.budget.text.clone()));
-        rest.push(text(" ops"));
-        docs.push(indent(rest));
-        docs
-    }
-
-    fn list_without_trailing_comma(&mut self, close: usize, params: &[Param]) -> Doc {
-        let mut inside = Vec::new();
-        for (index, param) in params.iter().enumerate() {
-            inside.push(if index == 0 { Doc::Line("") } else { Doc::Line(" ") });
-            inside.extend(self.ident(&param.name));
-            inside.push(text(": "));
-            inside.extend(self.type_ref(&param.ty));
-            if index + 1 < params.len() {
-                inside.push(text(","));
-            }
-        }
-        inside.extend(self.comments_before(close));
-        group(vec![text("("), indent(inside), Doc::Line(""), text(")")], false)
+        let word = self.word("script");
+        let name = cat([space(), self.ident(&script.name)]);
+        let parameters = self.arguments(&script.params, |layout, param| {
+            cat([layout.ident(&param.name), layout.word(":"), space(), layout.glued(param.ty.span)])
+        });
+        let returns = cat([space(), self.word("->"), space(), self.glued(script.returns.span)]);
+        let from = cat([line(" "), self.word("from"), space(), self.quoted(&script.path)]);
+        let budget = cat([space(), self.named(&["budget"], script.budget.span, &script.budget.text)]);
+        let budget = cat([budget, space(), self.word("ops")]);
+        cat([word, indent(name), parameters, indent(cat([returns, from, budget]))])
     }
 
     fn reason(&mut self, reason: &ReasonDef) -> Docs {
-        let mut docs = vec![text("reason ")];
-        docs.extend(self.ident(&reason.code));
-        docs.push(text(" "));
-        docs.extend(self.quoted(&reason.public));
-        let mut rest = Vec::new();
-        for (word, value) in [("internal ", &reason.internal), ("regulation ", &reason.regulation)] {
+        let word = self.word("reason");
+        let mut rest = cat([space(), self.ident(&reason.code), space(), self.quoted(&reason.public)]);
+        for (word, value) in [("internal", &reason.internal), ("regulation", &reason.regulation)] {
             if let Some(value) = value {
-                rest.extend(self.comments_before(value.span.start as usize));
-                rest.push(Doc::Line(" "));
-                rest.push(text(word));
-                rest.extend(self.quoted(value));
+                rest.extend(cat([line(" "), self.word(word), space(), self.quoted(value)]));
             }
         }
-        docs.push(indent(rest));
-        docs
+        cat([word, indent(rest)])
     }
 
     pub(super) fn let_def(&mut self, definition: &LetDef) -> Docs {
-        let mut docs = vec![text("let ")];
-        docs.extend(self.ident(&definition.name));
-        docs.push(text(" = "));
-        docs.extend(self.expr(&definition.value));
-        docs
+        let word = self.word("let");
+        let name = cat([space(), self.ident(&definition.name), space(), self.word("=")]);
+        cat([word, indent(name), space(), self.behind(|layout| layout.expr(&definition.value))])
     }
 }

@@ -1,175 +1,156 @@
 //! Policies and rules.
 
-use super::{Doc, Docs, Layout, group, indent, text};
+use super::{Docs, Layout, cat, indent, line, space};
 use crate::ast::{
-    ChallengeOption, Combine, CombineHow, Condition, Effect, EffectKind, Literal, Meta, OnUnknown, OptionValue,
-    Outcome, OutcomeKind, Policy, PolicyMember, Rule, RuleMember, Target, Then, Validity,
+    ChallengeOption, Combine, CombineHow, Effect, EffectKind, Expr, Literal, Meta, OnUnknown, OptionValue, Outcome,
+    OutcomeKind, Policy, PolicyMember, Rule, RuleMember, Target, Then, Validity,
 };
 
 impl Layout<'_> {
     pub(super) fn policy(&mut self, policy: &Policy) -> Docs {
-        let mut docs = vec![text("policy ")];
-        docs.extend(self.ident(&policy.name));
-        docs.push(text(" on "));
-        match &policy.target {
-            Target::Any => docs.push(text("any")),
-            Target::Events(events) => docs.extend(self.names(events)),
-        }
-        docs.push(text(" "));
-        let close = Self::close_of(policy.span);
-        docs.push(
-            self.block(close, &policy.members, " ", PolicyMember::span, |layout, member| layout.policy_member(member)),
-        );
-        docs
+        let word = self.word("policy");
+        let name = cat([space(), self.ident(&policy.name), space(), self.word("on"), space()]);
+        let target = match &policy.target {
+            Target::Any => self.word("any"),
+            Target::Events(events) => self.separated(events, |layout, event| layout.ident(event)),
+        };
+        let head = indent(cat([name, target]));
+        cat([word, head, space(), self.block(&policy.members, " ", |layout, member| layout.policy_member(member))])
     }
 
     fn policy_member(&mut self, member: &PolicyMember) -> Docs {
-        let docs = match member {
+        match member {
             PolicyMember::Meta(meta) => self.meta(meta),
-            PolicyMember::Default(default) => [vec![text("default ")], self.outcome(&default.outcome)].concat(),
+            PolicyMember::Default(default) => {
+                cat([self.word("default"), space(), self.behind(|layout| layout.outcome(&default.outcome))])
+            }
             PolicyMember::Combine(combine) => self.combine(combine),
             PolicyMember::OnUnknown(unknown) => self.on_unknown(unknown),
             PolicyMember::Let(definition) => self.let_def(definition),
             PolicyMember::Rule(rule) => self.rule(rule),
-        };
-        vec![group(docs, false)]
+        }
     }
 
     fn meta(&mut self, meta: &Meta) -> Docs {
-        let close = Self::close_of(meta.span);
-        let entries = self.list(
-            ("{", "}"),
-            close,
-            &meta.entries,
-            |entry| entry.span,
-            |layout, entry| {
-                let mut docs = layout.ident(&entry.key);
-                docs.push(text(": "));
-                docs.extend(layout.literal(&entry.value));
-                docs
-            },
-        );
-        vec![text("meta "), entries]
+        let word = self.word("meta");
+        let entries = self.list(("{", "}"), &meta.entries, |layout, entry| {
+            let key = layout.ident(&entry.key);
+            cat([key, indent(cat([layout.word(":"), space(), layout.literal(&entry.value)]))])
+        });
+        cat([word, space(), entries])
     }
 
     fn combine(&mut self, combine: &Combine) -> Docs {
-        match &combine.how {
-            CombineHow::Strictest => vec![text("combine strictest")],
-            CombineHow::FirstMatch => vec![text("combine first_match")],
+        let word = self.word("combine");
+        let how = match &combine.how {
+            CombineHow::Strictest => self.word("strictest"),
+            CombineHow::FirstMatch => self.word("first_match"),
             CombineHow::Score(steps) => {
-                let close = Self::close_of(combine.span);
-                let steps = self.list(
-                    ("{", "}"),
-                    close,
-                    steps,
-                    |step| step.span,
-                    |layout, step| layout.lead(step.at.span, format!("{} at {}", step.outcome.name(), step.at.text)),
-                );
-                vec![text("combine score "), steps]
+                let score = indent(self.word("score"));
+                let steps = self.list(("{", "}"), steps, |layout, step| {
+                    let outcome = layout.word(step.outcome.name());
+                    cat([outcome, indent(cat([space(), layout.named(&["at"], step.at.span, &step.at.text)]))])
+                });
+                return cat([word, space(), score, space(), steps]);
             }
-        }
+        };
+        cat([word, space(), indent(how)])
     }
 
     fn on_unknown(&mut self, unknown: &OnUnknown) -> Docs {
-        self.leaf(unknown.span, format!("on unknown {}", unknown.what.name()))
+        self.clause("on", |layout| layout.words(&["unknown", unknown.what.name()]))
+    }
+
+    /// A word, and what stands behind it.
+    pub(super) fn clause(&mut self, word: &str, rest: impl FnOnce(&mut Self) -> Docs) -> Docs {
+        cat([self.word(word), space(), indent(rest(self))])
     }
 
     fn rule(&mut self, rule: &Rule) -> Docs {
-        let mut docs = vec![text("rule ")];
-        docs.extend(self.ident(&rule.name));
-        docs.push(text(" "));
+        let word = self.word("rule");
+        let mut head = cat([space(), self.ident(&rule.name)]);
         if let Some(title) = &rule.title {
-            docs.extend(self.quoted(title));
-            docs.push(text(" "));
+            head.extend(cat([space(), self.quoted(title)]));
         }
-        let close = Self::close_of(rule.span);
-        docs.push(self.block(close, &rule.members, " ", RuleMember::span, |layout, member| layout.rule_member(member)));
-        docs
+        let block = self.block(&rule.members, " ", |layout, member| layout.rule_member(member));
+        cat([word, indent(head), space(), block])
     }
 
     fn rule_member(&mut self, member: &RuleMember) -> Docs {
-        let docs = match member {
+        match member {
             RuleMember::Meta(meta) => self.meta(meta),
-            RuleMember::Mode(mode) => self.leaf(mode.span, format!("mode {}", mode.kind.name())),
+            RuleMember::Mode(mode) => self.clause("mode", |layout| layout.word(mode.kind.name())),
             RuleMember::Priority(priority) => {
-                self.lead(priority.value.span, format!("priority {}", priority.value.text))
+                self.clause("priority", |layout| layout.leaf(priority.value.span, priority.value.text.clone()))
             }
             RuleMember::Validity(validity) => self.validity(validity),
-            RuleMember::Rollout(rollout) => {
-                let mut docs = self.lead(rollout.percent.span, format!("rollout {}%", rollout.percent.text));
-                docs.extend(self.lead(rollout.by.span, " by "));
-                docs.extend(self.path(&rollout.by));
-                docs
-            }
+            RuleMember::Rollout(rollout) => self.clause("rollout", |layout| {
+                let percent = layout.literal(&Literal::Percent(rollout.percent.clone()));
+                cat([percent, space(), layout.word("by"), space(), layout.path(&rollout.by)])
+            }),
             RuleMember::OnUnknown(unknown) => self.on_unknown(unknown),
-            RuleMember::When(condition) => self.condition("when ", condition),
-            RuleMember::Unless(condition) => self.condition("unless ", condition),
+            RuleMember::When(condition) => self.condition("when", &condition.condition),
+            RuleMember::Unless(condition) => self.condition("unless", &condition.condition),
             RuleMember::Then(then) => self.then(then),
-        };
-        vec![group(docs, false)]
+        }
     }
 
     fn validity(&mut self, validity: &Validity) -> Docs {
-        let mut docs = vec![text("active")];
-        for (word, end) in [(" from ", &validity.from), (" until ", &validity.until)] {
+        let word = self.word("active");
+        let mut rest = Vec::new();
+        for (word, end) in [("from", &validity.from), ("until", &validity.until)] {
             if let Some(end) = end {
-                docs.extend(self.lead(end.span, word));
-                docs.extend(self.leaf(end.span, end.text.clone()));
+                rest.extend(cat([space(), self.named(&[word], end.span, &end.text)]));
             }
         }
-        docs
+        cat([word, indent(rest)])
     }
 
-    fn condition(&mut self, word: &str, condition: &Condition) -> Docs {
-        let inner = self.expr(&condition.condition);
-        [vec![text(word)], inner].concat()
+    /// `when a or b`
+    fn condition(&mut self, word: &str, condition: &Expr) -> Docs {
+        cat([self.word(word), space(), self.behind(|layout| layout.expr(condition))])
     }
 
     fn then(&mut self, then: &Then) -> Docs {
-        let mut inside = self.outcome(&then.outcome);
+        let word = self.word("then");
+        let outcome = self.behind(|layout| layout.outcome(&then.outcome));
+        let mut effects = Vec::new();
         for effect in &then.effects {
-            inside.extend(self.comments_before(effect.span.start as usize));
-            inside.push(Doc::Line(" "));
-            inside.extend(self.effect(effect));
+            effects.extend(cat([line(" "), self.effect(effect)]));
         }
-        vec![text("then "), indent(inside)]
+        cat([word, space(), outcome, indent(effects)])
     }
 
     fn effect(&mut self, effect: &Effect) -> Docs {
         match &effect.kind {
-            EffectKind::Reason(name) => [vec![text("reason ")], self.ident(name)].concat(),
-            EffectKind::Severity(name) => [vec![text("severity ")], self.ident(name)].concat(),
-            EffectKind::Flag(name) => [vec![text("flag ")], self.ident(name)].concat(),
-            EffectKind::Add(add) => {
-                let mut docs = vec![text("add ")];
-                docs.extend(self.path(&add.value));
-                docs.extend(self.lead(add.list.span, " to "));
-                docs.extend(self.list_name(&add.list));
-                docs.extend(self.lead(add.duration.span, " for "));
-                docs.extend(self.leaf(add.duration.span, add.duration.text.clone()));
-                docs
-            }
+            EffectKind::Reason(name) => self.clause("reason", |layout| layout.ident(name)),
+            EffectKind::Severity(name) => self.clause("severity", |layout| layout.ident(name)),
+            EffectKind::Flag(name) => self.clause("flag", |layout| layout.ident(name)),
+            EffectKind::Add(add) => self.clause("add", |layout| {
+                let value = layout.path(&add.value);
+                let list = cat([layout.word("to"), space(), layout.list_name(&add.list)]);
+                let duration = layout.named(&["for"], add.duration.span, &add.duration.text);
+                cat([value, space(), list, space(), duration])
+            }),
         }
     }
 
     pub(super) fn outcome(&mut self, outcome: &Outcome) -> Docs {
         match &outcome.kind {
-            OutcomeKind::Allow => self.leaf(outcome.span, "allow"),
-            OutcomeKind::AllowFinal => self.leaf(outcome.span, "allow final"),
-            OutcomeKind::Block => self.leaf(outcome.span, "block"),
-            OutcomeKind::Nothing => self.leaf(outcome.span, "nothing"),
-            OutcomeKind::Score(points) => self.lead(points.span, format!("score {}", points.text)),
+            OutcomeKind::Allow => self.word("allow"),
+            OutcomeKind::AllowFinal => self.clause("allow", |layout| layout.word("final")),
+            OutcomeKind::Block => self.word("block"),
+            OutcomeKind::Nothing => self.word("nothing"),
+            OutcomeKind::Score(points) => self.clause("score", |layout| layout.leaf(points.span, points.text.clone())),
             OutcomeKind::Challenge(challenge) => {
-                let mut docs = self.leaf(outcome.span, "challenge");
+                let mut docs = self.word("challenge");
                 if let Some(method) = &challenge.method {
-                    docs.push(text(" "));
-                    docs.extend(self.ident(method));
+                    docs.extend(cat([space(), indent(self.ident(method))]));
                 }
-                if !challenge.options.is_empty() {
-                    docs.push(text(" "));
-                    let close = Self::close_of(outcome.span);
-                    let option = |layout: &mut Self, option: &ChallengeOption| layout.option(option);
-                    docs.push(self.list(("{", "}"), close, &challenge.options, |option| option.span, option));
+                // Empty braces are not in the tree.
+                if self.next_is("{") {
+                    docs.extend(space());
+                    docs.extend(self.list(("{", "}"), &challenge.options, |layout, option| layout.option(option)));
                 }
                 docs
             }
@@ -177,23 +158,14 @@ impl Layout<'_> {
     }
 
     fn option(&mut self, option: &ChallengeOption) -> Docs {
-        let mut docs = self.ident(&option.name);
-        docs.push(text(": "));
-        match &option.value {
-            OptionValue::Duration(duration) => docs.extend(self.leaf(duration.span, duration.text.clone())),
-            OptionValue::Number(number) => docs.extend(self.literal(&Literal::Number(number.clone()))),
-            OptionValue::Name(name) => docs.extend(self.ident(name)),
-            OptionValue::Paths(list) => {
-                let close = Self::close_of(list.span);
-                docs.push(self.list(
-                    ("[", "]"),
-                    close,
-                    &list.paths,
-                    |path| path.span,
-                    |layout, path| layout.path(path),
-                ));
-            }
-        }
-        docs
+        let name = self.ident(&option.name);
+        let colon = indent(cat([self.word(":"), space()]));
+        let value = match &option.value {
+            OptionValue::Duration(duration) => self.leaf(duration.span, duration.text.clone()),
+            OptionValue::Number(number) => self.leaf(number.span, number.text.clone()),
+            OptionValue::Name(name) => self.ident(name),
+            OptionValue::Paths(list) => self.list(("[", "]"), &list.paths, |layout, path| layout.path(path)),
+        };
+        cat([name, colon, value])
     }
 }

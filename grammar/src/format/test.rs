@@ -1,123 +1,103 @@
 //! Tests and proofs.
 
-use super::{Doc, Docs, Layout, group, indent, text};
+use super::{Blanks, Docs, Layout, cat, indent, line, space};
 use crate::ast::{Expect, ExpectBy, ExpectKind, Prove, ProveBound, Record, RecordEntry, RecordValue, Test, TestMember};
 
 impl Layout<'_> {
     pub(super) fn test(&mut self, test: &Test) -> Docs {
-        let mut docs = vec![text("test ")];
-        docs.extend(self.quoted(&test.name));
-        docs.push(text(" "));
-        let close = Self::close_of(test.span);
-        docs.push(self.block(close, &test.members, " ", TestMember::span, |layout, member| layout.test_member(member)));
-        docs
+        let head = self.clause("test", |layout| layout.quoted(&test.name));
+        cat([head, space(), self.block(&test.members, " ", |layout, member| layout.test_member(member))])
     }
 
     fn test_member(&mut self, member: &TestMember) -> Docs {
-        let docs = match member {
-            TestMember::At(at) => self.lead(at.time.span, format!("at {}", at.time.text)),
+        match member {
+            TestMember::At(at) => self.clause("at", |layout| layout.leaf(at.time.span, at.time.text.clone())),
             TestMember::Event(event) => {
-                let mut docs = vec![text("event ")];
-                docs.extend(self.ident(&event.event));
-                docs.push(text(" "));
-                docs.push(self.record(&event.record));
-                docs
+                let head = self.clause("event", |layout| layout.ident(&event.event));
+                cat([head, space(), self.record(&event.record)])
             }
             TestMember::History(history) => {
-                let mut docs = self.lead(history.count.span, format!("history {} x ", history.count.text));
-                docs.extend(self.path(&history.event));
-                docs.push(text(" "));
-                docs.push(self.record(&history.record));
-                docs.extend(self.lead(history.every.span, format!(" every {}", history.every.text)));
-                docs.extend(self.lead(history.ending.span, format!(" ending {} ago", history.ending.text)));
-                docs
+                let head = self.clause("history", |layout| {
+                    let count = layout.leaf(history.count.span, history.count.text.clone());
+                    cat([count, space(), layout.word("x"), space(), layout.path(&history.event)])
+                });
+                let record = self.record(&history.record);
+                let every = self.named(&["every"], history.every.span, &history.every.text);
+                let ending = self.named(&["ending"], history.ending.span, &history.ending.text);
+                let tail = cat([every, space(), ending, space(), self.word("ago")]);
+                cat([head, space(), record, space(), indent(tail)])
             }
-            TestMember::List(list) => {
-                let mut docs = vec![text("list ")];
-                docs.extend(self.list_name(&list.list));
-                docs.push(text(" has "));
-                docs.extend(self.literal(&list.value));
-                docs
-            }
-            TestMember::Expect(expect) => self.expect(expect),
-        };
-        vec![group(docs, false)]
+            TestMember::List(list) => self.clause("list", |layout| {
+                let name = layout.list_name(&list.list);
+                cat([name, space(), layout.word("has"), space(), layout.literal(&list.value)])
+            }),
+            TestMember::Expect(expect) => self.clause("expect", |layout| layout.expect(expect)),
+        }
     }
 
     fn expect(&mut self, expect: &Expect) -> Docs {
         match &expect.kind {
-            ExpectKind::NotRule(name) => [vec![text("expect not rule ")], self.ident(name)].concat(),
-            ExpectKind::Unknown(name) => [vec![text("expect unknown ")], self.ident(name)].concat(),
+            ExpectKind::NotRule(name) => cat([self.words(&["not", "rule"]), space(), self.ident(name)]),
+            ExpectKind::Unknown(name) => cat([self.word("unknown"), space(), self.ident(name)]),
             ExpectKind::Outcome(expected) => {
-                let mut docs = vec![text("expect ")];
-                docs.extend(self.outcome(&expected.outcome));
+                let mut docs = self.outcome(&expected.outcome);
                 match &expected.by {
-                    Some(ExpectBy::Default) => docs.push(text(" by default")),
+                    Some(ExpectBy::Default) => docs.extend(cat([space(), self.words(&["by", "default"])])),
                     Some(ExpectBy::Rule(name)) => {
-                        docs.push(text(" by "));
-                        docs.extend(self.ident(name));
+                        docs.extend(cat([space(), self.word("by"), space(), self.ident(name)]));
                     }
                     None => {}
                 }
                 if let Some(reason) = &expected.reason {
-                    docs.extend(self.lead(reason.span, " reason "));
-                    docs.extend(self.ident(reason));
+                    docs.extend(cat([space(), self.word("reason"), space(), self.ident(reason)]));
                 }
                 docs
             }
         }
     }
 
-    fn record(&mut self, record: &Record) -> Doc {
-        let close = Self::close_of(record.span);
-        self.list(("{", "}"), close, &record.entries, |entry| entry.span, |layout, entry| layout.entry(entry))
+    fn record(&mut self, record: &Record) -> Docs {
+        self.list(("{", "}"), &record.entries, |layout, entry| layout.entry(entry))
     }
 
     fn entry(&mut self, entry: &RecordEntry) -> Docs {
-        let mut docs = self.path(&entry.key);
-        docs.push(text(": "));
-        docs.extend(self.value(&entry.value));
-        docs
+        let key = self.path(&entry.key);
+        let colon = indent(cat([self.word(":"), space()]));
+        cat([key, colon, self.value(&entry.value)])
     }
 
     fn value(&mut self, value: &RecordValue) -> Docs {
         match value {
-            RecordValue::Missing => vec![text("missing")],
+            RecordValue::Missing => self.word("missing"),
             RecordValue::Literal(literal) => self.literal(literal),
             RecordValue::Name(name) => self.ident(name),
-            RecordValue::Record(record) => vec![self.record(record)],
-            RecordValue::List(values) => {
-                let mut docs = vec![text("[")];
-                docs.extend(self.separated(values, ", ", |layout, value| layout.value(value)));
-                docs.push(text("]"));
-                docs
-            }
+            RecordValue::Record(record) => self.record(record),
+            RecordValue::List(values) => self.list(("[", "]"), values, |layout, value| layout.value(value)),
         }
     }
 
     pub(super) fn prove(&mut self, prove: &Prove) -> Docs {
-        let mut docs = vec![text("prove ")];
-        docs.extend(self.quoted(&prove.name));
-        docs.push(text(" "));
-        let close = Self::close_of(prove.span);
-        let open = self.opened_at.get(&close).copied().unwrap_or(close);
-        let was_broken = self.source.get(open..close).is_some_and(|inside| inside.contains('\n'));
-        let mut inside = vec![Doc::Line(" ")];
-        inside.extend(self.lead(prove.event.span, "for all "));
-        inside.extend(self.ident(&prove.event));
-        if let Some(condition) = &prove.condition {
-            inside.extend(self.lead(condition.span, " where "));
-            let condition = self.expr(condition);
-            inside.push(group(condition, false));
-        }
+        let head = self.clause("prove", |layout| layout.quoted(&prove.name));
         let bound = match prove.bound {
-            ProveBound::AtLeast => "at least",
-            ProveBound::AtMost => "at most",
+            ProveBound::AtLeast => "least",
+            ProveBound::AtMost => "most",
         };
-        inside.extend(self.comments_before(close));
-        inside.push(Doc::Line(" "));
-        inside.push(text(format!("expect {bound} {}", prove.outcome.name())));
-        docs.push(group(vec![text("{"), indent(inside), Doc::Line(" "), text("}")], was_broken));
-        docs
+        let was_broken = self.has_line_end_inside();
+        let block = self.group(was_broken, |layout| {
+            let open = layout.word("{");
+            let above = layout.above_member(Blanks::Inner);
+            let claim = layout.group(false, |layout| {
+                let head =
+                    layout.clause("for", |layout| cat([layout.word("all"), space(), layout.ident(&prove.event)]));
+                let Some(condition) = &prove.condition else { return head };
+                let word = indent(layout.word("where"));
+                cat([head, space(), word, space(), layout.behind(|layout| layout.expr(condition))])
+            });
+            let below = layout.above_member(Blanks::All);
+            let expect = layout.clause("expect", |layout| layout.words(&["at", bound, prove.outcome.name()]));
+            let inside = cat([line(" "), above, claim, line(" "), below, expect]);
+            layout.closed(open, inside, " ", "}")
+        });
+        cat([head, space(), block])
     }
 }

@@ -88,38 +88,75 @@ pub fn noise() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.into_iter().flat_map(|(word, gap)| [word, gap]).collect())
 }
 
-/// A file without errors.
-pub fn file() -> impl Strategy<Value = String> {
-    proptest::collection::vec(item(), 0..5).prop_flat_map(|items| {
+/// A file without errors, and the comments in it.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub text: String,
+    pub comments: Vec<String>,
+}
+
+/// A file without errors, its tokens apart by anything that may stand between them.
+pub fn file() -> impl Strategy<Value = Written> {
+    (proptest::collection::vec(item(), 0..5), gap_style()).prop_flat_map(|(items, style)| {
         let tokens: Vec<String> = items.concat();
-        let gaps = proptest::collection::vec(gap(), tokens.len() + 1);
-        gaps.prop_map(move |gaps| {
-            let mut text = String::new();
+        let gaps = proptest::collection::vec(gap(style), tokens.len() + 1);
+        (gaps, any::<bool>()).prop_map(move |(gaps, glued)| {
+            let mut written = Written { text: String::new(), comments: Vec::new() };
             for (index, gap) in gaps.iter().enumerate() {
-                text.push_str(gap);
-                text.push_str(tokens.get(index).map_or("", String::as_str));
+                let (before, token) = (index.checked_sub(1).and_then(|before| tokens.get(before)), tokens.get(index));
+                // ` ` alone may be left out beside a sign.
+                let needless =
+                    glued && gap.is_empty() && [before, token].into_iter().flatten().any(|token| is_sign(token));
+                written.text.push_str(if gap.is_empty() && !needless { " " } else { "" });
+                for part in gap {
+                    written.text.push_str(part);
+                    if part.starts_with(['#', '/']) {
+                        written.comments.push(part.trim_end().replace("\r\n", "\n"));
+                    }
+                }
+                written.text.push_str(token.map_or("", String::as_str));
             }
-            text
+            if glued && written.text.ends_with('\n') {
+                written.text.pop();
+            }
+            written
         })
     })
 }
 
-/// What may stand between any two tokens.
-fn gap() -> impl Strategy<Value = &'static str> {
+/// Signs that need no blank around them.
+fn is_sign(token: &str) -> bool {
+    matches!(token, "(" | ")" | "{" | "}" | "[" | "]" | "," | "=" | "==" | "<=" | "*" | "??" | "->" | "?")
+}
+
+/// How often something else than a space stands between two tokens, in a hundred.
+fn gap_style() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => Just(2), 3 => Just(15), 2 => Just(50), 1 => Just(100)]
+}
+
+/// What may stand between any two tokens: blanks and comments, apart. Nothing means a space.
+fn gap(odd: u32) -> impl Strategy<Value = Vec<&'static str>> {
+    let blanks = select(&[" ", "\n", "\n\n", "\n\n\n", "\t", " \t\n  ", "\r\n", "\r\n\r\n", "   "][..]);
+    let comment = select(
+        &[
+            "# a comment\n",
+            "#\n",
+            "#no blank, \"quoted\" { ( [ \t \n",
+            "# größer – 更 */ \r\n",
+            "/* inside */",
+            "/**/",
+            "/*a*/",
+            "/* # \" } */",
+            "/* two\n   lines */",
+            "/*\n\n*/",
+            "/* two\r\n\tlines, with blanks \r\n */",
+            "/***\nstars ***/",
+        ][..],
+    );
+    let part = prop_oneof![blanks, comment];
     prop_oneof![
-        20 => Just(" "),
-        3 => Just("\n"),
-        1 => Just("\n\n\n"),
-        1 => Just("\t  "),
-        1 => Just(" # a comment\n"),
-        1 => Just("\n # alone\n"),
-        1 => Just("\n\n# after a blank line\n\n"),
-        1 => Just(" /* inside */ "),
-        1 => Just("\n/* two\n   lines */\n"),
-        1 => Just(" /* two\n lines, inside */ "),
-        1 => Just(" # one\n# two\n"),
-        1 => Just("/*a*//*b*/"),
-        1 => Just("\r\n"),
+        100 - odd => Just(Vec::new()),
+        odd => proptest::collection::vec(part, 1..5),
     ]
 }
 
@@ -172,6 +209,8 @@ fn path() -> impl Strategy<Value = Tokens> {
         "ip.asn",
         "geo.country",
         "last_verified.geo",
+        "last_verified.geo",
+        "a_name.that_goes_on.for_quite_a_while.so_that.lines_break",
         "list",
         "event",
         "mode",
@@ -186,36 +225,19 @@ fn expr() -> impl Strategy<Value = Tokens> {
     let leaf = prop_oneof![literal(), path(), seen(), Just(words("f ( )")), Just(words("@office"))];
     leaf.prop_recursive(4, 24, 3, |inner| {
         // An operand is in parentheses, so that everything may stand everywhere.
-        let operand =
-            prop_oneof![path(), literal(), inner.clone().prop_map(|inner| cat(vec![words("("), inner, words(")")]))];
+        let paren = inner.clone().prop_map(|inner| cat(vec![words("("), inner, words(")")])).boxed();
+        let argument = prop_oneof![path(), literal(), paren.clone()].boxed();
+        let operand = prop_oneof![3 => argument.clone(), 1 => call(argument)].boxed();
+        let operands = |count| proptest::collection::vec(operand.clone(), count);
         prop_oneof![
-            (
-                operand.clone(),
-                fixed(&["==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "??", "and", "or", "in", "not in"]),
-                operand.clone()
-            )
+            (operand.clone(), fixed(&["==", "!=", "<", "<=", ">", ">=", "in", "not in", "in 1 .."]), operand.clone())
                 .prop_map(|(left, op, right)| cat(vec![left, op, right])),
-            (operand.clone(), operand.clone(), operand.clone()).prop_map(|(a, b, c)| cat(vec![
-                a,
-                words("between"),
-                b,
-                words("and"),
-                c
-            ])),
-            (operand.clone(), operand.clone(), operand.clone()).prop_map(|(a, b, c)| cat(vec![
-                a,
-                words("and not"),
-                b,
-                words("and"),
-                c
-            ])),
-            (operand.clone(), operand.clone(), operand.clone()).prop_map(|(a, b, c)| cat(vec![
-                a,
-                words("-"),
-                b,
-                words("/"),
-                c
-            ])),
+            (operands(2..6), fixed(&["+", "-", "*", "/", "??", "and", "or", "and not", "or not not"]))
+                .prop_map(|(operands, op)| joined(operands, &op)),
+            operands(3..4).prop_map(|mut operands| {
+                let (c, b, a) = (operands.pop(), operands.pop(), operands.pop());
+                cat(vec![a, Some(words("between")), b, Some(words("and")), c].into_iter().flatten().collect())
+            }),
             (
                 operand.clone(),
                 fixed(&[
@@ -225,28 +247,37 @@ fn expr() -> impl Strategy<Value = Tokens> {
                     "in [ NZ , user , @l ]",
                     "in [ 1 , ]",
                     "in 1 .. 5",
+                    "in 23:00 .. 05:00",
+                    "in 5~EUR .. 6~EUR",
+                    "in NZ .. 1.5",
+                    "in user .. ip.asn",
                     "in @l",
                     "in 23:00..05:00 tz user.tz ?? \"UTC\""
                 ])
             )
                 .prop_map(|(value, tail)| cat(vec![value, tail])),
+            (operand.clone(), proptest::collection::vec(prop_oneof![literal(), path()], 1..12)).prop_map(
+                |(value, elements)| cat(vec![value, words("in ["), joined(elements, &words(",")), words("]")])
+            ),
             operand.clone().prop_map(|inner| cat(vec![words("not not"), inner])),
-            (operand.clone(), operand.clone()).prop_map(|(a, b)| cat(vec![
-                words("distance ("),
-                a,
-                words(","),
-                b,
-                words(")")
-            ])),
-            (aggregate_head(), proptest::option::of(inner.clone()), window(), operand.clone()).prop_map(
+            (aggregate_head(), proptest::option::of(inner), window(), operand.clone()).prop_map(
                 |(head, filter, window, limit)| {
                     let filter = filter.map_or(Vec::new(), |filter| cat(vec![words("where ("), filter, words(")")]));
                     cat(vec![head, filter, window, words(">="), limit])
                 }
             ),
-            inner.prop_map(|inner| cat(vec![words("("), inner, words(")")])),
+            paren,
         ]
     })
+}
+
+fn call(argument: impl Strategy<Value = Tokens>) -> impl Strategy<Value = Tokens> {
+    (fixed(&["distance (", "a_function_with_a_name_of_some_length ("]), proptest::collection::vec(argument, 1..5))
+        .prop_map(|(head, arguments)| cat(vec![head, joined(arguments, &words(",")), words(")")]))
+}
+
+fn joined(operands: Vec<Tokens>, between: &Tokens) -> Tokens {
+    operands.join(between.as_slice())
 }
 
 fn aggregate_head() -> impl Strategy<Value = Tokens> {
@@ -311,7 +342,7 @@ fn rule() -> impl Strategy<Value = Tokens> {
 }
 
 fn policy() -> impl Strategy<Value = Tokens> {
-    let head = fixed(&["policy p on any {", "policy p on sign_in , withdrawal {"]);
+    let head = fixed(&["policy p on any {", "policy p on sign_in , withdrawal {", "policy p on event {"]);
     let default = fixed(&[
         "default allow",
         "default challenge qr { level : possession }",
@@ -329,6 +360,8 @@ fn test_item() -> impl Strategy<Value = Tokens> {
         "list @office has 1.2.3.4",
         "event withdrawal { }",
         "event e { user : \"u1\" , amount : 20~EUR , geo : missing }",
+        "history 5 x a.b { a : [ ] , b : [ [ 1 , ] , { } ] } every 1m ending 2m ago",
+        "event e { a : 1 b : 2 , c : [ a_rather_long_value , another_rather_long_value , a_third_rather_long_value , \"x\" ] }",
         "history 5 x e { a : { lat : 51.5 , lon : -0.1 } b : [ NZ , x ] } every 1m ending 2m ago",
         "expect allow",
         "expect challenge qr by default",
