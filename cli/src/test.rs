@@ -1,12 +1,13 @@
 //! `stepup test PACK`
 
+mod coverage;
 mod junit;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use engine::{TestResult, run_tests};
+use engine::{Coverage, TestResult, cover_tests};
 use grammar::{SourceMap, render_json, render_text};
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 use crate::geo::GeoFiles;
 use crate::output::{self, Format, colours_on_stdout};
 use crate::pack;
+use coverage::Required;
 
 /// Options of `test`.
 #[derive(clap::Args)]
@@ -23,6 +25,13 @@ pub struct Test {
     /// Also write the results as JUnit XML, for a build server
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Also show which rules matched in the tests, and which conditions were seen both true and false
+    #[arg(long)]
+    coverage: bool,
+    /// The same, and exit with 4 unless every live and shadow rule matched in some test; with `conditions`, unless each
+    /// of their conditions was seen both true and false as well
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "rules")]
+    require_coverage: Option<Required>,
     #[command(flatten)]
     geo: GeoFiles,
     /// How to print the results
@@ -39,22 +48,33 @@ impl Test {
             pack::complain(&self.pack, &compilation);
             return Ok(Exit::Pack);
         };
-        let results = run_tests(program, &|ip| geo.locate(ip));
+        let (results, coverage) = cover_tests(program, &|ip| geo.locate(ip));
         if let Some(path) = &self.junit {
             let report = junit::report(&self.pack.display().to_string(), &results, &compilation.sources);
             std::fs::write(path, report).with_context(|| format!("cannot write {}", path.display()))?;
         }
+        let shown = (self.coverage || self.require_coverage.is_some()).then_some(&coverage);
         let mut out = output::stdout();
         match self.format {
-            Format::Text => text(&mut out, &self.pack, &results, &compilation.sources)?,
-            Format::Json => writeln!(out, "{}", as_json(&results, &compilation.sources)?)?,
+            Format::Text => text(&mut out, &self.pack, &results, shown, &compilation.sources)?,
+            Format::Json => writeln!(out, "{}", as_json(&results, shown, &compilation.sources)?)?,
         }
         out.flush()?;
-        Ok(if results.iter().all(|result| result.passed) { Exit::Fine } else { Exit::Tests })
+        let uncovered = self.require_coverage.map(|required| required.unmet(&coverage)).unwrap_or_default();
+        if !uncovered.is_empty() {
+            eprintln!("the tests do not cover {}", uncovered.join(", "));
+        }
+        Ok(if uncovered.is_empty() && results.iter().all(|result| result.passed) { Exit::Fine } else { Exit::Tests })
     }
 }
 
-fn text(out: &mut impl Write, pack: &Path, results: &[TestResult], sources: &SourceMap) -> std::io::Result<()> {
+fn text(
+    out: &mut impl Write,
+    pack: &Path,
+    results: &[TestResult],
+    coverage: Option<&Coverage>,
+    sources: &SourceMap,
+) -> std::io::Result<()> {
     if results.is_empty() {
         writeln!(
             out,
@@ -68,10 +88,13 @@ fn text(out: &mut impl Write, pack: &Path, results: &[TestResult], sources: &Sou
         writeln!(out, "FAILED \"{}\" ({}:{})", result.name, place.display(), result.line)?;
         write!(out, "{}", render_text(&result.failures, sources, colours_on_stdout()))?;
     }
+    if let Some(coverage) = coverage {
+        coverage::text(out, coverage)?;
+    }
     writeln!(out, "{} passed, {} failed", results.len() - failed.len(), failed.len())
 }
 
-fn as_json(results: &[TestResult], sources: &SourceMap) -> serde_json::Result<String> {
+fn as_json(results: &[TestResult], coverage: Option<&Coverage>, sources: &SourceMap) -> serde_json::Result<String> {
     let mut tests = Vec::new();
     for result in results {
         let failures: Value = serde_json::from_str(&render_json(&result.failures, sources))?;
@@ -80,5 +103,9 @@ fn as_json(results: &[TestResult], sources: &SourceMap) -> serde_json::Result<St
         }));
     }
     let failed = results.iter().filter(|result| !result.passed).count();
-    serde_json::to_string_pretty(&json!({"passed": results.len() - failed, "failed": failed, "tests": tests}))
+    let mut report = json!({"passed": results.len() - failed, "failed": failed, "tests": tests});
+    if let (Some(coverage), Some(report)) = (coverage, report.as_object_mut()) {
+        report.insert("coverage".to_owned(), coverage::as_json(coverage));
+    }
+    serde_json::to_string_pretty(&report)
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::{
-    evaluate::{Reading, RuleResult, Scene, Standing, evaluate, in_layout, judge, scene},
+    evaluate::{Decided, Judged, Reading, RuleResult, Scene, Standing, evaluate, in_layout, judge, scene},
     ir::Cond,
     maybe::Why,
     outcome::Outcome,
-    program::{Answer, Mode, Program, Rule},
+    program::{Answer, Mode, Policy, Program, Rule},
     signals::Signals,
     trace::{AtomTrace, PolicyTrace, Read, RuleState, RuleTrace, Trace, Turn},
     tri::Tri,
@@ -24,18 +24,7 @@ pub fn explain(program: &Program, signals: &Signals) -> Trace {
     let mut judged = judge(scene(program, signals, &located));
     // The explanation names every condition, so scripts that were spared are asked now.
     judged.scene.scripts_run = true;
-    let policies = judged
-        .policies
-        .iter()
-        .zip(&judged.results)
-        .zip(&judged.decided)
-        .map(|((policy, results), decided)| PolicyTrace {
-            policy: policy.name.clone(),
-            outcome: decided.outcome,
-            decided_by: decided.by.clone(),
-            rules: results.iter().map(|result| rule(&judged.scene, result)).collect(),
-        })
-        .collect();
+    let policies = traces(&judged);
     let mut atoms = Vec::new();
     for result in judged.results.iter().flatten().filter(|result| result.rule.mode == Mode::Live) {
         collect(&result.rule.cond, &mut atoms);
@@ -50,6 +39,25 @@ pub fn explain(program: &Program, signals: &Signals) -> Trace {
     }
 }
 
+/// Every rule of every policy that applies, with each of its conditions: also those that the answer did not need.
+pub(crate) fn asked(program: &Program, signals: &Signals) -> Vec<PolicyTrace> {
+    let located = in_layout(program, &signals.located);
+    let mut judged = judge(scene(program, signals, &located));
+    judged.scene.scripts_run = true;
+    traces(&judged)
+}
+
+fn traces(judged: &Judged<'_>) -> Vec<PolicyTrace> {
+    let policies = judged.policies.iter().zip(&judged.results).zip(&judged.decided);
+    let trace = |((policy, results), decided): ((&&Policy, &Vec<RuleResult<'_>>), &Decided<'_>)| PolicyTrace {
+        policy: policy.name.clone(),
+        outcome: decided.outcome,
+        decided_by: decided.by.clone(),
+        rules: results.iter().map(|result| rule(&judged.scene, result)).collect(),
+    };
+    policies.map(trace).collect()
+}
+
 fn rule(scene: &Scene<'_>, result: &RuleResult<'_>) -> RuleTrace {
     let rule = result.rule;
     let mut atoms = Vec::new();
@@ -57,12 +65,7 @@ fn rule(scene: &Scene<'_>, result: &RuleResult<'_>) -> RuleTrace {
     RuleTrace {
         rule: rule.name.clone(),
         description: rule.description.clone(),
-        mode: match rule.mode {
-            Mode::Live => "live",
-            Mode::Shadow => "shadow",
-            Mode::Off => "off",
-        }
-        .to_owned(),
+        mode: rule.mode.word().to_owned(),
         at: place(scene.program, rule),
         state: match result.standing {
             Standing::Matched => RuleState::Matched,

@@ -42,6 +42,7 @@ pub mod outcome;
 pub mod verdict;
 
 // ---- why, and what if
+pub mod coverage;
 pub mod explain;
 pub mod record;
 pub mod replay;
@@ -49,6 +50,7 @@ pub mod testing;
 pub mod trace;
 
 pub use check::{Compilation, compile, compile_within};
+pub use coverage::Coverage;
 pub use evaluate::evaluate;
 pub use event::{Event, EventInput, FieldError};
 pub use explain::explain;
@@ -61,7 +63,7 @@ pub use program::{Needs, Program};
 pub use record::decision_line;
 pub use replay::{ChallengeEnd, Stream};
 pub use signals::{Located, NetworkFacts, Signals, UserFacts, Whereabouts};
-pub use testing::{TestResult, run_tests};
+pub use testing::{TestResult, cover_tests, run_tests};
 pub use trace::Trace;
 pub use value::{Maybe, Value, Why};
 pub use verdict::{ChallengeSpec, Verdict};

@@ -123,6 +123,17 @@ pub(crate) enum Mode {
     Off,
 }
 
+impl Mode {
+    /// As written behind `mode`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Shadow => "shadow",
+            Mode::Off => "off",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnUnknown {
     StepUp,

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     codes::Country,
-    evaluate::Standing,
+    coverage::Coverage,
     event::{Event, Fields, Slot, UNDECLARED},
-    explain::explain,
+    explain::asked,
     history::plan::EventKind,
     ir::NetworkFact,
     maybe::{Maybe, Why},
@@ -98,8 +98,6 @@ pub struct TestResult {
     pub passed: bool,
     /// What was expected, what came instead, and why.
     pub failures: Vec<Diagnostic>,
-    /// The rules that matched, for coverage.
-    pub matched: Vec<String>,
 }
 
 /// The moment of tests that name none with `at`: noon of a Thursday, UTC.
@@ -111,10 +109,28 @@ const ANYWHERE_KM: f64 = 20_004.0;
 /// Runs every test of the pack. `locate` answers for addresses of events that do not say `geo`.
 #[must_use]
 pub fn run_tests(program: &Arc<Program>, locate: &dyn Fn(IpAddr) -> Whereabouts) -> Vec<TestResult> {
-    program.tests.iter().filter_map(|test| run(program, test, locate)).collect()
+    let results = program.tests.iter().filter_map(|test| run(program, test, locate));
+    results.map(|(result, _)| result).collect()
 }
 
-fn run(program: &Arc<Program>, test: &TestCase, locate: &dyn Fn(IpAddr) -> Whereabouts) -> Option<TestResult> {
+/// The same, and which rules and conditions the tests exercise.
+#[must_use]
+pub fn cover_tests(program: &Arc<Program>, locate: &dyn Fn(IpAddr) -> Whereabouts) -> (Vec<TestResult>, Coverage) {
+    let mut coverage = Coverage::of(program);
+    let run = |test| {
+        let (result, signals) = run(program, test, locate)?;
+        coverage.add(&asked(program, &signals));
+        Some(result)
+    };
+    let results = program.tests.iter().filter_map(run).collect();
+    (results, coverage)
+}
+
+fn run(
+    program: &Arc<Program>,
+    test: &TestCase,
+    locate: &dyn Fn(IpAddr) -> Whereabouts,
+) -> Option<(TestResult, Signals)> {
     let at = test.at.or_else(|| Timestamp::from_second(USUAL_MOMENT).ok())?;
     let mut stream = Stream::new(Arc::clone(program));
     for entry in &test.lists {
@@ -151,14 +167,14 @@ fn run(program: &Arc<Program>, test: &TestCase, locate: &dyn Fn(IpAddr) -> Where
         .iter()
         .filter_map(|(expectation, span)| judge(program, expectation, *span, &signals, &verdict))
         .collect();
-    Some(TestResult {
+    let result = TestResult {
         name: test.name.clone(),
         file: program.sources.name(test.span.file).to_owned(),
         line: program.sources.position(test.span).map_or(0, |position| position.line),
         passed: failures.is_empty(),
         failures,
-        matched: verdict.rules.iter().map(|hit| hit.rule.to_string()).collect(),
-    })
+    };
+    Some((result, signals))
 }
 
 fn with_status(located: Located, status: Status) -> Located {
@@ -310,9 +326,8 @@ fn judge(
         }
     };
     let mut finding = Diagnostic::error("test-failed", message).at(span, format!("came: {came}"));
-    let trace = explain(program, signals);
-    let rules = trace.policies.iter().flat_map(|policy| &policy.rules);
-    for traced in rules {
+    let policies = asked(program, signals);
+    for traced in policies.iter().flat_map(|policy| &policy.rules) {
         let asked = rule.as_deref() == Some(&*traced.rule);
         let decided = verdict.decided_by.word() == &*traced.rule;
         let raised = verdict.decided_by.word() == "unknown" && traced.state == RuleState::Unknown;
@@ -345,10 +360,7 @@ fn state(state: RuleState) -> &'static str {
 }
 
 fn unknown(program: &Program, signals: &Signals, rule: &str) -> bool {
-    let located = crate::evaluate::in_layout(program, &signals.located);
-    let judged = crate::evaluate::judge(crate::evaluate::scene(program, signals, &located));
-    judged.results.iter().flatten().any(|result| {
-        let unknown = result.standing.unknown() || result.standing == Standing::Waiting;
-        *result.rule.name == *rule && unknown
-    })
+    let policies = asked(program, signals);
+    let mut rules = policies.iter().flat_map(|policy| &policy.rules);
+    rules.any(|traced| *traced.rule == *rule && traced.state == RuleState::Unknown)
 }

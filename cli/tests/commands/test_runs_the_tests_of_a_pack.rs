@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::support::{Run, checkout};
+use crate::support::Run;
 
 const POLICY: &str = "event pay {\n  amount: money\n}\n\npolicy p on pay {\n  default allow\n\n  rule big {\n    when amount > 10 EUR\n    then block\n  }\n}\n";
 const PASSES: &str =
@@ -68,8 +68,57 @@ fn programs_get_json_and_build_servers_get_junit() {
     }
 }
 
+const MORE: &str = "event get {\n  id: string?\n}\n\npolicy q on get {\n  default allow\n  on unknown skip\n\n  rule named {\n    when id == \"x\" and not (id == \"y\")\n    then block\n  }\n\n  rule idle {\n    mode off\n    when id == \"z\"\n    then block\n  }\n}\n";
+const MORE_TESTS: &str = "test \"z\" {\n  event get { user: \"ann\", id: \"z\" }\n  expect allow by default\n}\n\ntest \"none\" {\n  event get { user: \"ann\" }\n  expect unknown named\n}\n";
+
 #[test]
-fn the_shipped_pack_passes_its_tests() {
-    let ran = Run::new("test").arg(checkout("rules/starter")).run();
-    assert!(ran.stdout.ends_with(" passed, 0 failed\n") && !ran.stdout.starts_with("0 "), "{}", ran.stdout);
+fn coverage_says_which_rules_and_conditions_the_tests_exercise() {
+    let tests = format!("{PASSES}\n{MORE_TESTS}");
+    let ran = Run::new("test . --coverage")
+        .file("p.rules", POLICY)
+        .file("q.rules", MORE)
+        .file("t.test.rules", &tests)
+        .stderr("")
+        .run();
+    assert_eq!(
+        ran.stdout,
+        "\
+coverage of p: the default decided 1 of 1 tests
+  rule   matched  not matched  unknown
+  big          0            1        0
+    never matched
+    never true: amount > 10.00 EUR
+coverage of q: the default decided 2 of 2 tests
+  rule   matched  not matched  unknown
+  named        0            1        1
+    never matched
+    never true: id == \"x\"
+    never true: id == \"y\"
+  idle         0            0        0  (off)
+0 of 2 rules matched, 0 of 3 conditions seen both ways
+3 passed, 0 failed
+"
+    );
+    let ran = Run::new("test . --coverage --format json").file("q.rules", MORE).file("t.test.rules", MORE_TESTS).run();
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let named = &report["coverage"][0]["rules"][0];
+    assert_eq!((named["rule"].as_str(), named["notMatched"].as_u64()), (Some("named"), Some(1)), "{report}");
+    assert_eq!((named["conditions"][0]["false"].as_u64(), named["unknown"].as_u64()), (Some(1), Some(1)), "{report}");
+}
+
+#[test]
+fn required_coverage_fails_the_run_and_names_the_rules_that_lack_it() {
+    let run = |words: &str, tests: &str| {
+        Run::new(words).file("p.rules", POLICY).file("q.rules", MORE).file("t.test.rules", tests)
+    };
+    let matching = "test \"x\" {\n  event get { user: \"ann\", id: \"x\" }\n  expect block by named\n}\n";
+    let big = FAILS.replace("expect allow", "expect block");
+    run("test . --require-coverage", PASSES).exit(4).stderr("the tests do not cover big, named\n").run();
+    let all = format!("{PASSES}\n{big}\n{matching}");
+    run("test . --require-coverage", &all).stderr("").run();
+    run("test . --require-coverage=rules", &all).stderr("").run();
+    let ran = run("test . --require-coverage=conditions", &all).exit(4).run();
+    ran.complains(&["the tests do not cover named"]);
+    let y = MORE_TESTS.replace("id: \"z\"", "id: \"y\"");
+    run("test . --require-coverage=conditions", &format!("{all}\n{y}")).stderr("").run();
 }

@@ -18,7 +18,7 @@ use crate::{
     signals::{Located, Signals},
     verdict::Verdict,
 };
-pub(crate) use combine::Judged;
+pub(crate) use combine::{Decided, Judged};
 pub(crate) use hits::{RuleResult, Standing, ask_rules};
 
 /// Judges an event by every policy that applies to it.
