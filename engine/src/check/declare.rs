@@ -309,14 +309,14 @@ impl<'a> Checker<'a> {
 
     /// The text of a file that the pack names.
     fn pack_file(&mut self, path: &ast::Text) -> Option<String> {
-        let Some(bytes) = self.pack.files.get(&path.value) else {
+        let Some(bytes) = self.beside(path) else {
             let text = format!("the pack has no file `{}`", path.value);
             let names: Vec<&str> = self.pack.files.keys().map(String::as_str).collect();
             let near = grammar::nearest(&path.value, names).map(|near| format!("\"{near}\""));
             let finding = Diagnostic::error("missing-file", text).at(path.span, "no such file");
             self.report(match near {
                 Some(near) => finding.suggest(format!("did you mean `{near}`?"), path.span, near),
-                None => finding.help("paths are relative to the pack's folder"),
+                None => finding.help("paths are relative to the rule file's folder, or to the pack's"),
             });
             return None;
         };
@@ -328,6 +328,19 @@ impl<'a> Checker<'a> {
                 None
             }
         }
+    }
+
+    /// The file as seen from the folder of the rule file that names it, else from the folders around that one, up to
+    /// the pack's own: so a pack can be put whole into a folder of another.
+    fn beside(&self, path: &ast::Text) -> Option<&'a Vec<u8>> {
+        let mut folder = self.sources.name(path.span.file);
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            folder = parent;
+            if let Some(bytes) = self.pack.files.get(&format!("{folder}/{}", path.value)) {
+                return Some(bytes);
+            }
+        }
+        self.pack.files.get(&path.value)
     }
 
     fn script(&mut self, script: &ast::ScriptDef) {

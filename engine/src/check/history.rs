@@ -2,7 +2,11 @@
 
 use grammar::{Diagnostic, Span, ast};
 
-use super::{Checker, Scope, atom::in_parentheses, resolve::Typed};
+use super::{
+    Checker, Scope,
+    atom::in_parentheses,
+    resolve::{Lookup, Typed},
+};
 use crate::{
     codes::Currency,
     history::plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
@@ -35,6 +39,10 @@ impl<'a> Checker<'a> {
         let filter = aggregate.filter.as_ref().map(|filter| self.filter(filter, event, &past));
         let keys: Vec<_> = aggregate.keys.iter().map(|key| self.key(key, &past, scope)).collect();
         let window = self.window(&aggregate.window, scope);
+        let anchored = match &aggregate.window {
+            ast::Window::Since(anchor) => self.anchored(anchor, &aggregate.keys, scope),
+            ast::Window::Sliding(_) | ast::Window::Tumbling(_) | ast::Window::Calendar(_) => Some(()),
+        };
         // Everything is checked before the first failure counts.
         let argument = match argument {
             Some(argument) => Some(argument?),
@@ -49,6 +57,7 @@ impl<'a> Checker<'a> {
         };
         let keys: Vec<(FieldRef, String)> = keys.into_iter().collect::<Option<_>>()?;
         let (window, window_text) = window?;
+        anchored?;
         let (function, unit, ty) = self.function(aggregate, argument.as_ref(), hint)?;
         if aggregate.including_this && !self.can_include(event, scope) {
             self.report(
@@ -227,6 +236,40 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some((field, now.text))
+    }
+
+    /// The event behind `since` is looked for by the same keys: without one of them it would never be found, and the
+    /// window would silently reach back for ever.
+    fn anchored(&mut self, anchor: &ast::Path, keys: &[ast::Path], scope: &Scope) -> Option<()> {
+        // A step of a challenge has the fields of the event it belongs to; any other name has been reported.
+        let Some((id, _)) = self.event_names.get(&anchor.text()).copied() else { return Some(()) };
+        let past = past_scope(EventKind::Action(id), scope);
+        let mut found = Some(());
+        for key in keys {
+            let name = key.text();
+            let (now, then) = (self.lookup(&name, key, scope), self.lookup(&name, key, &past));
+            let (code, text) = match (now, then) {
+                (Lookup::Found(_, now, _), Lookup::Found(_, then, _)) if now == then => continue,
+                (Lookup::Found(_, now, _), Lookup::Found(_, then, _)) => {
+                    ("type-mismatch", format!("`{name}` is {now} here and {then} on `{}`", anchor.text()))
+                }
+                (Lookup::Found(..), _) => {
+                    ("unknown-signal", format!("the event `{}` has no field `{name}`", anchor.text()))
+                }
+                // The key itself has been reported.
+                (_, _) => continue,
+            };
+            self.report(
+                Diagnostic::error(code, text)
+                    .at(anchor.span, "never found by this key")
+                    .also(key.span, "the key")
+                    .help(
+                        "`since` looks for its event by the same keys: declare the field there, or leave the key out",
+                    ),
+            );
+            found = None;
+        }
+        found
     }
 
     fn current_field(&mut self, path: &ast::Path, scope: &Scope) -> Option<(FieldRef, String)> {

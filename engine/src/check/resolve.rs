@@ -77,7 +77,7 @@ impl Checker<'_> {
         Some(Typed::new(expr, ty, text))
     }
 
-    fn lookup(&mut self, text: &str, path: &ast::Path, scope: &Scope) -> Lookup {
+    pub(super) fn lookup(&mut self, text: &str, path: &ast::Path, scope: &Scope) -> Lookup {
         if scope.filter_of.is_some() {
             match text {
                 "completed" => return Lookup::Found(Expr::Signal(Signal::Completed), Type::Bool, false),
@@ -166,7 +166,8 @@ impl Checker<'_> {
     }
 }
 
-enum Lookup {
+/// What a path names.
+pub(super) enum Lookup {
     Found(Expr, Type, bool),
     Reported,
     Nothing,
