@@ -13,11 +13,13 @@ mod geo;
 mod keys;
 mod logging;
 mod migrate;
+mod new;
 mod output;
 mod pack;
 mod place;
 mod serve;
 mod service;
+mod shipped;
 mod test;
 
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run the service
     Serve(serve::Serve),
+    /// Start from packs that come with the program, or list them
+    New(new::New),
     /// Report everything that is wrong with a pack
     Check(check::Check),
     /// Write rule files the one way
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
     let answer = match Stepup::parse().command {
         Command::Demo(command) => command.run(),
         Command::Serve(command) => command.run(),
+        Command::New(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Fmt(command) => command.run(),
         Command::Test(command) => command.run(),

@@ -2,12 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use rust_embed::RustEmbed;
-
-#[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../rules/starter"]
-struct Embedded;
+use crate::shipped;
 
 /// The pack the demo runs.
 pub struct Pack {
@@ -45,29 +40,11 @@ pub fn find_or_unpack(here: &Path, data: &Path) -> anyhow::Result<Pack> {
         return Ok(pack);
     }
     let folder = data.join("rules/starter");
-    unpack(&folder)?;
+    shipped::unpack("starter", &folder)?;
     Ok(Pack { folder, origin: Origin::Unpacked })
 }
 
 fn has_rules(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     entries.filter_map(Result::ok).any(|entry| entry.path().extension().is_some_and(|ending| ending == "rules"))
-}
-
-/// Unpacks beside and renames, so that half a pack is never taken for a pack.
-fn unpack(folder: &Path) -> anyhow::Result<()> {
-    let failed = |path: &Path| format!("cannot unpack the starter pack to {}", path.display());
-    let beside = folder.with_extension("new");
-    if beside.exists() {
-        std::fs::remove_dir_all(&beside).with_context(|| failed(&beside))?;
-    }
-    for name in Embedded::iter() {
-        let Some(file) = Embedded::get(&name) else { continue };
-        let path = beside.join(&*name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).with_context(|| failed(parent))?;
-        }
-        std::fs::write(&path, &file.data).with_context(|| failed(&path))?;
-    }
-    std::fs::rename(&beside, folder).with_context(|| failed(folder))
 }
