@@ -9,4 +9,5 @@ mod every_command_keeps_to_the_conventions;
 mod explain_says_why;
 mod fmt_writes_rule_files_the_one_way;
 mod keys_and_serve_refuse_what_cannot_work;
+mod packs_work_as_their_readmes_say;
 mod test_runs_the_tests_of_a_pack;
