@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// The longest text of a field, in bytes.
-const MOST_TEXT_BYTES: usize = 8 << 10;
+pub const MOST_TEXT_BYTES: usize = 8 << 10;
 /// The most elements of a list field.
-const MOST_ELEMENTS: usize = 1_024;
+pub const MOST_ELEMENTS: usize = 1_024;
 
 impl Program {
     /// Types an attempt by the schema, or says everything that is wrong with it.

@@ -334,6 +334,13 @@ impl Program {
         self.lists.iter().filter(|list| list.changes).map(|list| (&*list.name, &list.element))
     }
 
+    /// How long an entry of this list stays when it is added without an end.
+    #[must_use]
+    pub fn list_ttl(&self, name: &str) -> Option<jiff::SignedDuration> {
+        let list = self.lists.iter().find(|list| &*list.name == name)?;
+        list.ttl_ms.map(jiff::SignedDuration::from_millis)
+    }
+
     /// The proofs the pack asks for. Deciding them is the analyser's work; none is decided here.
     #[must_use]
     pub fn proofs(&self) -> &[Proof] {

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
+    outcome::Claimant,
     value::duration_text,
     verdict::{ChallengeSpec, FieldText, Verdict},
 };
@@ -23,8 +24,13 @@ pub fn decision_line(index: u64, verdict: &Verdict, version: &str) -> Json {
         "shadow": verdict.shadow.iter().map(|hit| json!({ "rule": &*hit.rule, "outcome": hit.word() })).collect::<Vec<_>>(),
         "policyVersion": version,
     });
-    if let (Some(spec), Some(line)) = (&verdict.challenge, line.as_object_mut()) {
-        line.insert("challenge".to_owned(), challenge(spec));
+    if let Some(line) = line.as_object_mut() {
+        if let Some(severity) = verdict.severity {
+            line.insert("severity".to_owned(), severity.word().into());
+        }
+        if let Some(spec) = &verdict.challenge {
+            line.insert("challenge".to_owned(), challenge(spec));
+        }
     }
     line
 }
@@ -37,8 +43,16 @@ fn challenge(spec: &ChallengeSpec) -> Json {
         "bind": paths(&spec.bind),
         "show": paths(&spec.show),
     });
-    if let (Some(expires_s), Some(challenge)) = (spec.expires_s, challenge.as_object_mut()) {
-        challenge.insert("expiresIn".to_owned(), duration_text(i64::from(expires_s) * 1_000).into());
+    if let Some(challenge) = challenge.as_object_mut() {
+        if let Some(expires_s) = spec.expires_s {
+            challenge.insert("expiresIn".to_owned(), duration_text(i64::from(expires_s) * 1_000).into());
+        }
+        if let Some(attempts) = spec.attempts {
+            challenge.insert("attempts".to_owned(), attempts.into());
+        }
+        if spec.user == Claimant::Anonymous {
+            challenge.insert("user".to_owned(), spec.user.word().into());
+        }
     }
     challenge
 }

@@ -27,10 +27,14 @@ use crate::{
 
 /// The most operations a script may declare. At 160,000 a chain of calls overflows the native stack, uncatchably.
 pub const MOST_OPS: u64 = 20_000;
-const MOST_SOURCE_BYTES: usize = 64 << 10;
-const MOST_CALL_LEVELS: usize = 8;
-const MOST_STRING_BYTES: usize = 64 << 10;
-const MOST_ELEMENTS: usize = 1_024;
+/// The longest script, in bytes.
+pub const MOST_SOURCE_BYTES: usize = 64 << 10;
+/// How deep calls may nest.
+pub const MOST_CALL_LEVELS: usize = 8;
+/// The longest text a script may make, in bytes.
+pub const MOST_STRING_BYTES: usize = 64 << 10;
+/// The most elements of an array or a map.
+pub const MOST_ELEMENTS: usize = 1_024;
 /// Decimals that come back from a script's floating point are rounded to this many places.
 const DECIMAL_PLACES: u32 = 6;
 

@@ -22,14 +22,6 @@ const SECTIONS: [&str; 8] = [
 ];
 
 #[test]
-fn the_six_policies_of_the_language() {
-    let program = program_of(&read_pack("corpus/language"));
-    assert!(results_of(&program).len() >= 2);
-    let failures = failures_of(&program);
-    assert!(failures.is_empty(), "{failures}");
-}
-
-#[test]
 fn every_shipped_pack_is_sound_and_tested_to_the_last_condition() {
     let names = shipped();
     assert!(names.len() >= 2, "{names:?}");

@@ -36,6 +36,10 @@ pub use source::{FileId, Position, SourceFile, SourceMap, Span};
 /// How many brackets of all kinds may be open at once in rule text.
 pub const MAX_NESTING: usize = 64;
 
+/// How many round and square brackets of them; the rest of [`MAX_NESTING`] is for blocks. The parser
+/// needs some 40 KiB of stack for each in a debug build.
+pub const MAX_EXPRESSION_NESTING: usize = 32;
+
 /// The deepest expression tree [`parse`] gives, counted in nodes. Walks over a tree may recurse.
 pub const MAX_EXPRESSION_DEPTH: usize = 256;
 

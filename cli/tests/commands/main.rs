@@ -5,6 +5,7 @@ mod support;
 
 mod check_reports_everything_at_once;
 mod eval_decides_a_stream_the_same_way_every_time;
+mod eval_decides_the_manual;
 mod every_command_keeps_to_the_conventions;
 mod explain_says_why;
 mod fmt_writes_rule_files_the_one_way;

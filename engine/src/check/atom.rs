@@ -8,7 +8,7 @@ use super::{Checker, Scope, expr::Checked};
 use crate::ir::{Ask, Atom, Cond, Expr};
 
 /// What the parts of one condition may add up to, with every `let` expanded.
-const MOST_NODES: usize = 10_000;
+pub const MOST_NODES: usize = 10_000;
 
 /// What the atom around this one has read so far.
 pub(super) type Mark = (Vec<(Arc<str>, Expr)>, bool);

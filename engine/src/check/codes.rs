@@ -224,7 +224,7 @@ pub const CODES: &[CodeDoc] = &[
         code: "number-out-of-range",
         severity: Severity::Error,
         summary: "a number does not fit",
-        meaning: "The number is outside what its place allows: 64 bits for whole numbers, 28 digits for decimals, 100 years for lengths of time, 10 s to 24 h for an open challenge, 0% to 100% for a rollout.",
+        meaning: "The number is outside what its place allows: 64 bits for whole numbers, 28 digits for decimals, 100 years for lengths of time, 10 s to 10 min for an open challenge, 0% to 100% for a rollout.",
         why: "A number that wraps around turns a limit into its opposite.",
         example: "challenge qr { expires: 3d }",
         instead: "challenge qr { expires: 3m }",

@@ -17,6 +17,9 @@ use crate::{
     value::{Value, weekday_named},
 };
 
+/// The most events a pack declares.
+pub const MOST_EVENTS: u16 = 4_096;
+
 /// What can be said about a field behind its type.
 pub const ATTRIBUTES: [&str; 2] = ["pii", "currency"];
 
@@ -57,9 +60,11 @@ impl<'a> Checker<'a> {
             let first = *first;
             return self.duplicate("events", name, event.name.span, first);
         }
-        let Some(id) = self.draft.plan.intern_action(name).map(|id| EventId(id.0)).filter(|id| id.0 < 4_096) else {
+        let Some(id) = self.draft.plan.intern_action(name).map(|id| EventId(id.0)).filter(|id| id.0 < MOST_EVENTS)
+        else {
             return self.report(
-                Diagnostic::error("pack-too-large", "the pack has more than 4096 events").at(event.name.span, ""),
+                Diagnostic::error("pack-too-large", format!("the pack has more than {MOST_EVENTS} events"))
+                    .at(event.name.span, ""),
             );
         };
         self.event_names.insert(name.to_owned(), (id, event.name.span));

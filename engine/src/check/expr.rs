@@ -20,9 +20,10 @@ pub(crate) struct Checked {
     pub text: String,
 }
 
-/// Limits on `matches` (`security.md` T-38).
-const MOST_PATTERN_BYTES: usize = 1_024;
-const MOST_REGEX_BYTES: usize = 1 << 20;
+/// The longest pattern, as written (`security.md` T-38).
+pub const MOST_PATTERN_BYTES: usize = 1_024;
+/// The largest pattern, compiled (`security.md` T-38).
+pub const MOST_REGEX_BYTES: usize = 1 << 20;
 
 impl<'a> Checker<'a> {
     /// An expression that must be true or false.

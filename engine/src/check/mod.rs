@@ -20,6 +20,17 @@ pub mod words {
     pub use super::{call::FUNCTIONS, declare::ATTRIBUTES, history::CHALLENGE_EVENTS, outcome::CHALLENGE_OPTIONS};
 }
 
+/// What one rule, pattern or test may be at most; [`Limits`] are those of a pack.
+pub mod limits {
+    pub use super::{
+        atom::MOST_NODES,
+        declare::MOST_EVENTS,
+        expr::{MOST_PATTERN_BYTES, MOST_REGEX_BYTES},
+        outcome::MOST_EXPIRES_S,
+        tests::MOST_HISTORY,
+    };
+}
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -291,16 +302,20 @@ impl<'a> Checker<'a> {
     }
 
     pub fn report(&mut self, mut diagnostic: Diagnostic) {
-        // The span of an expression may run on to the next word; a caret under a space says nothing.
         for label in &mut diagnostic.labels {
-            let text = self.sources.slice(label.span);
-            let blank = text.len() - text.trim_end().len();
-            label.span.end -= u32::try_from(blank).unwrap_or(0);
+            label.span = self.trimmed(label.span);
         }
         // One mistake in a `let` is one finding, however often the `let` is used.
         if !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// The span of an expression may run on to the next word; a caret under a space says nothing.
+    pub fn trimmed(&self, span: Span) -> Span {
+        let text = self.sources.slice(span);
+        let blank = text.len() - text.trim_end().len();
+        Span { end: span.end - u32::try_from(blank).unwrap_or(0), ..span }
     }
 
     /// A finding about a name that nothing has, with the nearest name that something has.

@@ -15,6 +15,9 @@ use crate::{
 /// What can stand between the braces of a challenge.
 pub const CHALLENGE_OPTIONS: [&str; 6] = ["level", "bind", "show", "expires", "attempts", "user"];
 
+/// No challenge stays open longer (NIST SP 800-63B-4, out-of-band authenticators).
+pub const MOST_EXPIRES_S: u32 = 600;
+
 /// What `then` asks for besides the outcome.
 #[derive(Default)]
 pub(super) struct Effects {
@@ -76,10 +79,11 @@ impl<'a> Checker<'a> {
                     self.paths(list, scope).map(|paths| template.show = paths)
                 }
                 ("expires", ast::OptionValue::Duration(duration)) => self.duration(duration).and_then(|ms| {
-                    let seconds = u32::try_from(ms.div_euclid(1_000)).ok().filter(|s| (10..=86_400).contains(s));
+                    let seconds =
+                        u32::try_from(ms.div_euclid(1_000)).ok().filter(|s| (10..=MOST_EXPIRES_S).contains(s));
                     if seconds.is_none() {
                         self.report(
-                            Diagnostic::error("number-out-of-range", "a challenge stays open between 10 s and 24 h")
+                            Diagnostic::error("number-out-of-range", "a challenge stays open between 10 s and 10 min")
                                 .at(duration.span, "not in this range"),
                         );
                     }

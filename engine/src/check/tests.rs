@@ -15,6 +15,9 @@ use crate::{
     value::{Value, WEEKDAYS, weekday_named},
 };
 
+/// The most events in one line of a test's history.
+pub const MOST_HISTORY: u32 = 100_000;
+
 impl<'a> Checker<'a> {
     pub(super) fn tests(&mut self, items: impl Iterator<Item = &'a ast::Item>) {
         for item in items {
@@ -91,11 +94,14 @@ impl<'a> Checker<'a> {
         let kind = self.event_kind(&history.event)?;
         let event = self.test_event(kind, &history.record, history.event.span)?;
         let count = self.int(&history.count)?;
-        let count = u32::try_from(count).ok().filter(|count| (1..=100_000).contains(count));
+        let count = u32::try_from(count).ok().filter(|count| (1..=MOST_HISTORY).contains(count));
         if count.is_none() {
             self.report(
-                Diagnostic::error("number-out-of-range", "a test's history has between 1 and 100000 events")
-                    .at(history.count.span, "not in this range"),
+                Diagnostic::error(
+                    "number-out-of-range",
+                    format!("a test's history has between 1 and {MOST_HISTORY} events"),
+                )
+                .at(history.count.span, "not in this range"),
             );
         }
         let (every_ms, ending_ms) = (self.duration(&history.every)?, self.duration(&history.ending)?);
@@ -365,7 +371,7 @@ impl<'a> Checker<'a> {
                 Expectation::Outcome { outcome: word, by, reason }
             }
         };
-        Some((expectation, expect.span))
+        Some((expectation, self.trimmed(expect.span)))
     }
 
     fn rule_named(&mut self, rule: &ast::Ident) -> Option<String> {

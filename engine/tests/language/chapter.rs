@@ -49,6 +49,12 @@ pub enum Kind {
     Diagnostics,
     /// All words of one kind.
     Words(String),
+    /// The limits of packs, rules and history, one a line.
+    Limited,
+    /// The grammar in short: it has every word of the language.
+    Grammar,
+    /// What the formatter makes the next rules of.
+    Untidy,
     /// For the reader only.
     Shown,
 }
@@ -113,12 +119,16 @@ fn kind(info: &str) -> Result<(Kind, bool), String> {
         ["rules", path] => (Kind::Rules(Some((*path).to_owned())), false),
         ["geo"] => (Kind::Geo, false),
         ["geo", "shared"] => (Kind::Geo, true),
+        ["list" | "script" | "rates", "shared", path] => (Kind::File((*path).to_owned()), true),
         ["list" | "script" | "rates", path] => (Kind::File((*path).to_owned()), false),
         ["limits"] => (Kind::Limits, false),
         ["events"] => (Kind::Events, false),
         ["decisions"] => (Kind::Decisions, false),
         ["reads"] => (Kind::Reads, false),
         ["diagnostics"] => (Kind::Diagnostics, false),
+        ["grammar"] => (Kind::Grammar, false),
+        ["untidy"] => (Kind::Untidy, false),
+        ["words", "limits"] => (Kind::Limited, false),
         ["words", what] => (Kind::Words((*what).to_owned()), false),
         ["sh" | "text" | "json"] => (Kind::Shown, false),
         _ => return Err(format!("`{info}` is no kind of block")),

@@ -9,7 +9,7 @@ use engine::{
     read_line, run_tests,
     value::{Country, GeoFix, Precision},
 };
-use grammar::{FileId, SourceFile};
+use grammar::{Diagnostic, FileId, Severity, SourceFile};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -17,6 +17,9 @@ use crate::{
     chapter::{Block, Chapter, Kind, Section},
     expected, words,
 };
+
+/// The file of the rules that every example of a chapter has.
+const SHARED: &str = "shared.rules";
 
 /// What a block says, and what it should say.
 pub struct Found {
@@ -36,10 +39,18 @@ pub fn found(chapter: &Chapter, section: &Section) -> Result<Vec<Found>, String>
         all.extend(laid_out(block, true));
     }
     let mut example = Example::of(chapter);
+    let mut untidy: Option<&Block> = None;
     for block in section.blocks.iter().filter(|block| !block.shared) {
+        if let (Some(before), Kind::Rules(_)) = (untidy, &block.kind) {
+            all.extend(tidied(before, block));
+            untidy = None;
+        }
         match &block.kind {
             Kind::Shown => {}
+            Kind::Untidy => untidy = Some(block),
             Kind::Words(what) => all.push(words::of(what, block)?),
+            Kind::Limited => all.push(words::limits(block)),
+            Kind::Grammar => all.push(words::grammar(block)?),
             Kind::Rules(_) | Kind::File(_) | Kind::Geo | Kind::Limits => {
                 if example.checked {
                     all.extend(example.finish()?);
@@ -68,6 +79,13 @@ fn laid_out(block: &Block, shows: bool) -> Option<Found> {
     Some(Found { lines, what: "the formatter gives", expected, text: formatted, shows })
 }
 
+/// The rules after an untidy block are what the formatter makes of it.
+fn tidied(before: &Block, after: &Block) -> Option<Found> {
+    let text = laid_out(before, true)?.text;
+    let (lines, expected) = (after.lines.clone(), after.text.clone());
+    Some(Found { lines, what: "the formatter gives", expected, text, shows: true })
+}
+
 /// A pack, and what is asked of it.
 struct Example<'a> {
     pack: PackSource,
@@ -93,10 +111,13 @@ impl<'a> Example<'a> {
             checked: false,
         };
         for block in chapter.shared() {
-            match block.kind {
+            match &block.kind {
                 Kind::Geo => example.places.extend(places(block).expect("the shared places are in order")),
+                Kind::File(path) => {
+                    example.pack.files.insert(path.clone(), block.text.clone().into_bytes());
+                }
                 _ => {
-                    let file = example.pack.files.entry("shared.rules".to_owned()).or_default();
+                    let file = example.pack.files.entry(SHARED.to_owned()).or_default();
                     file.extend_from_slice(block.text.as_bytes());
                 }
             }
@@ -123,7 +144,7 @@ impl<'a> Example<'a> {
                 let limits = serde_json::from_str(&block.text);
                 self.limits = Some(limits.map_err(|error| at(block, &error.to_string()))?);
             }
-            Kind::Events | Kind::Decisions | Kind::Reads | Kind::Diagnostics | Kind::Words(_) | Kind::Shown => {}
+            _ => {}
         }
         Ok(())
     }
@@ -134,18 +155,18 @@ impl<'a> Example<'a> {
 
     /// Compiles the pack, runs its tests, and decides its streams.
     fn finish(self) -> Result<Vec<Found>, String> {
-        let Some(first) = self.rules.first() else {
-            return match self.asked.first().or(self.diagnostics.as_ref()) {
-                Some(block) => Err(at(block, "the block has no rules before it")),
-                None => Ok(Vec::new()),
-            };
-        };
+        let questions = self.asked.first().copied().or(self.diagnostics);
+        let Some(first) = self.rules.first().copied().or(questions) else { return Ok(Vec::new()) };
+        if self.rules.is_empty() && !self.pack.files.contains_key(SHARED) {
+            return Err(at(first, "the block has no rules before it"));
+        }
         let compilation = compile(&self.pack);
         let tests = compilation.program.as_ref().map(|program| run_tests(program, &|ip| self.locate(ip)));
         let tests = tests.unwrap_or_default();
         let failures = tests.iter().flat_map(|result| result.failures.iter().cloned());
-        let findings: Vec<_> = compilation.diagnostics.iter().cloned().chain(failures).collect();
-        let mut all = Vec::new();
+        let findings: Vec<Diagnostic> = compilation.diagnostics.iter().cloned().chain(failures).collect();
+        let own = tests.iter().any(|result| result.file != SHARED);
+        let mut all: Vec<Found> = self.rules.iter().filter_map(|block| laid_out(block, own)).collect();
         match self.diagnostics {
             Some(block) => {
                 let text = grammar::render_text(&findings, &compilation.sources, false);
@@ -154,14 +175,20 @@ impl<'a> Example<'a> {
                 all.push(Found { lines, what: "`stepup check` prints", expected, text, shows: true });
             }
             None => {
-                // Notes say what an analyst may have overlooked; the manual's readers may overlook it.
-                let (grave, _): (Vec<_>, Vec<_>) =
-                    findings.into_iter().partition(|finding| finding.severity != grammar::Severity::Note);
+                // Notes say what an analyst may have overlooked; the manual's readers may overlook it. What to think
+                // of the shared rules is said where they stand.
+                let shared = |finding: &Diagnostic| {
+                    finding.labels.first().is_some_and(|label| compilation.sources.name(label.span.file) == SHARED)
+                };
+                let grave = |finding: &Diagnostic| match finding.severity {
+                    Severity::Error => true,
+                    Severity::Warning => !shared(finding),
+                    Severity::Note => false,
+                };
+                let grave: Vec<Diagnostic> = findings.into_iter().filter(grave).collect();
                 if !grave.is_empty() {
                     return Err(at(first, &grammar::render_text(&grave, &compilation.sources, false)));
                 }
-                let own = tests.iter().any(|result| result.file != "shared.rules");
-                all.extend(self.rules.iter().filter_map(|block| laid_out(block, own)));
             }
         }
         let mut decided: Option<Decided> = None;

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value as Json};
 
 /// In which order a person would tell the parts of a decision.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 24] = [
     "index",
-    "outcome",
-    "decidedBy",
     "rule",
     "atom",
     "why",
+    "outcome",
+    "decidedBy",
     "rules",
     "reasons",
     "severity",
@@ -22,6 +22,8 @@ const ORDER: [&str; 22] = [
     "bind",
     "show",
     "expiresIn",
+    "attempts",
+    "user",
     "error",
     "code",
     "pointer",

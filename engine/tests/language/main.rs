@@ -24,10 +24,17 @@ const NOT_RUN: [&str; 1] = ["README.md"];
 fn main() {
     let arguments = Arguments::from_args();
     if std::env::var_os("ACCEPT").is_some() && !arguments.list {
-        chapters().iter().for_each(accept);
+        // Rules that are laid out anew move what is said about them: once more.
+        for _ in 0..2 {
+            chapters().iter().for_each(accept);
+        }
     }
     let chapters: Vec<Arc<Chapter>> = chapters().into_iter().map(Arc::new).collect();
-    let trials: Vec<Trial> = chapters.iter().flat_map(trials_of).collect();
+    let mut trials: Vec<Trial> = chapters.iter().flat_map(trials_of).collect();
+    trials.push(Trial::test("every_word_of_the_language_is_in_an_example", move || {
+        let read: Vec<&Chapter> = chapters.iter().map(|chapter| &**chapter).collect();
+        words::all_are_said(&read).map_err(Failed::from)
+    }));
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -2,11 +2,8 @@
 
 use super::{Scan, TokenKind};
 use crate::diagnostic::Diagnostic;
-use crate::{MAX_EXPRESSION_DEPTH, MAX_NESTING};
+use crate::{MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_NESTING, MAX_NESTING};
 use std::ops::Range;
-
-/// How many round and square brackets may be open at once. The rest of [`MAX_NESTING`] is for blocks.
-const MAX_EXPRESSION_NESTING: usize = 32;
 
 /// What one pair of brackets can add to the depth of a tree besides its operators: the bracket, `or`, `and`, a comparison
 /// and the operand itself.

@@ -55,7 +55,10 @@ pub(super) async fn add(
     if let Some(Err(_)) = expires_at {
         fields.issue("expiresAt", "wrong-type", "expected an RFC 3339 time such as 2026-03-01T10:00:00Z");
     }
-    let expires_at = expires_at.and_then(Result::ok);
+    let expires_at = match expires_at {
+        Some(asked) => asked.ok(),
+        None => policies.program().list_ttl(&list).and_then(|ttl| now.checked_add(ttl).ok()),
+    };
     if expires_at.is_some_and(|at| at <= now) {
         fields.issue("expiresAt", "in-the-past", "an entry must end in the future");
     }

@@ -98,6 +98,14 @@ async fn an_address_put_on_the_list_is_blocked_at_once_and_again_after_a_restart
 }
 
 #[tokio::test]
+async fn an_entry_without_an_end_ends_when_its_list_says() {
+    let world = World::starter().await;
+    let entry = json!({"value": LONDON});
+    let added = world.call_as(ANALYST, "POST", "/v1/lists/blocked_ips/entries", entry).await.ok();
+    assert_eq!(added["expiresAt"], "2026-03-08T10:00:00Z", "seven days from now, as `ttl 7d` says");
+}
+
+#[tokio::test]
 async fn a_withdrawal_is_challenged_by_default_and_bound_to_amount_and_payee() {
     let world = World::starter().await;
     let body = json!({"amount": {"value": "120.50", "currency": "EUR"}, "custom": {"payee": "DE89 3704"}});
