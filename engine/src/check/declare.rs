@@ -437,7 +437,7 @@ impl<'a> Checker<'a> {
 
     fn import(&mut self, import: &ast::Import) {
         // A pack is compiled as a whole, so an import only says what a file leans on.
-        if !self.sources.files().iter().any(|file| file.name == import.path.value) {
+        if !import.path.value.ends_with(".rules") || self.beside(&import.path).is_none() {
             let text = format!("the pack has no file `{}`", import.path.value);
             let names: Vec<String> = self.sources.files().iter().map(|file| file.name.clone()).collect();
             let near = grammar::nearest(&import.path.value, names.iter().map(String::as_str));
@@ -446,7 +446,7 @@ impl<'a> Checker<'a> {
                 Some(near) => {
                     finding.suggest(format!("did you mean `{near}`?"), import.path.span, format!("\"{near}\""))
                 }
-                None => finding.help("paths are relative to the pack's folder"),
+                None => finding.help("paths are relative to the rule file's folder, or to the pack's"),
             });
         }
     }
