@@ -2,6 +2,7 @@
 
 mod code;
 mod event;
+mod manual;
 mod narrate;
 mod remote;
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use grammar::diagnostic::codes::CodeDoc;
 
+use super::manual;
 use crate::exit::Exit;
 use crate::output;
 
@@ -33,6 +34,7 @@ pub fn explain(code: &str) -> anyhow::Result<Exit> {
             writeln!(out, "{}", format!("  {line}").trim_end())?;
         }
     }
+    writeln!(out, "\nThe manual of the language: {}", manual::place(doc.code))?;
     out.flush()?;
     Ok(Exit::Fine)
 }

@@ -12,7 +12,7 @@ fn every_code_that_check_prints_is_explained() {
         .exit(3)
         .run();
     let code = ran.stdout.split(['[', ']']).nth(1).expect("a code in brackets").to_owned();
-    Run::new(&format!("explain {code}")).stderr("").run().says(&[&code, "What it means", "Instead"]);
+    Run::new(&format!("explain {code}")).stderr("").run().says(&[&code, "What it means", "Instead", "docs/language/"]);
     Run::new(&format!("explain {code}x")).exit(2).stdout("").run().complains(&["did you mean", &code]);
 }
 
