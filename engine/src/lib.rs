@@ -8,6 +8,7 @@
 
 // ---- values
 pub mod codes;
+mod exact;
 pub mod interval;
 pub mod maybe;
 pub mod money;

@@ -2,10 +2,10 @@
 
 use std::{cmp::Ordering, fmt};
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::codes::Currency;
+use crate::{codes::Currency, exact};
 
 /// An amount of money. Arithmetic is checked: `None` is overflow or a mixture of currencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +47,8 @@ impl Money {
         let not_a_number = || MoneyError::NotANumber(digits.to_owned());
         let too_large = || MoneyError::TooLarge(digits.to_owned());
         let (sign, unsigned) = match digits.strip_prefix('-') {
-            Some(rest) => (-1, rest),
-            None => (1, digits),
+            Some(rest) => ("-", rest),
+            None => ("", digits),
         };
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
         let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -61,8 +61,8 @@ impl Money {
         if beyond.bytes().any(|byte| byte != b'0') {
             return Err(MoneyError::TooManyDecimals { digits: digits.to_owned(), currency, exponent });
         }
-        let minor: i128 = format!("{whole}{kept:0<wanted$}").parse().map_err(|_| too_large())?;
-        Ok(Money { minor: sign * minor, currency })
+        let minor: i128 = format!("{sign}{whole}{kept:0<wanted$}").parse().map_err(|_| too_large())?;
+        Ok(Money { minor, currency })
     }
 
     /// An amount written as `12.30 EUR`.
@@ -98,22 +98,26 @@ impl Money {
     /// A multiple, rounded half to even to the smallest unit; `None` on overflow.
     #[must_use]
     pub fn times(self, factor: Decimal) -> Option<Money> {
-        if factor.fract().is_zero() {
-            return self.minor.checked_mul(factor.trunc().mantissa()).map(|minor| Money { minor, ..self });
-        }
-        self.rounded(self.decimal_minor()?.checked_mul(factor)?)
+        exact::times(self.minor, factor).map(|minor| Money { minor, ..self })
+    }
+
+    /// So many per cent of it, rounded half to even to the smallest unit; `None` on overflow.
+    #[must_use]
+    pub fn share(self, percent: Decimal) -> Option<Money> {
+        exact::share(self.minor, percent).map(|minor| Money { minor, ..self })
     }
 
     /// A fraction, rounded half to even to the smallest unit; `None` on overflow or division by zero.
     #[must_use]
     pub fn divided_by(self, divisor: Decimal) -> Option<Money> {
-        self.rounded(self.decimal_minor()?.checked_div(divisor)?)
+        exact::over(self.minor, divisor).map(|minor| Money { minor, ..self })
     }
 
-    /// How many times `other` fits; `None` on overflow, division by zero or two currencies.
+    /// How many times `other` fits, to as many decimals as a decimal has room for; `None` on overflow, division by zero
+    /// or two currencies.
     #[must_use]
     pub fn ratio(self, other: Money) -> Option<Decimal> {
-        self.with(other)?.decimal_minor()?.checked_div(other.decimal_minor()?)
+        exact::ratio(self.with(other)?.minor, other.minor)
     }
 
     /// Which is more; `None` for two currencies, which never compare silently.
@@ -124,15 +128,6 @@ impl Money {
 
     fn with(self, other: Money) -> Option<Money> {
         (self.currency == other.currency).then_some(self)
-    }
-
-    fn decimal_minor(self) -> Option<Decimal> {
-        Decimal::try_from_i128_with_scale(self.minor, 0).ok()
-    }
-
-    fn rounded(self, minor: Decimal) -> Option<Money> {
-        let whole = minor.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
-        Some(Money { minor: whole.trunc().mantissa() / 10_i128.checked_pow(whole.trunc().scale())?, ..self })
     }
 }
 

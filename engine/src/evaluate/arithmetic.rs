@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::scene::Reading;
-use crate::{interval::Interval, ir::Arithmetic, maybe::Why, value::Value};
+use crate::{exact, interval::Interval, ir::Arithmetic, maybe::Why, value::Value};
+
+const MS_PER_HOUR: Decimal = Decimal::from_parts(3_600_000, 0, 0, false, 0);
 
 /// `a op b`. Unknown in, unknown out; intervals give intervals.
 pub(crate) fn arithmetic(op: Arithmetic, a: Reading, b: Reading) -> Reading {
@@ -124,7 +126,7 @@ fn on_values(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, Why> {
         (Arithmetic::Subtract, Money(a), Money(b)) => a.minus(*b).map(Money),
         (Arithmetic::Divide, Money(a), Money(b)) => a.ratio(*b).map(Value::Decimal),
         (Arithmetic::Multiply, Money(money), Percent(share)) | (Arithmetic::Multiply, Percent(share), Money(money)) => {
-            share.checked_div(Decimal::ONE_HUNDRED).and_then(|share| money.times(share)).map(Money)
+            money.share(*share).map(Money)
         }
         (Arithmetic::Multiply, Money(money), number) | (Arithmetic::Multiply, number, Money(money)) => {
             decimal(number).and_then(|number| money.times(number)).map(Money)
@@ -146,17 +148,18 @@ fn on_values(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, Why> {
         (Arithmetic::Divide, Duration(a), Duration(b)) => {
             Decimal::from(*a).checked_div(Decimal::from(*b)).map(Value::Decimal)
         }
+        // Multiplied first: a third of an hour has no last decimal.
         (Arithmetic::Divide, Distance(km), Duration(ms)) => {
-            hours(*ms).and_then(|hours| km.checked_div(hours)).map(Speed)
+            km.checked_mul(MS_PER_HOUR).and_then(|km| km.checked_div(Decimal::from(*ms))).map(Speed)
         }
         (Arithmetic::Multiply, Speed(speed), Duration(ms)) | (Arithmetic::Multiply, Duration(ms), Speed(speed)) => {
-            hours(*ms).and_then(|hours| speed.checked_mul(hours)).map(Distance)
+            speed.checked_mul(Decimal::from(*ms)).and_then(|km| km.checked_div(MS_PER_HOUR)).map(Distance)
         }
         (Arithmetic::Multiply, Duration(ms), number) | (Arithmetic::Multiply, number, Duration(ms)) => {
-            decimal(number).and_then(|number| whole_ms(Decimal::from(*ms).checked_mul(number)?)).map(Duration)
+            decimal(number).and_then(|number| whole_ms(exact::times(i128::from(*ms), number))).map(Duration)
         }
         (Arithmetic::Divide, Duration(ms), number) => {
-            decimal(number).and_then(|number| whole_ms(Decimal::from(*ms).checked_div(number)?)).map(Duration)
+            decimal(number).and_then(|number| whole_ms(exact::over(i128::from(*ms), number))).map(Duration)
         }
         (op, Percent(a), Percent(b)) => ratio_or(op, *a, *b, Percent),
         (op, Speed(a), Speed(b)) => ratio_or(op, *a, *b, Speed),
@@ -215,10 +218,6 @@ fn scaled(op: Arithmetic, quantity: Decimal, number: Decimal) -> Option<Decimal>
     }
 }
 
-fn hours(ms: i64) -> Option<Decimal> {
-    Decimal::from(ms).checked_div(Decimal::from(3_600_000))
-}
-
-fn whole_ms(ms: Decimal) -> Option<i64> {
-    i64::try_from(ms.round().trunc()).ok()
+fn whole_ms(ms: Option<i128>) -> Option<i64> {
+    i64::try_from(ms?).ok()
 }
