@@ -101,7 +101,7 @@ pub enum Signal {
 }
 
 /// An expression with a value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// Itself.
     Const(Value),
@@ -143,7 +143,7 @@ pub enum Arithmetic {
 }
 
 /// A condition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Cond {
     /// Settled when compiled.
     Const(Tri),

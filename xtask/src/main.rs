@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod ci;
 mod crash;
+mod oracle;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,8 @@ enum Task {
     Accept,
     /// Kill the loaded server with -9 at random moments and look for every answer it gave
     Crash(crash::Crash),
+    /// Compare the engine with a simple interpreter on ten million pairs of a policy and an event
+    Oracle(oracle::Oracle),
     /// Run the benchmarks in full
     Bench(bench::Bench),
 }
@@ -32,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Task::Ci(task) => task.run(),
         Task::Accept => accept::run(),
         Task::Crash(task) => task.run(),
+        Task::Oracle(task) => task.run(),
         Task::Bench(task) => task.run(),
     }
 }

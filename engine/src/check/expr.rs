@@ -154,6 +154,7 @@ impl<'a> Checker<'a> {
         self.optional.truncate(before);
         let fallback = self.value(&coalesce.fallback, scope, hint);
         let (value, fallback) = (value?, fallback?);
+        let fallback = self.as_type_of(&value, fallback, coalesce.fallback.span)?;
         let ty = match (&value.ty, &fallback.ty) {
             (Type::Int, Type::Decimal) | (Type::Decimal, Type::Int) => Type::Decimal,
             (a, b) if a == b => value.ty.clone(),
@@ -167,7 +168,8 @@ impl<'a> Checker<'a> {
             }
         };
         let text = format!("({} ?? {})", value.text, fallback.text);
-        let currency = value.currency.filter(|currency| fallback.currency == Some(*currency));
+        self.same_currency(&value, &fallback, coalesce.fallback.span)?;
+        let currency = value.currency.or(fallback.currency);
         let expr = Expr::Coalesce(Box::new(value.expr), Box::new(fallback.expr));
         Some(Typed { currency, ..Typed::new(expr, ty, text) })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    cause::cause,
     hits::{RuleResult, Standing},
     scene::{Scene, shown},
 };
@@ -47,14 +48,23 @@ pub(crate) fn decide<'a>(policy: &'a Policy, results: &[RuleResult<'a>], shadow:
     let unknown: Vec<&'a Rule> =
         ordered.iter().filter(|result| result.standing == Standing::StepUp).map(|result| result.rule).collect();
     match &policy.combine {
-        Combine::Strictest => raise(strictest(policy, &matched, None), &unknown),
+        Combine::Strictest => {
+            raise(strictest(policy, &matched, None), &unknown, |rule| matches!(rule.answer, Answer::Block))
+        }
         Combine::Score(scale) => {
-            let total = matched.iter().fold(0_i64, |total, rule| match rule.answer {
-                Answer::Score(points) => total.saturating_add(points),
-                _ => total,
-            });
-            let reached = scale.iter().find(|(at, _)| total >= *at).map(|(_, outcome)| *outcome);
-            raise(Decided { score: Some(total), ..strictest(policy, &matched, reached) }, &unknown)
+            let points = |rule: &Rule| match rule.answer {
+                Answer::Score(points) => points,
+                Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Block | Answer::Nothing => 0,
+            };
+            let reached = |total: i64| scale.iter().find(|(at, _)| total >= *at).map(|(_, outcome)| *outcome);
+            let total = matched.iter().fold(0_i64, |total, rule| total.saturating_add(points(rule)));
+            let at_most = unknown.iter().fold(total, |total, rule| total.saturating_add(points(rule).max(0)));
+            let decided = Decided { score: Some(total), ..strictest(policy, &matched, reached(total)) };
+            raise(decided, &unknown, |rule| match rule.answer {
+                Answer::Block => true,
+                Answer::Score(_) => reached(at_most) == Some(Outcome::Block),
+                Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Nothing => false,
+            })
         }
         Combine::FirstMatch => {
             let first =
@@ -69,7 +79,8 @@ pub(crate) fn decide<'a>(policy: &'a Policy, results: &[RuleResult<'a>], shadow:
                 .collect();
             let first: Vec<&'a Rule> =
                 first.and_then(|at| ordered.get(at)).map(|result| result.rule).into_iter().collect();
-            raise(strictest(policy, &first, None), &unknown)
+            // An exemption that stands behind an unknown rule would not have been reached.
+            raise(strictest(policy, &first, None), &unknown, |_| true)
         }
     }
 }
@@ -78,13 +89,15 @@ pub(crate) fn decide<'a>(policy: &'a Policy, results: &[RuleResult<'a>], shadow:
 fn strictest<'a>(policy: &'a Policy, matched: &[&'a Rule], scored: Option<Outcome>) -> Decided<'a> {
     let strictest = matched.iter().filter_map(|rule| rule.answer.outcome()).max();
     let exempt = matched.iter().find(|rule| matches!(rule.answer, Answer::Exempt)).copied();
+    // An exemption beats a challenge, whether rules or points ask for it, never a block.
+    let exempt = exempt.filter(|_| strictest.max(scored) != Some(Outcome::Block));
+    let scored = scored.filter(|_| exempt.is_none());
     let by_rules = match (strictest, exempt) {
-        // An exemption beats a challenge, never a block.
-        (Some(Outcome::Allow | Outcome::Challenge), Some(rule)) => Some((Outcome::Allow, rule)),
-        (Some(outcome), _) => {
+        (_, Some(rule)) => Some((Outcome::Allow, rule)),
+        (Some(outcome), None) => {
             matched.iter().find(|rule| rule.answer.outcome() == Some(outcome)).map(|rule| (outcome, *rule))
         }
-        (None, _) => None,
+        (None, None) => None,
     };
     let none = Decided {
         outcome: Outcome::Allow,
@@ -97,12 +110,11 @@ fn strictest<'a>(policy: &'a Policy, matched: &[&'a Rule], scored: Option<Outcom
     let points = || matched.iter().copied().filter(|rule| matches!(rule.answer, Answer::Score(_)));
     match (by_rules, scored) {
         (Some((outcome, rule)), scored) if scored.is_none_or(|scored| outcome >= scored) => {
-            let exempted = exempt.is_some() && outcome == Outcome::Allow;
             let because: Vec<&Rule> = matched
                 .iter()
                 .copied()
                 .filter(|rule| rule.answer.outcome() == Some(outcome))
-                .filter(|rule| !exempted || matches!(rule.answer, Answer::Exempt))
+                .filter(|rule| exempt.is_none() || matches!(rule.answer, Answer::Exempt))
                 .collect();
             let challenges = because.iter().filter_map(|rule| template(&rule.answer)).collect();
             Decided { outcome, by: DecidedBy::Rule(Arc::clone(&rule.name)), because, challenges, ..none }
@@ -123,12 +135,11 @@ fn strictest<'a>(policy: &'a Policy, matched: &[&'a Rule], scored: Option<Outcom
     }
 }
 
-/// A step-up on unknown raises the answer, but is not a match: the default stands below it.
-fn raise<'a>(decided: Decided<'a>, unknown: &[&'a Rule]) -> Decided<'a> {
+/// A step-up on unknown raises the answer, but is not a match: the default stands below it. An exemption stands against
+/// every unknown rule that it would have beaten, had it matched: not against those that `beats_exemption`.
+fn raise<'a>(decided: Decided<'a>, unknown: &[&'a Rule], beats_exemption: impl Fn(&Rule) -> bool) -> Decided<'a> {
     let exempted = decided.because.iter().any(|rule| matches!(rule.answer, Answer::Exempt));
-    // Had an unknown challenge matched, the exemption would have beaten it; a block it would not.
-    let raising: Vec<&Rule> =
-        unknown.iter().copied().filter(|rule| !exempted || matches!(rule.answer, Answer::Block)).collect();
+    let raising: Vec<&Rule> = unknown.iter().copied().filter(|rule| !exempted || beats_exemption(rule)).collect();
     if raising.is_empty() || decided.outcome >= Outcome::Challenge {
         return decided;
     }
@@ -292,27 +303,8 @@ pub(crate) fn unknown_atoms(scene: &Scene<'_>, policy: &Policy, rule: &Rule) -> 
             found.push(UnknownAtom { policy, rule, atom, why });
         }
     };
-    for index in atoms {
-        let Some(atom) = scene.program.atoms.get(index) else { continue };
-        // The cause is the first thing read that is unknown: a missing key before the aggregate it breaks.
-        let cause = atom.reads.iter().find_map(|(name, expr)| match scene.read(expr) {
-            super::Reading::Unknown(why) => Some((Arc::clone(name), why)),
-            super::Reading::Known(_) | super::Reading::Within(_) => None,
-        });
-        let weak = || {
-            atom.reads.iter().find_map(|(name, expr)| match scene.read(expr) {
-                super::Reading::Within(interval) => Some((Arc::clone(name), interval.why.unwrap_or(Why::LowPrecision))),
-                super::Reading::Known(_) | super::Reading::Unknown(_) => None,
-            })
-        };
-        match cause.or_else(weak) {
-            Some((name, why)) => add(name, why),
-            // All values are known and do not go together, like two currencies: the first of them stands for both.
-            None => {
-                let name = atom.reads.first().map_or_else(|| Arc::clone(&atom.text), |(name, _)| Arc::clone(name));
-                add(name, scene.ask(index).1.unwrap_or(Why::Absent));
-            }
-        }
+    for (atom, why) in atoms.into_iter().filter_map(|index| cause(scene, index)) {
+        add(atom, why);
     }
     if let (true, Some(rollout)) = (found.is_empty(), &rule.rollout) {
         let (policy, rule) = (Arc::clone(&policy.name), Arc::clone(&rule.name));

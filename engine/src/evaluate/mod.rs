@@ -3,6 +3,7 @@
 //! Pure and total: the same program and signals always give the same verdict, and there always is one.
 
 mod arithmetic;
+mod cause;
 mod combine;
 mod hits;
 mod scene;

@@ -173,17 +173,15 @@ impl<'a> Scene<'a> {
                 other => unknown(other),
             },
             Ask::Compare(op, a, b) => compare(*op, self.read(a), self.read(b)),
-            Ask::Among(expr, values) => match self.read(expr) {
-                Reading::Known(value) => among(&value, values),
-                other => unknown(other),
-            },
+            Ask::Among(expr, values) => among(&self.read(expr), values),
             Ask::Within(expr, networks) => match self.read(expr) {
                 Reading::Known(Value::Ip(ip)) => (Tri::from(networks.iter().any(|net| net.contains(&ip))), None),
                 other => unknown(other),
             },
             Ask::Contains(element, list) => match (self.read(element), self.read(list)) {
-                (Reading::Known(value), Reading::Known(Value::List(values))) => among(&value, &values),
-                (Reading::Known(_), other) | (other, _) => unknown(other),
+                (Reading::Unknown(why), _) => (Tri::Unknown, Some(why)),
+                (value, Reading::Known(Value::List(values))) => among(&value, &values),
+                (_, other) => unknown(other),
             },
             Ask::Listed(question) => self.listed(*question),
             Ask::Clock { time, from, until, zone } => self.clock(time, *from, *until, zone),
@@ -464,16 +462,27 @@ fn unknown(reading: Reading) -> Answer {
     (Tri::Unknown, Some(why))
 }
 
-fn among(value: &Value, values: &[Value]) -> Answer {
-    let mut mixed = false;
+/// `in [a, b]` is `== a or == b`.
+fn among(value: &Reading, values: &[Value]) -> Answer {
+    let mut unsure = None;
     for other in values {
-        match value.same(other) {
-            Some(true) => return (Tri::True, None),
-            Some(false) => {}
-            None => mixed = true,
+        let (equal, why) = match value {
+            Reading::Known(value) => match value.same(other) {
+                Some(equal) => (Tri::from(equal), None),
+                None => (Tri::Unknown, Some(Why::CurrencyMismatch)),
+            },
+            weak => compare(Comparison::Equal, weak.clone(), Reading::Known(other.clone())),
+        };
+        match equal {
+            Tri::True => return (Tri::True, None),
+            Tri::Unknown => unsure = unsure.or(why),
+            Tri::False => {}
         }
     }
-    if mixed { (Tri::Unknown, Some(Why::CurrencyMismatch)) } else { (Tri::False, None) }
+    match unsure {
+        Some(why) => (Tri::Unknown, Some(why)),
+        None => (Tri::False, None),
+    }
 }
 
 pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
@@ -502,8 +511,13 @@ pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
         Comparison::Greater => less(&b, &a),
         Comparison::AtLeast => less(&a, &b).not(),
     };
-    let why = if result.is_unknown() { a.why.or(b.why).or(Some(Why::CurrencyMismatch)) } else { None };
-    (result, why)
+    if !result.is_unknown() {
+        return (result, None);
+    }
+    // Two currencies do not compare, however well each is known.
+    let ends = |interval: &Interval<Value>| interval.lo.clone().or_else(|| interval.hi.clone());
+    let mixed = matches!((ends(&a), ends(&b)), (Some(a), Some(b)) if a.compare(&b).is_none());
+    (result, if mixed { Some(Why::CurrencyMismatch) } else { a.why.or(b.why).or(Some(Why::CurrencyMismatch)) })
 }
 
 /// The text of a value for a person or a phone; none when it is missing.

@@ -1,252 +1,291 @@
 //! A second, obviously simple reading of the language: walks the syntax tree, scans the whole past, keeps nothing.
 //!
-//! Test-only. It knows whole numbers, texts, truth values, counts and the first appearance of a device; what it knows
-//! it decides by the letter of the language's description, not by the engine's code.
+//! Test-only. It decides by the letter of the language's description and shares no code with the engine; what it does
+//! not know (deviations, percentiles, calendars, places, scripts) has tests of its own.
 
-use std::collections::BTreeMap;
+#![allow(dead_code, reason = "each test file uses its part")]
+
+mod combine;
+mod condition;
+mod past;
+pub mod plain;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
 use grammar::ast;
 
-/// A value, or nothing when it is absent.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Plain {
-    Int(i64),
-    Text(String),
-    Bool(bool),
-}
+pub use plain::{Answer, Cause, Fact, Plain};
 
-pub type Record = BTreeMap<String, Plain>;
+/// What can be read about one event, by path; what is not here is absent.
+pub type Record = Vec<(&'static str, Fact<'static>)>;
 
-/// One event of the stream, and how it ended.
+/// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Past {
-    pub at_ms: i64,
-    pub fields: Record,
-    pub completed: bool,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Events of one moment stand in this order.
+    pub seq: u64,
+    /// The event's name, or a step in the life of its challenge: `challenge.declined`.
+    pub kind: &'static str,
+    pub record: Rc<Record>,
+    /// How it ended.
+    pub status: &'static str,
 }
 
-/// What the interpreter says: outcome, what decided, the rules that matched.
-#[derive(Clone, Debug, PartialEq)]
+/// An entry that was added to a list, and when it ends.
+pub type Entry = (String, Plain<'static>, i64);
+
+/// What the interpreter says about an event.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Said {
-    pub outcome: u8,
+    pub outcome: &'static str,
     pub by: String,
-    pub matched: Vec<String>,
+    /// `name outcome`, in the order of the file.
+    pub rules: Vec<String>,
+    /// Rule, what it needed, why it did not get it.
+    pub unknown: Vec<(String, String, String)>,
+    pub shadow: Vec<String>,
+    pub shadow_outcome: &'static str,
+    pub scores: Vec<(String, i64)>,
+    /// Sorted.
+    pub reasons: Vec<String>,
+    pub flags: Vec<String>,
+    /// Level, seconds, attempts, whose phone.
+    pub challenge: Option<(String, Option<u64>, Option<u64>, String)>,
+    /// List, value, seconds.
+    pub effects: Vec<(String, String, u64)>,
 }
 
-pub struct World<'a> {
-    pub file: &'a ast::File,
-    pub past: &'a [Past],
-    pub at_ms: i64,
-    pub fields: &'a Record,
-    /// In a `where`: whether the past event went through.
-    pub completed: Option<bool>,
+/// A pack, with what its names stand for.
+pub struct Pack<'a> {
+    source: &'a str,
+    policies: Vec<PolicyOf<'a>>,
+    lists: HashMap<&'a str, &'a ast::ListDef>,
+    /// Declared fields, by name.
+    types: HashMap<&'a str, &'a str>,
+    patterns: RefCell<HashMap<String, regex::Regex>>,
 }
 
-impl World<'_> {
-    pub fn judge(&self) -> Said {
-        let policy = self
-            .file
-            .items
-            .iter()
-            .find_map(|item| match item {
-                ast::Item::Policy(policy) => Some(policy),
-                _ => None,
-            })
-            .expect("there is a policy");
-        let first_match = matches!(policy.combine().map(|combine| &combine.how), Some(ast::CombineHow::FirstMatch));
-        let mut rules: Vec<&ast::Rule> = policy.rules().collect();
-        rules.sort_by_key(|rule| -rule.priority().and_then(|priority| priority.value.as_i64()).unwrap_or(0));
-        let mut matched: Vec<&ast::Rule> = Vec::new();
-        let mut raising: Vec<&ast::Rule> = Vec::new();
-        let mut found_first = false;
-        for rule in &rules {
-            if rule.mode().is_some_and(|mode| mode.kind != ast::ModeKind::Live) {
-                continue;
-            }
-            let when = rule.when().map_or(Some(true), |when| self.truth(&when.condition));
-            let unless = rule.unless().map_or(Some(false), |unless| self.truth(&unless.condition));
-            let allows = matches!(kind(rule), ast::OutcomeKind::Allow | ast::OutcomeKind::AllowFinal);
-            let unknown = rule.on_unknown().or(policy.on_unknown()).map(|unknown| unknown.what);
-            match and(when, unless.map(|value| !value)) {
-                Some(true) => matched.push(rule),
-                Some(false) => {}
-                None if allows => {}
-                None => match unknown.unwrap_or(ast::UnknownAction::StepUp) {
-                    ast::UnknownAction::Match => matched.push(rule),
-                    ast::UnknownAction::Skip => {}
-                    // Behind the first match nothing can change it.
-                    ast::UnknownAction::StepUp if !(first_match && found_first) => raising.push(rule),
-                    ast::UnknownAction::StepUp => {}
-                },
-            }
-            found_first = !matched.is_empty();
-        }
-        let counted: Vec<&ast::Rule> =
-            if first_match { matched.iter().take(1).copied().collect() } else { matched.clone() };
-        let strictest = counted.iter().map(|rule| rank(kind(rule))).max();
-        let exempt = counted.iter().find(|rule| matches!(kind(rule), ast::OutcomeKind::AllowFinal));
-        let (mut outcome, mut by) = match (strictest, exempt) {
-            (None, _) => (rank(&policy.default().expect("there is a default").kind), "default".to_owned()),
-            (Some(2), _) | (Some(_), None) => {
-                let outcome = strictest.unwrap_or(0);
-                let rule = counted.iter().find(|rule| rank(kind(rule)) == outcome).expect("one of them is strictest");
-                (outcome, rule.name.name.clone())
-            }
-            (Some(_), Some(rule)) => (0, rule.name.name.clone()),
-        };
-        let exempted = outcome == 0 && exempt.is_some();
-        let raised = raising.iter().any(|rule| !exempted || rank(kind(rule)) == 2);
-        if raised && outcome == 0 {
-            (outcome, by) = (1, "unknown".to_owned());
-        }
-        let written = policy.rules().filter(|rule| matched.iter().any(|other| std::ptr::eq(*other, *rule)));
-        Said { outcome, by, matched: written.map(|rule| rule.name.name.clone()).collect() }
-    }
+struct PolicyOf<'a> {
+    policy: &'a ast::Policy,
+    lets: HashMap<&'a str, &'a ast::Expr>,
+    /// In the order of the file.
+    rules: Vec<&'a ast::Rule>,
+    /// Positions in `rules`, by priority.
+    order: Vec<usize>,
+}
 
-    fn truth(&self, expr: &ast::Expr) -> Option<bool> {
-        match &expr.kind {
-            ast::ExprKind::Paren(inner) => self.truth(inner),
-            ast::ExprKind::And(parts) => all(parts.iter().map(|part| self.truth(part))),
-            ast::ExprKind::Or(parts) => {
-                let none = all(parts.iter().map(|part| self.truth(part).map(|value| !value)));
-                none.map(|none| !none)
+impl<'a> Pack<'a> {
+    pub fn new(source: &'a str, file: &'a ast::File) -> Pack<'a> {
+        let mut lists = HashMap::new();
+        let mut types = HashMap::new();
+        let mut shared = HashMap::new();
+        for item in &file.items {
+            match item {
+                ast::Item::List(list) => drop(lists.insert(list.name.name.as_str(), list)),
+                ast::Item::Event(event) => {
+                    types.extend(
+                        event.fields.iter().map(|field| (field.name.name.as_str(), field.ty.name.name.as_str())),
+                    );
+                }
+                ast::Item::Let(one) => drop(shared.insert(one.name.name.as_str(), &one.value)),
+                _ => {}
             }
-            ast::ExprKind::Not(inner) => self.truth(inner).map(|value| !value),
-            ast::ExprKind::Compare(compare) => {
-                let (left, right) = (self.value(&compare.left)?, self.value(&compare.right)?);
-                let order = match (&left, &right) {
-                    (Plain::Int(a), Plain::Int(b)) => a.cmp(b),
-                    (Plain::Text(a), Plain::Text(b)) => a.cmp(b),
-                    (Plain::Bool(a), Plain::Bool(b)) => a.cmp(b),
-                    _ => panic!("{left:?} and {right:?} do not compare"),
-                };
-                Some(match compare.op {
-                    ast::CompareOp::Equal => order.is_eq(),
-                    ast::CompareOp::NotEqual => order.is_ne(),
-                    ast::CompareOp::Less => order.is_lt(),
-                    ast::CompareOp::LessOrEqual => order.is_le(),
-                    ast::CompareOp::Greater => order.is_gt(),
-                    ast::CompareOp::GreaterOrEqual => order.is_ge(),
-                })
-            }
-            ast::ExprKind::In(membership) => {
-                let ast::Set::Elements(set) = &membership.set else { panic!("only sets are known here") };
-                let value = self.value(&membership.value)?;
-                let inside = set.elements.iter().any(|element| self.value(element).as_ref() == Some(&value));
-                Some(inside != membership.negated)
-            }
-            ast::ExprKind::Between(between) => {
-                let (Plain::Int(value), Plain::Int(low), Plain::Int(high)) =
-                    (self.value(&between.value)?, self.value(&between.low)?, self.value(&between.high)?)
-                else {
-                    panic!("only numbers have an order here")
-                };
-                Some((low..=high).contains(&value))
-            }
-            ast::ExprKind::Is(presence) => {
-                let missing = self.value(&presence.value).is_none();
-                let asked = presence.question == ast::PresenceQuestion::Missing;
-                Some((missing == asked) != presence.negated)
-            }
-            _ => match self.value(expr)? {
-                Plain::Bool(value) => Some(value),
-                other => panic!("{other:?} is no condition"),
-            },
         }
-    }
-
-    fn value(&self, expr: &ast::Expr) -> Option<Plain> {
-        match &expr.kind {
-            ast::ExprKind::Paren(inner) => self.value(inner),
-            ast::ExprKind::Literal(ast::Literal::Number(number)) => number.as_i64().map(Plain::Int),
-            ast::ExprKind::Literal(ast::Literal::Text(text)) => Some(Plain::Text(text.value.clone())),
-            ast::ExprKind::Literal(ast::Literal::Bool(value)) => Some(Plain::Bool(*value)),
-            ast::ExprKind::Path(path) => match (path.text().as_str(), self.completed) {
-                ("completed", Some(completed)) => Some(Plain::Bool(completed)),
-                (name, _) => self.fields.get(name).cloned(),
-            },
-            ast::ExprKind::Coalesce(coalesce) => self.value(&coalesce.value).or_else(|| self.value(&coalesce.fallback)),
-            ast::ExprKind::Arithmetic(arithmetic) => {
-                let (Plain::Int(a), Plain::Int(b)) = (self.value(&arithmetic.left)?, self.value(&arithmetic.right)?)
-                else {
-                    panic!("only numbers add up here")
-                };
-                let result = match arithmetic.op {
-                    ast::ArithmeticOp::Add => a.checked_add(b),
-                    ast::ArithmeticOp::Subtract => a.checked_sub(b),
-                    ast::ArithmeticOp::Multiply => a.checked_mul(b),
-                    ast::ArithmeticOp::Divide => panic!("no division here"),
-                };
-                result.map(Plain::Int)
-            }
-            ast::ExprKind::Aggregate(aggregate) => self.count(aggregate),
-            other => panic!("not known here: {other:?}"),
-        }
-    }
-
-    /// The events of the window with the same keys. An event whose `where` is unknown is not used in these tests.
-    fn count(&self, aggregate: &ast::Aggregate) -> Option<Plain> {
-        let ast::Window::Sliding(length) = &aggregate.window else { panic!("only sliding windows are known here") };
-        let length = length.as_millis().expect("it is a length");
-        let keys: Vec<String> = aggregate.keys.iter().map(ast::Path::text).collect();
-        let own: Option<Vec<&Plain>> = keys.iter().map(|key| self.fields.get(key)).collect();
-        let own = own?;
-        let current = Past { at_ms: self.at_ms, fields: self.fields.clone(), completed: true };
-        let considered = self.past.iter().chain(aggregate.including_this.then_some(&current));
-        let counted = considered.filter(|past| {
-            let inside = past.at_ms > self.at_ms - length && past.at_ms <= self.at_ms;
-            let same = keys.iter().map(|key| past.fields.get(key)).eq(own.iter().map(|own| Some(*own)));
-            let passes = aggregate.filter.as_ref().is_none_or(|filter| {
-                let there = World {
-                    fields: &past.fields,
-                    completed: Some(past.completed),
-                    at_ms: past.at_ms,
-                    past: &[],
-                    file: self.file,
-                };
-                there.truth(filter) == Some(true)
-            });
-            inside && same && passes
+        let policies = file.items.iter().filter_map(|item| match item {
+            ast::Item::Policy(policy) => Some(policy),
+            _ => None,
         });
-        if let (true, Some(what)) = (aggregate.distinct, &aggregate.argument) {
-            let mut values: Vec<&Plain> = Vec::new();
-            for value in counted.filter_map(|past| past.fields.get(&what.text())) {
-                if !values.contains(&value) {
-                    values.push(value);
+        let policies = policies.map(|policy| {
+            let mut lets = shared.clone();
+            lets.extend(policy.lets().map(|one| (one.name.name.as_str(), &one.value)));
+            let rules: Vec<&ast::Rule> = policy.rules().collect();
+            let mut order: Vec<usize> = (0..rules.len()).collect();
+            let priority = |rule: &ast::Rule| rule.priority().and_then(|one| one.value.as_i64()).unwrap_or(0);
+            order.sort_by_key(|index| -priority(rules[*index]));
+            PolicyOf { policy, lets, rules, order }
+        });
+        Pack { source, policies: policies.collect(), lists, types, patterns: RefCell::default() }
+    }
+
+    /// Judges an event that has just been observed.
+    pub fn judge(&self, this: &Past, past: &[Past], entries: &[Entry]) -> Said {
+        combine::judge(self, this, past, entries)
+    }
+}
+
+/// One event, in the eyes of one policy.
+struct World<'a> {
+    pack: &'a Pack<'a>,
+    lets: &'a HashMap<&'a str, &'a ast::Expr>,
+    this: &'a Past,
+    past: &'a [Past],
+    entries: &'a [Entry],
+    /// In a `where`, which asks one past event how it ended.
+    in_where: bool,
+    /// The currency of the amount that a sum is compared with.
+    hint: Cell<Option<&'a str>>,
+    /// Aggregates already computed, by where they stand in the source and what they are compared with.
+    computed: RefCell<HashMap<(u32, Option<&'a str>), Fact<'a>>>,
+}
+
+impl<'a> World<'a> {
+    fn named(&self, path: &ast::Path) -> Option<&'a ast::Expr> {
+        self.lets.get(path.single()?).copied()
+    }
+
+    // ---- values
+
+    fn fact(&self, expr: &'a ast::Expr) -> Fact<'a> {
+        match &expr.kind {
+            ast::ExprKind::Paren(inner) => self.fact(inner),
+            ast::ExprKind::Literal(literal) => Fact::Known(constant(literal)),
+            ast::ExprKind::Path(path) => match self.named(path) {
+                Some(body) => self.fact(body),
+                None => self.read(path),
+            },
+            ast::ExprKind::Coalesce(coalesce) => match self.fact(&coalesce.value) {
+                Fact::Unknown("absent") => self.fact(&coalesce.fallback),
+                known => known,
+            },
+            ast::ExprKind::Arithmetic(arithmetic) => {
+                let (left, right) = (self.fact(&arithmetic.left), self.fact(&arithmetic.right));
+                plain::arithmetic(arithmetic.op, left, right)
+            }
+            ast::ExprKind::Aggregate(aggregate) => self.once(expr, || self.aggregate(aggregate)),
+            ast::ExprKind::Seen(seen) => self.once(expr, || self.seen(seen)),
+            ast::ExprKind::Call(call) if call.name.name == "weekday" => {
+                let (at, zone) = (self.fact(&call.arguments[0]), self.fact(&call.arguments[1]));
+                match self.local(at, zone) {
+                    Ok(local) => Fact::Known(Plain::Day(local.weekday().to_monday_one_offset().unsigned_abs())),
+                    Err(cause) => Fact::Unknown(cause),
                 }
             }
-            return i64::try_from(values.len()).ok().map(Plain::Int);
+            ast::ExprKind::Call(_) | ast::ExprKind::List(_) => panic!("not known here: {expr:?}"),
+            ast::ExprKind::Or(_)
+            | ast::ExprKind::And(_)
+            | ast::ExprKind::Not(_)
+            | ast::ExprKind::Compare(_)
+            | ast::ExprKind::In(_)
+            | ast::ExprKind::Between(_)
+            | ast::ExprKind::Is(_)
+            | ast::ExprKind::Matches(_) => match self.truth(expr) {
+                Ok(value) => Fact::Known(Plain::Bool(value)),
+                Err(cause) => Fact::Unknown(cause),
+            },
         }
-        i64::try_from(counted.count()).ok().map(Plain::Int)
+    }
+
+    fn once(&self, expr: &ast::Expr, compute: impl Fn() -> Fact<'a>) -> Fact<'a> {
+        let place = (expr.span.start, self.hint.get());
+        if let Some(known) = self.computed.borrow().get(&place) {
+            return *known;
+        }
+        let fact = compute();
+        self.computed.borrow_mut().insert(place, fact);
+        fact
+    }
+
+    fn read(&self, path: &ast::Path) -> Fact<'a> {
+        let name = path.text();
+        if let Some(day) = WEEKDAYS.iter().position(|day| *day == name) {
+            return Fact::Known(Plain::Day(day as u8 + 1));
+        }
+        match name.as_str() {
+            "now" | "time" => return Fact::Known(Plain::Moment(self.this.at)),
+            "status" if self.in_where => return Fact::Known(Plain::Word(self.this.status)),
+            // What is in flight counts as if it went through.
+            "completed" if self.in_where => {
+                return Fact::Known(Plain::Bool(matches!(self.this.status, "allowed" | "verified" | "pending")));
+            }
+            _ => {}
+        }
+        let (event, name) = match name.split_once('.') {
+            Some(("last_verified", rest)) => (self.newest(|event| event.status == "verified"), rest),
+            Some(("previous", rest)) => {
+                let located = |event: &Past| matches!(lookup(&event.record, "geo"), Fact::Known(_));
+                (self.newest(|event| event.status != "blocked" && located(event)), rest)
+            }
+            _ => (Some(self.this), name.as_str()),
+        };
+        match (event, name) {
+            (None, _) => Fact::Unknown("absent"),
+            (Some(event), "time") => Fact::Known(Plain::Moment(event.at)),
+            (Some(event), name) => lookup(&event.record, name),
+        }
+    }
+
+    /// The user's newest earlier action of this kind.
+    fn newest(&self, wanted: impl Fn(&Past) -> bool) -> Option<&'a Past> {
+        let user = lookup(&self.this.record, "user");
+        let earlier = self.past.iter().filter(|event| {
+            !event.kind.starts_with("challenge.") && lookup(&event.record, "user") == user && wanted(event)
+        });
+        earlier.max_by_key(|event| (event.at, event.seq))
+    }
+
+    fn local(&self, at: Fact<'a>, zone: Fact<'a>) -> Result<jiff::civil::DateTime, Cause> {
+        match (at, zone) {
+            (Fact::Known(Plain::Moment(at)), Fact::Known(Plain::Word(zone))) => {
+                let zone = jiff::tz::TimeZoneDatabase::bundled().get(zone).map_err(|_| "lookup_failed")?;
+                Ok(zone.to_datetime(jiff::Timestamp::from_millisecond(at).expect("in the calendar")))
+            }
+            (Fact::Unknown(cause), _) | (_, Fact::Unknown(cause)) => Err(cause),
+            (at, zone) => panic!("{at:?} in {zone:?}"),
+        }
+    }
+
+    /// What was written, with single spaces.
+    fn text(&self, expr: &ast::Expr) -> String {
+        let (start, end) = (expr.span.start as usize, expr.span.end as usize);
+        self.pack.source[start..end].split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
-fn kind(rule: &ast::Rule) -> &ast::OutcomeKind {
-    &rule.then().expect("a rule has a `then`").outcome.kind
+/// What a record says about a path.
+pub fn lookup(record: &Record, name: &str) -> Fact<'static> {
+    record.iter().find(|(path, _)| *path == name).map_or(Fact::Unknown("absent"), |(_, fact)| *fact)
 }
 
-fn rank(kind: &ast::OutcomeKind) -> u8 {
-    match kind {
-        ast::OutcomeKind::Allow | ast::OutcomeKind::AllowFinal => 0,
-        ast::OutcomeKind::Challenge(_) => 1,
-        ast::OutcomeKind::Block => 2,
-        other => panic!("not known here: {other:?}"),
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// A literal as a value.
+fn constant(literal: &ast::Literal) -> Plain<'_> {
+    let decimal = |number: &ast::Number| number.digits().parse().expect("it is a number");
+    match literal {
+        ast::Literal::Bool(value) => Plain::Bool(*value),
+        ast::Literal::Number(number) => match number.as_i64() {
+            Some(value) => Plain::Int(value),
+            None => Plain::Decimal(decimal(number)),
+        },
+        ast::Literal::Percent(number) => Plain::Percent(decimal(number)),
+        ast::Literal::Speed(number) => Plain::Speed(decimal(number)),
+        ast::Literal::Distance(number) => Plain::Distance(decimal(number)),
+        ast::Literal::Money(money) => {
+            let currency = money.currency.name.as_str();
+            Plain::Money(plain::minor_units(&money.amount.digits(), currency), currency)
+        }
+        ast::Literal::Duration(length) => Plain::Millis(length.as_millis().expect("it is a length")),
+        ast::Literal::Text(text) => Plain::Word(&text.value),
+        ast::Literal::Country(code) | ast::Literal::Currency(code) => Plain::Word(&code.name),
+        ast::Literal::Asn(code) => Plain::Asn(code.name[2..].parse().expect("it is a number")),
+        ast::Literal::Ip(ip) => Plain::Ip(ip.name.parse().expect("it is an address")),
+        ast::Literal::Cidr(net) => {
+            let (base, length) = net.name.split_once('/').expect("it is a network");
+            Plain::Net(base.parse().expect("it is an address"), length.parse().expect("it is a length"))
+        }
+        ast::Literal::DateTime(moment) => Plain::Moment(moment_of(moment)),
+        ast::Literal::Clock(_) | ast::Literal::ClockRange(_) => panic!("a time of day is no value"),
     }
 }
 
-fn and(a: Option<bool>, b: Option<bool>) -> Option<bool> {
-    match (a, b) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        (None, _) | (_, None) => None,
-    }
-}
-
-/// One false settles it, whatever else is unknown.
-fn all(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let mut result = Some(true);
-    for part in parts {
-        result = and(result, part);
-    }
-    result
+/// A day is its first moment, in UTC.
+fn moment_of(date: &ast::DateTime) -> i64 {
+    let text = if date.text.contains('T') { date.text.clone() } else { format!("{}T00:00:00Z", date.text) };
+    text.parse::<jiff::Timestamp>().expect("the tests write UTC").as_millisecond()
 }

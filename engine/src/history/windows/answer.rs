@@ -187,7 +187,9 @@ impl Asking<'_> {
                         };
                         let (lo, hi) = range.ok_or(Why::Overflow)?;
                         let (least, most) = (show(lo).ok_or(Why::Overflow)?, show(hi).ok_or(Why::Overflow)?);
-                        let why = if sample.summed.is_some() { Why::Saturated } else { Why::Absent };
+                        // Wide because of events that may not be in the window, or else of summaries of many.
+                        let uncertain = sample.perhaps.iter().any(|cell| cell.count > 0);
+                        let why = if uncertain { Why::Absent } else { Why::Saturated };
                         Ok(if lo == hi { Interval::exactly(least) } else { Interval::between(least, most, why) })
                     }
                 }

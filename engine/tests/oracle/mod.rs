@@ -1,0 +1,225 @@
+//! The engine and the interpreter on the same random policies and events; where they differ, the smallest case that
+//! still does.
+
+pub mod dice;
+mod events;
+mod rules;
+mod shrink;
+
+use std::{fmt, rc::Rc, sync::Arc};
+
+use engine::{ChallengeEnd, PackSource, Stream, Verdict, compile, outcome::Claimant};
+use jiff::Timestamp;
+
+use crate::interpreter;
+use dice::Dice;
+use events::{START_MS, Told};
+use interpreter::{Entry, Pack, Past, Plain, Said};
+use rules::{Policy, Style};
+pub use shrink::smallest;
+
+/// A pack and a stream of events.
+#[derive(Clone, Debug)]
+pub struct Case {
+    policies: Vec<Policy>,
+    events: Vec<Told>,
+    history: bool,
+}
+
+/// Where engine and interpreter differ.
+pub struct Mismatch {
+    /// Position in the stream.
+    at: usize,
+    engine: Box<Said>,
+    interpreter: Box<Said>,
+}
+
+/// The case with this number.
+pub fn case(seed: u64, number: u64) -> Case {
+    let mut dice = Dice::of(seed, number);
+    // Every third pack asks about the past.
+    let history = number % 3 == 1;
+    // Every tenth pack is a large one of plain comparisons, which is what an index is for.
+    let (rules, flat) = match number % 10 {
+        0 => (200, true),
+        2 | 5 | 8 => (20 + dice.below(21), dice.once_in(2)),
+        _ => (1 + dice.below(12), false),
+    };
+    let style = Style { rules: if history { rules.min(12) } else { rules }, history, flat };
+    let policies = rules::policies(&mut dice, style);
+    let many = if history { 120 } else { EVENTS };
+    let mut at_ms = 0;
+    let events = (0..many).map(|_| {
+        // Often the same moment as the one before.
+        at_ms += dice.pick(&[0, 0, 1, 999, 5_000, 10_000, 20_000]);
+        events::event(&mut dice, at_ms, history)
+    });
+    Case { policies, events: events.collect(), history }
+}
+
+/// Events for one compiled pack that does not ask about the past.
+const EVENTS: usize = 400;
+
+impl Case {
+    /// How many pairs of a policy and an event it is.
+    pub fn pairs(&self) -> u64 {
+        (self.policies.len() * self.events.len()) as u64
+    }
+
+    /// The first event on which the two differ.
+    pub fn differs(&self) -> Option<Mismatch> {
+        self.compare().unwrap_or_else(|errors| panic!("a generated pack does not compile\n{errors}"))
+    }
+
+    /// The first event on which the two differ, or why the pack does not compile.
+    fn compare(&self) -> Result<Option<Mismatch>, String> {
+        let source = rules::source(&self.policies);
+        let compilation = compile(&PackSource::of_rules(&source));
+        let Some(program) = compilation.program else {
+            let errors: Vec<_> = compilation.diagnostics.into_iter().filter(|finding| finding.is_error()).collect();
+            return Err(grammar::render_text(&errors, &compilation.sources, false));
+        };
+        let file = grammar::parse(&compilation.sources.files()[0]).file;
+        let pack = Pack::new(&source, &file);
+        let mut stream = Stream::new(Arc::clone(&program));
+        let mut memory = Memory::default();
+        for (at, event) in self.events.iter().enumerate() {
+            while let Some(ended) = memory.next_ending(event.at_ms) {
+                let end = ChallengeEnd::from_word(ended.kind.trim_start_matches("challenge.")).expect("it is an end");
+                let moment = Timestamp::from_millisecond(START_MS + ended.at_ms).expect("in the calendar");
+                let known = stream.challenge(ended.user, &ended.reference, end, moment);
+                assert!(known, "the challenge was open");
+            }
+            let reference = at.to_string();
+            let (_, verdict) = stream.push(events::located(&program, event, &reference));
+            let this = memory.arrives(event);
+            let said = pack.judge(&this, &memory.past, &memory.entries);
+            let engine = said_by(&verdict);
+            if engine != said {
+                return Ok(Some(Mismatch { at, engine: Box::new(engine), interpreter: Box::new(said) }));
+            }
+            if self.history {
+                memory.keep(this, event, &said, reference);
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&rules::source(&self.policies))?;
+        for told in &self.events {
+            writeln!(f, "\nafter {} ms, challenge: {:?}", told.at_ms, told.ending)?;
+            for (name, fact) in &told.record {
+                writeln!(f, "  {name}: {fact:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The engine's verdict in the interpreter's words.
+fn said_by(verdict: &Verdict) -> Said {
+    let hits =
+        |hits: &[engine::verdict::RuleHit]| hits.iter().map(|hit| format!("{} {}", hit.rule, hit.word())).collect();
+    let unknown = |atom: &engine::verdict::UnknownAtom| {
+        (atom.rule.to_string(), atom.atom.to_string(), atom.why.slug().to_owned())
+    };
+    let mut reasons: Vec<String> = verdict.reasons.iter().map(|reason| reason.code.clone()).collect();
+    reasons.sort();
+    Said {
+        outcome: verdict.outcome.word(),
+        by: verdict.decided_by.word().to_owned(),
+        rules: hits(&verdict.rules),
+        unknown: verdict.unknown.iter().map(unknown).collect(),
+        shadow: hits(&verdict.shadow),
+        shadow_outcome: verdict.shadow_outcome.word(),
+        scores: verdict.scores.iter().map(|score| (score.policy.to_string(), score.total)).collect(),
+        reasons,
+        flags: verdict.flags.clone(),
+        challenge: verdict.challenge.as_ref().map(|spec| {
+            let user = match spec.user {
+                Claimant::Anonymous => "anonymous",
+                Claimant::Locked => "locked",
+            };
+            let number = |number: Option<u32>| number.map(u64::from);
+            (spec.level.word().to_owned(), number(spec.expires_s), number(spec.attempts), user.to_owned())
+        }),
+        effects: verdict.effects.iter().map(|add| (add.list.to_string(), add.value.clone(), add.for_s)).collect(),
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the engine says      {:#?}\nthe interpreter says {:#?}", self.engine, self.interpreter)
+    }
+}
+
+/// What the interpreter is told of the past.
+#[derive(Default)]
+struct Memory {
+    past: Vec<Past>,
+    entries: Vec<Entry>,
+    /// Challenges that will end, in the order in which they do.
+    open: Vec<Ending>,
+    seq: u64,
+}
+
+struct Ending {
+    at_ms: i64,
+    kind: &'static str,
+    /// Whose event it is about: position in the past.
+    about: usize,
+    user: &'static str,
+    reference: String,
+}
+
+impl Memory {
+    fn arrives(&mut self, told: &Told) -> Past {
+        self.seq += 1;
+        let record = Rc::new(told.record.clone());
+        Past { at: START_MS + told.at_ms, seq: self.seq, kind: "e", record, status: "pending" }
+    }
+
+    /// Remembers an event as it was decided.
+    fn keep(&mut self, this: Past, told: &Told, said: &Said, reference: String) {
+        for (list, word, seconds) in &said.effects {
+            let until = this.at + i64::try_from(*seconds).expect("a short time") * 1_000;
+            self.entries.push((list.clone(), Plain::Word(events::word(word)), until));
+        }
+        let status = match said.outcome {
+            "allow" => "allowed",
+            "block" => "blocked",
+            _ => "challenged",
+        };
+        let about = self.past.len();
+        self.past.push(Past { status, ..this.clone() });
+        if status != "challenged" {
+            return;
+        }
+        self.seq += 1;
+        self.past.push(Past { seq: self.seq, kind: "challenge.issued", ..this });
+        if let Some((kind, later)) = told.ending {
+            let at_ms = told.at_ms + later;
+            let user = events::user(&told.record);
+            let place = self.open.partition_point(|other| other.at_ms <= at_ms);
+            self.open.insert(place, Ending { at_ms, kind, about, user, reference });
+        }
+    }
+
+    /// The next challenge that has ended by now; it has ended when this returns it.
+    fn next_ending(&mut self, now_ms: i64) -> Option<Ending> {
+        if self.open.first()?.at_ms > now_ms {
+            return None;
+        }
+        let ended = self.open.remove(0);
+        self.seq += 1;
+        let event = &mut self.past[ended.about];
+        event.status = if ended.kind == "challenge.succeeded" { "verified" } else { "declined" };
+        let record = Rc::clone(&event.record);
+        let (at, seq) = (START_MS + ended.at_ms, self.seq);
+        self.past.push(Past { at, seq, kind: ended.kind, record, status: "pending" });
+        Some(ended)
+    }
+}
