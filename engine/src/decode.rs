@@ -111,7 +111,7 @@ impl Program {
             let given = input.custom.get(&*field.name).filter(|json| !json.is_null());
             let Some(json) = given else {
                 if !field.optional {
-                    let detail = format!("`{}` needs `{}`, of type {}", schema.name, field.name, field.ty);
+                    let detail = format!("`{}` needs `{}`, of type {}", schema.name, field.name, field.type_text());
                     errors.push(FieldError { pointer, code: "missing-field", detail });
                 }
                 continue;
@@ -120,7 +120,7 @@ impl Program {
                 Some(Value::Currency(currency)) => Some(*currency),
                 _ => None,
             });
-            match typed(json, &field.ty, beside) {
+            match typed(json, &field.ty, beside).and_then(|value| chosen(value, field)) {
                 Ok(value) => {
                     if let Some(slot) = self.slot(&field.name) {
                         fields.set(slot, value);
@@ -141,8 +141,18 @@ fn too_long(pointer: &str) -> FieldError {
 }
 
 /// NFKC, once and for all, without the spaces around it.
-fn text(given: &str) -> String {
+pub(crate) fn text(given: &str) -> String {
     given.trim().nfkc().collect()
+}
+
+/// The value, if the field may have it: an `enum` has no others than it names.
+fn chosen(value: Value, field: &FieldSchema) -> Result<Value, Wrong> {
+    match &value {
+        Value::Text(text) if !field.choices.is_empty() && !field.choices.contains(text) => {
+            Err(Wrong::ty(format!("must be one of `{}`", field.choices.join("`, `"))))
+        }
+        _ => Ok(value),
+    }
 }
 
 struct Wrong {

@@ -303,7 +303,7 @@ impl Program {
     pub fn actions(&self) -> Vec<ActionInfo> {
         let field = |field: &crate::schema::FieldSchema| FieldInfo {
             name: Arc::clone(&field.name),
-            ty: field.ty.to_string(),
+            ty: field.type_text(),
             required: !field.optional,
             pii: field.pii,
         };

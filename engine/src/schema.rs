@@ -19,6 +19,18 @@ pub struct EventSchema {
     pub fields: Vec<FieldSchema>,
 }
 
+impl FieldSchema {
+    /// The type as it is declared.
+    #[must_use]
+    pub fn type_text(&self) -> String {
+        if self.choices.is_empty() {
+            return self.ty.to_string();
+        }
+        let choices: Vec<String> = self.choices.iter().map(|choice| format!("{choice:?}")).collect();
+        format!("enum({})", choices.join(", "))
+    }
+}
+
 impl EventSchema {
     /// The declared field with this name.
     #[must_use]
@@ -38,8 +50,10 @@ impl EventSchema {
 pub struct FieldSchema {
     /// Its name.
     pub name: Arc<str>,
-    /// Its type.
+    /// Its type; of an `enum` that of its values, text.
     pub ty: Type,
+    /// The values of an `enum`: there are no others. Empty for every other type.
+    pub choices: Arc<[Arc<str>]>,
     /// Whether it may be absent.
     pub optional: bool,
     /// `@pii`: personal data; masked outside the audit log.

@@ -20,6 +20,9 @@ use crate::{
 /// The most events a pack declares.
 pub const MOST_EVENTS: u16 = 4_096;
 
+/// The type of texts that are named one by one: `enum("succeeded", "failed")`.
+pub const ENUM: &str = "enum";
+
 /// What can be said about a field behind its type.
 pub const ATTRIBUTES: [&str; 2] = ["pii", "currency"];
 
@@ -123,6 +126,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let ty = self.type_ref(&field.ty)?;
+        let choices = self.choices_of(&field.ty)?;
         if ty == Type::Geo || ty == Type::List(Box::new(Type::Geo)) {
             self.report(
                 Diagnostic::error("type-mismatch", "a place is looked up: no caller can send one")
@@ -135,8 +139,14 @@ impl<'a> Checker<'a> {
         if !slots.iter().any(|slot| **slot == *name) {
             slots.push(name.into());
         }
-        let mut schema =
-            FieldSchema { name: name.into(), ty, optional: field.ty.optional, pii: false, currency_from: None };
+        let mut schema = FieldSchema {
+            name: name.into(),
+            ty,
+            choices,
+            optional: field.ty.optional,
+            pii: false,
+            currency_from: None,
+        };
         for attribute in &field.attributes {
             match attribute.name.name.as_str() {
                 "pii" => schema.pii = true,
@@ -187,8 +197,42 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The values of an `enum`, as they come out of an event: normalised.
+    fn choices_of(&mut self, written: &ast::TypeRef) -> Option<Arc<[Arc<str>]>> {
+        let mut choices: Vec<Arc<str>> = Vec::new();
+        for choice in &written.choices {
+            let value: Arc<str> = crate::decode::text(&choice.value).into();
+            if choices.contains(&value) {
+                let text = format!("the value `{value}` stands twice");
+                self.report(Diagnostic::error("duplicate-name", text).at(choice.span, "again").help("leave it out"));
+                return None;
+            }
+            choices.push(value);
+        }
+        Some(choices.into())
+    }
+
     pub(super) fn type_ref(&mut self, written: &ast::TypeRef) -> Option<Type> {
+        if written.name.name == ENUM {
+            if !written.choices.is_empty() {
+                return Some(Type::Text);
+            }
+            self.report(
+                Diagnostic::error("unknown-type", "an `enum` names its values")
+                    .at(written.span, "which values?")
+                    .help("write `enum(\"succeeded\", \"failed\")`"),
+            );
+            return None;
+        }
         let ty = self.type_name(&written.name)?;
+        if !written.choices.is_empty() {
+            self.report(
+                Diagnostic::error("unknown-type", format!("`{}` has no values to name", written.name.name))
+                    .at(written.span, "only an `enum` has")
+                    .help("write `enum(\"succeeded\", \"failed\")`, or leave the parentheses out"),
+            );
+            return None;
+        }
         Some(if written.list { Type::List(Box::new(ty)) } else { ty })
     }
 
@@ -196,7 +240,8 @@ impl<'a> Checker<'a> {
         let ty = Type::named(&name.name);
         if ty.is_none() {
             let text = format!("there is no type `{}`", name.name);
-            self.unknown_name("unknown-type", text, &name.name, name.span, "not a type", Type::names());
+            let names = Type::names().chain([ENUM]);
+            self.unknown_name("unknown-type", text, &name.name, name.span, "not a type", names);
         }
         ty
     }
@@ -360,6 +405,14 @@ impl<'a> Checker<'a> {
             .map(|param| Some((param.name.name.as_str().into(), self.type_ref(&param.ty)?)))
             .collect();
         let returns = self.type_ref(&script.returns);
+        let types = script.params.iter().map(|param| &param.ty).chain([&script.returns]);
+        for ty in types.filter(|ty| !ty.choices.is_empty()) {
+            self.report(
+                Diagnostic::error("not-supported", "an `enum` is the type of an event's field")
+                    .at(ty.span, "not of a script")
+                    .help("write `string`"),
+            );
+        }
         let budget = script.budget.as_i64().and_then(|ops| u64::try_from(ops).ok()).filter(|ops| *ops > 0);
         let budget = match budget {
             Some(ops) if ops <= script::MOST_OPS => Some(ops),

@@ -246,6 +246,11 @@ impl<'a> Checker<'a> {
     /// A quoted constant beside a user, a device or a status is one.
     pub(super) fn as_type_of(&mut self, other: &Typed, this: Typed, span: Span) -> Option<Typed> {
         let Expr::Const(Value::Text(text)) = &this.expr else { return Some(this) };
+        if !other.choices.is_empty() && !other.choices.contains(text) {
+            let message = format!("`{}` is never `{text}`", other.text);
+            self.no_choice(message, text, span, &other.choices);
+            return None;
+        }
         let value = match &other.ty {
             Type::User => Value::User(Arc::clone(text)),
             Type::Device => Value::Device(Arc::clone(text)),
@@ -261,6 +266,16 @@ impl<'a> Checker<'a> {
             _ => return Some(this),
         };
         Some(Typed { expr: Expr::Const(value), ty: other.ty.clone(), ..this })
+    }
+
+    /// A value that the `enum` does not have.
+    pub(super) fn no_choice(&mut self, message: String, text: &str, span: Span, choices: &[Arc<str>]) {
+        let finding = Diagnostic::error("unknown-word", message).at(span, "not one of its values");
+        let near = grammar::nearest(text, choices.iter().map(|choice| &**choice));
+        self.report(match near {
+            Some(near) => finding.suggest(format!("did you mean `{near}`?"), span, format!("{near:?}")),
+            None => finding.help(format!("write one of `{}`", choices.join("`, `"))),
+        });
     }
 
     fn comparable(&mut self, left: &Typed, right: &Typed, op: Comparison, compare: &ast::Compare) -> Option<()> {

@@ -17,7 +17,12 @@ mod tests;
 
 /// The closed sets of words that are no keywords: for messages, editors and the manual.
 pub mod words {
-    pub use super::{call::FUNCTIONS, declare::ATTRIBUTES, history::CHALLENGE_EVENTS, outcome::CHALLENGE_OPTIONS};
+    pub use super::{
+        call::FUNCTIONS,
+        declare::{ATTRIBUTES, ENUM},
+        history::CHALLENGE_EVENTS,
+        outcome::CHALLENGE_OPTIONS,
+    };
 }
 
 /// What one rule, pattern or test may be at most; [`Limits`] are those of a pack.

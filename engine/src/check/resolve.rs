@@ -23,11 +23,13 @@ pub(crate) struct Typed {
     pub text: String,
     /// The currency, where it is certain.
     pub currency: Option<Currency>,
+    /// The only values it can have, where its field is an `enum`; empty otherwise.
+    pub choices: Arc<[Arc<str>]>,
 }
 
 impl Typed {
     pub fn new(expr: Expr, ty: Type, text: impl Into<String>) -> Typed {
-        Typed { expr, ty, text: text.into(), currency: None }
+        Typed { expr, ty, text: text.into(), currency: None, choices: Arc::default() }
     }
 }
 
@@ -74,7 +76,17 @@ impl Checker<'_> {
             self.optional.push(OptionalRead { path: text.clone(), span: path.span });
         }
         self.reads.push((text.as_str().into(), expr.clone()));
-        Some(Typed::new(expr, ty, text))
+        let choices = if matches!(expr, Expr::Field(_)) { self.choices(&text, scope) } else { Arc::default() };
+        Some(Typed { choices, ..Typed::new(expr, ty, text) })
+    }
+
+    /// The values the field can have on any of the events, if it is an `enum` on all of them.
+    fn choices(&self, name: &str, scope: &Scope) -> Arc<[Arc<str>]> {
+        let fields = self.declared(&scope.events, name);
+        if fields.iter().any(|(_, field)| field.choices.is_empty()) {
+            return Arc::default();
+        }
+        fields.iter().flat_map(|(_, field)| field.choices.iter().cloned()).collect()
     }
 
     pub(super) fn lookup(&mut self, text: &str, path: &ast::Path, scope: &Scope) -> Lookup {

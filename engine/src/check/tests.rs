@@ -1,5 +1,7 @@
 //! Tests and proofs: their records are typed by the schema, their expectations name what exists.
 
+use std::sync::Arc;
+
 use grammar::{Diagnostic, Span, ast};
 
 use super::{Checker, Scope};
@@ -229,7 +231,20 @@ impl<'a> Checker<'a> {
                 .and_then(|status| out(target, Value::Text(status.word().into()))),
             (value, _) => {
                 let value = self.record_value(value, &ty, entry.span)?;
-                out(target, value)
+                let events = id.and_then(|id| self.draft.events.get(usize::from(id.0)));
+                let choices = events.and_then(|event| event.field(&path)).map(|field| Arc::clone(&field.choices));
+                match (&value, choices) {
+                    (Value::Text(text), Some(choices)) if !choices.is_empty() && !choices.contains(text) => {
+                        let message = format!("`{path}` is never `{text}`");
+                        let span = match &entry.value {
+                            ast::RecordValue::Literal(ast::Literal::Text(text)) => text.span,
+                            _ => entry.span,
+                        };
+                        self.no_choice(message, text, span, &choices);
+                        None
+                    }
+                    (_, _) => out(target, value),
+                }
             }
         }
     }

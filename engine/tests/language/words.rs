@@ -6,7 +6,7 @@ use engine::{
     Outcome, Why,
     check::{
         limits,
-        words::{ATTRIBUTES, CHALLENGE_EVENTS, CHALLENGE_OPTIONS, FUNCTIONS},
+        words::{ATTRIBUTES, CHALLENGE_EVENTS, CHALLENGE_OPTIONS, ENUM, FUNCTIONS},
     },
     decode,
     outcome::{Claimant, Level, Severity},
@@ -48,7 +48,7 @@ fn set(name: &str) -> Option<Vec<String>> {
     Some(match name {
         "keywords" => owned(&grammar::keywords()),
         "reserved" => owned(&grammar::RESERVED),
-        "types" => Type::names().map(str::to_owned).collect(),
+        "types" => Type::names().chain([ENUM]).map(str::to_owned).collect(),
         "attributes" => ATTRIBUTES.map(|word| format!("@{word}")).to_vec(),
         "functions" => owned(&FUNCTIONS),
         "aggregates" => owned(&AggregateFn::ALL.map(AggregateFn::name)),

@@ -118,11 +118,14 @@ pub struct FieldDef {
     pub span: Span,
 }
 
-/// A type as written: `string`, `list<country>`, `duration?`.
+/// A type as written: `string`, `list<country>`, `duration?`, `enum("succeeded", "failed")`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TypeRef {
     /// The name of the type, or of the element type of a list.
     pub name: Ident,
+    /// The texts in parentheses behind the name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Text>,
     /// Whether `list<…>` is around it.
     pub list: bool,
     /// Whether `?` follows: the value may be absent.

@@ -187,6 +187,7 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         Rule::arrow => (4, "->"),
         Rule::dots => (6, ".."),
         Rule::optional => (9, "?"),
+        Rule::choices => (9, "values in parentheses"),
         Rule::arguments => return None,
         Rule::compare_op
         | Rule::compare

@@ -1,7 +1,7 @@
 //! Files and declarations.
 
 use super::{Blanks, Doc, Docs, Layout, cat, indent, line, space};
-use crate::ast::{Attribute, EventDef, File, Item, LetDef, ListDef, ListSource, ReasonDef, ScriptDef};
+use crate::ast::{Attribute, EventDef, File, Item, LetDef, ListDef, ListSource, ReasonDef, ScriptDef, TypeRef};
 
 impl Layout<'_> {
     pub(super) fn file(&mut self, file: &File) -> Docs {
@@ -46,13 +46,23 @@ impl Layout<'_> {
         }
         let block = self.block(&event.fields, "  ", |layout, field| {
             let name = layout.ident(&field.name);
-            let mut rest = cat([layout.word(":"), space(), layout.glued(field.ty.span)]);
+            let mut rest = cat([layout.word(":"), space(), layout.type_ref(&field.ty)]);
             for attribute in &field.attributes {
                 rest.extend(cat([space(), layout.attribute(attribute)]));
             }
             cat([name, indent(rest)])
         });
         cat([word, indent(head), space(), block])
+    }
+
+    fn type_ref(&mut self, ty: &TypeRef) -> Docs {
+        if ty.choices.is_empty() {
+            return self.glued(ty.span);
+        }
+        let name = self.ident(&ty.name);
+        let choices = self.arguments(&ty.choices, |layout, choice| layout.quoted(choice));
+        let mark = if ty.optional { self.word("?") } else { Vec::new() };
+        cat([name, choices, mark])
     }
 
     fn attribute(&mut self, attribute: &Attribute) -> Docs {
@@ -86,9 +96,9 @@ impl Layout<'_> {
         let word = self.word("script");
         let name = cat([space(), self.ident(&script.name)]);
         let parameters = self.arguments(&script.params, |layout, param| {
-            cat([layout.ident(&param.name), layout.word(":"), space(), layout.glued(param.ty.span)])
+            cat([layout.ident(&param.name), layout.word(":"), space(), layout.type_ref(&param.ty)])
         });
-        let returns = cat([space(), self.word("->"), space(), self.glued(script.returns.span)]);
+        let returns = cat([space(), self.word("->"), space(), self.type_ref(&script.returns)]);
         let from = cat([line(" "), self.word("from"), space(), self.quoted(&script.path)]);
         let budget = cat([space(), self.named(&["budget"], script.budget.span, &script.budget.text)]);
         let budget = cat([budget, space(), self.word("ops")]);

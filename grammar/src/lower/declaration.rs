@@ -62,8 +62,13 @@ impl Lower {
     fn type_ref(&mut self, pair: Pair) -> Option<TypeRef> {
         let list = child(&pair, Rule::list_type);
         let name = child(list.as_ref().unwrap_or(&pair), Rule::ident)?;
+        let choices = match child(&pair, Rule::choices) {
+            Some(choices) => all(&choices, Rule::string).map(|choice| self.text(choice)).collect::<Option<_>>()?,
+            None => Vec::new(),
+        };
         Some(TypeRef {
             name: self.ident(name)?,
+            choices,
             list: list.is_some(),
             optional: has(&pair, Rule::optional),
             span: self.span(&pair),
