@@ -4,6 +4,8 @@
 //! defines `fn name(…)` with the script's name is called instead. There is no I/O, clock, randomness, module, `eval`,
 //! closure or output to be had, and whatever fails or takes too long is unknown (`script_error`).
 
+mod plain;
+
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -61,6 +63,8 @@ impl fmt::Debug for Script {
         f.debug_struct("Script").field("name", &self.name).field("returns", &self.returns).finish_non_exhaustive()
     }
 }
+
+pub(crate) use plain::as_expression;
 
 /// Whether a script can take arguments of this type.
 #[must_use]

@@ -257,6 +257,15 @@ pub const CODES: &[CodeDoc] = &[
         instead: "policy p on e { default allow  combine score { challenge at 30 }  rule r { when n > 3 then score 30 } }",
     },
     CodeDoc {
+        code: "script-for-expression",
+        severity: Severity::Warning,
+        summary: "a script stands in for an expression",
+        meaning: "The script compares, adds or combines its arguments and does nothing else: a rule can say the same.",
+        why: "A condition in a rule is checked, indexed and explained part by part; a script is one opaque value that is computed last.",
+        example: "script large(n: int) -> bool from \"scripts/large.rhai\" budget 100 ops  (n > 1000)",
+        instead: "when n > 1000",
+    },
+    CodeDoc {
         code: "test-failed",
         severity: Severity::Error,
         summary: "a test expects another answer",

@@ -441,6 +441,9 @@ impl<'a> Checker<'a> {
                     .help("return bool, int, decimal, percent or string"),
             );
         }
+        if let Some(expression) = script::as_expression(name, &params, &returns, &text) {
+            self.needless_script(script, &expression);
+        }
         match Script::compile(name, params, returns, budget, &text) {
             Ok(compiled) => {
                 self.script_names.insert(name.to_owned(), (self.draft.scripts.len(), script.name.span));

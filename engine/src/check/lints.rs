@@ -1,6 +1,6 @@
 //! What is allowed and probably not meant.
 
-use grammar::{Diagnostic, Span};
+use grammar::{Diagnostic, Span, ast};
 
 use super::{Checker, OptionalRead, Scope, resolve::Typed};
 use crate::{
@@ -67,6 +67,16 @@ impl Checker<'_> {
                      `{0} is missing`, or `{0} ?? …`",
                     read.path
                 )),
+        );
+    }
+
+    /// A script for what a rule can say itself (`language.md` §9).
+    pub(super) fn needless_script(&mut self, script: &ast::ScriptDef, expression: &str) {
+        let text = format!("`{}` computes what a rule can say", script.name.name);
+        self.report(
+            Diagnostic::warning("script-for-expression", text)
+                .at(script.path.span, "no script is needed for this")
+                .help(format!("write `{expression}` in the rule: it costs less, and `check` understands it")),
         );
     }
 
