@@ -5,6 +5,7 @@
 mod chapter;
 mod example;
 mod expected;
+mod links;
 mod words;
 
 use std::{
@@ -21,6 +22,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// Chapters that are read and not run.
 const NOT_RUN: [&str; 1] = ["README.md"];
 
+type Law = fn(&[&Chapter]) -> Result<(), String>;
+
+/// What holds of the manual as a whole.
+const WHOLE: [(&str, Law); 2] = [
+    ("every_word_of_the_language_is_in_an_example", words::all_are_said),
+    ("every_link_leads_somewhere", links::broken),
+];
+
 fn main() {
     let arguments = Arguments::from_args();
     if std::env::var_os("ACCEPT").is_some() && !arguments.list {
@@ -31,10 +40,13 @@ fn main() {
     }
     let chapters: Vec<Arc<Chapter>> = chapters().into_iter().map(Arc::new).collect();
     let mut trials: Vec<Trial> = chapters.iter().flat_map(trials_of).collect();
-    trials.push(Trial::test("every_word_of_the_language_is_in_an_example", move || {
-        let read: Vec<&Chapter> = chapters.iter().map(|chapter| &**chapter).collect();
-        words::all_are_said(&read).map_err(Failed::from)
-    }));
+    for (name, holds) in WHOLE {
+        let chapters = chapters.clone();
+        trials.push(Trial::test(name, move || {
+            let read: Vec<&Chapter> = chapters.iter().map(|chapter| &**chapter).collect();
+            holds(&read).map_err(Failed::from)
+        }));
+    }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
