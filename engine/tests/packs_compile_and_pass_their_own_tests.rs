@@ -73,7 +73,8 @@ fn every_numbered_case_of_a_readme_is_a_test_of_that_number() {
     assert!(tables > 0, "no pack has numbered cases");
 }
 
-/// Each in a folder of its own, they are one pack: no name is taken twice, and none changes what another answers.
+/// Each in a folder of its own, they are one pack: no name is taken twice, and none changes what another answers. With
+/// them go the rules of `rules/README.md` that join them.
 #[test]
 fn the_packs_work_side_by_side() {
     let together = shipped().into_iter().filter(|name| name != "starter");
@@ -81,8 +82,15 @@ fn the_packs_work_side_by_side() {
         let files = rules_of(&name).files.into_iter();
         files.map(move |(path, bytes)| (format!("{name}/{path}"), bytes))
     });
-    let pack = PackSource { name: "together".to_owned(), files: files.collect() };
-    let program = program_of(&pack);
+    let readme = fs::read_to_string(root().join("README.md")).expect("the list of packs");
+    let joins = readme.split_once("```rules\n").and_then(|(_, rest)| rest.split_once("```")).expect("rules").0;
+    let mut files: BTreeMap<String, Vec<u8>> = files.collect();
+    files.insert("joins.rules".to_owned(), joins.as_bytes().to_vec());
+    for name in shipped() {
+        assert!(readme.contains(&format!("| `{name}` |")), "rules/README.md does not list `{name}`");
+    }
+    let program = program_of(&PackSource { name: "together".to_owned(), files });
+    assert!(results_of(&program).iter().any(|test| test.file == "joins.rules"));
     let failures = failures_of(&program);
     assert!(failures.is_empty(), "{failures}");
 }
@@ -129,9 +137,9 @@ fn faults(pack: &PackSource, name: &str) -> Vec<String> {
         }
     }
     let (results, coverage) = cover_tests(&program, &|_| Whereabouts::default());
-    let failures = failures_of(&program);
-    if results.is_empty() || !failures.is_empty() {
-        faults.push(format!("rules/{name}: {} tests\n{failures}", results.len()));
+    for test in results.iter().filter(|test| !test.passed) {
+        let why = grammar::render_text(&test.failures, &sources, false);
+        faults.push(format!("rules/{name}/{}: \"{}\"\n{why}", test.file, test.name));
     }
     for policy in coverage.policies.iter().filter(|policy| policy.judged == 0) {
         faults.push(format!("rules/{name}: no test reaches the policy `{}`", policy.policy));

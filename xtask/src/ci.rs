@@ -64,7 +64,11 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     ];
     for pack in packs()? {
         steps.push(step(format!("packs: check {pack}"), &on_rules("check", &pack), Counts::One));
-        steps.push(step(format!("packs: test {pack}"), &on_rules("test", &pack), Counts::Plain));
+        steps.push(step(
+            format!("packs: test {pack}"),
+            &on_rules("test --require-coverage=conditions", &pack),
+            Counts::Plain,
+        ));
     }
     steps.extend([
         step("benchmarks, short form", benches, Counts::One),

@@ -39,8 +39,10 @@ pub fn text(out: &mut impl Write, coverage: &Coverage) -> std::io::Result<()> {
             let (name, matched, not_matched, unknown) = (&rule.rule, rule.matched, rule.not_matched, rule.unknown);
             let mode = if rule.mode == "live" { String::new() } else { format!("  ({})", rule.mode) };
             writeln!(out, "  {name:<width$}  {matched:>7}  {not_matched:>11}  {unknown:>7}{mode}")?;
-            if !rule.covered() {
-                writeln!(out, "    never matched")?;
+            match (rule.covered(), rule.idle) {
+                (true, _) => {}
+                (false, 0) => writeln!(out, "    never matched")?,
+                (false, idle) => writeln!(out, "    never matched; not active or not rolled out in {idle} tests")?,
             }
             for condition in lacking(rule) {
                 writeln!(out, "    {}: {}", lack(condition), condition.text)?;
