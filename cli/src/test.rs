@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use engine::program::Proof;
 use engine::{Coverage, TestResult, cover_tests};
 use grammar::{SourceMap, render_json, render_text};
 use serde_json::{Value, json};
@@ -56,8 +57,10 @@ impl Test {
         let shown = (self.coverage || self.require_coverage.is_some()).then_some(&coverage);
         let mut out = output::stdout();
         match self.format {
-            Format::Text => text(&mut out, &self.pack, &results, shown, &compilation.sources)?,
-            Format::Json => writeln!(out, "{}", as_json(&results, shown, &compilation.sources)?)?,
+            Format::Text => text(&mut out, &self.pack, program.proofs(), &results, shown, &compilation.sources)?,
+            Format::Json => {
+                writeln!(out, "{}", as_json(program.proofs(), &results, shown, &compilation.sources)?)?;
+            }
         }
         out.flush()?;
         let uncovered = self.require_coverage.map(|required| required.unmet(&coverage)).unwrap_or_default();
@@ -71,6 +74,7 @@ impl Test {
 fn text(
     out: &mut impl Write,
     pack: &Path,
+    proofs: &[Proof],
     results: &[TestResult],
     coverage: Option<&Coverage>,
     sources: &SourceMap,
@@ -91,10 +95,18 @@ fn text(
     if let Some(coverage) = coverage {
         coverage::text(out, coverage)?;
     }
+    for proof in proofs {
+        writeln!(out, "not decided, only read: prove \"{}\" ({}:{})", proof.name, proof.file, proof.line)?;
+    }
     writeln!(out, "{} passed, {} failed", results.len() - failed.len(), failed.len())
 }
 
-fn as_json(results: &[TestResult], coverage: Option<&Coverage>, sources: &SourceMap) -> serde_json::Result<String> {
+fn as_json(
+    proofs: &[Proof],
+    results: &[TestResult],
+    coverage: Option<&Coverage>,
+    sources: &SourceMap,
+) -> serde_json::Result<String> {
     let mut tests = Vec::new();
     for result in results {
         let failures: Value = serde_json::from_str(&render_json(&result.failures, sources))?;
@@ -103,7 +115,9 @@ fn as_json(results: &[TestResult], coverage: Option<&Coverage>, sources: &Source
         }));
     }
     let failed = results.iter().filter(|result| !result.passed).count();
-    let mut report = json!({"passed": results.len() - failed, "failed": failed, "tests": tests});
+    let proof = |proof: &Proof| json!({"name": proof.name, "file": proof.file, "line": proof.line, "decided": false});
+    let proofs: Vec<Value> = proofs.iter().map(proof).collect();
+    let mut report = json!({"passed": results.len() - failed, "failed": failed, "tests": tests, "proofs": proofs});
     if let (Some(coverage), Some(report)) = (coverage, report.as_object_mut()) {
         report.insert("coverage".to_owned(), coverage::as_json(coverage));
     }

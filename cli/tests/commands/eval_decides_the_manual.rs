@@ -55,16 +55,15 @@ impl Example {
     }
 }
 
+/// The chapters about what events look like: reading them is the binary's own, deciding them the engine's.
+const CHAPTERS: [&str; 4] = ["01-a-first-rule.md", "03-events.md", "04-types.md", "08-history.md"];
+
 #[test]
-fn every_stream_of_the_manual_that_needs_no_fixture() {
-    let folder = std::fs::read_dir(checkout("docs/language")).expect("the manual");
-    let mut files: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).collect();
-    files.sort();
+fn the_streams_of_the_manual_are_decided_by_the_binary_as_they_stand_there() {
     let (mut streams, mut differing): (u32, Vec<String>) = (0, Vec::new());
-    for file in files {
-        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        let chapter =
-            Chapter::read(&name, &std::fs::read_to_string(&file).expect("a chapter")).expect("it is in order");
+    for name in CHAPTERS {
+        let text = std::fs::read_to_string(checkout("docs/language").join(name)).expect("a chapter");
+        let chapter = Chapter::read(name, &text).expect("it is in order");
         for section in &chapter.sections {
             let mut example = Example::of(&chapter);
             let mut events = "";
@@ -94,6 +93,6 @@ fn every_stream_of_the_manual_that_needs_no_fixture() {
             }
         }
     }
-    assert!(streams > 60, "only {streams} streams were tried");
+    assert!(streams > 30, "only {streams} streams were tried");
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }

@@ -40,6 +40,16 @@ fn a_pack_without_tests_says_so() {
 }
 
 #[test]
+fn a_proof_is_not_passed_off_as_decided() {
+    let prove = "prove \"large sums are blocked\" { for all pay where amount > 10 EUR expect at least block }\n";
+    Run::new("test .")
+        .file("p.rules", format!("{POLICY}{PASSES}"))
+        .file("proofs.rules", prove)
+        .stdout("not decided, only read: prove \"large sums are blocked\" (proofs.rules:1)\n1 passed, 0 failed\n")
+        .run();
+}
+
+#[test]
 fn a_pack_with_errors_runs_no_test() {
     let ran =
         Run::new("test .").file("p.rules", POLICY.replace("amount >", "amont >")).file("t.rules", FAILS).exit(3).run();
