@@ -2,7 +2,7 @@
 
 mod generate;
 
-use generate::{Written, file, noise};
+use generate::{Written, comments, file, noise};
 use grammar::{FileId, SourceFile, SourceMap, ast, format, parse, render_json, render_text};
 use proptest::prelude::*;
 
@@ -41,34 +41,6 @@ fn assert_stable(formatted: &str, meaning: &ast::File) {
     let again = source(formatted);
     assert!(ast::same_meaning(&parse(&again).file, meaning), "formatting changed the meaning: {formatted}");
     assert_eq!(format(&again).as_deref(), Ok(formatted), "formatting twice is not formatting once");
-}
-
-/// The comments of a right file, found without the scanner.
-fn comments_of(text: &str) -> Vec<String> {
-    let mut comments = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(['"', '#', '/']) {
-        let here = &rest[start..];
-        let length = match here.as_bytes() {
-            [b'"', ..] => {
-                let mut escaped = false;
-                let closes = |c: char| {
-                    let closes = c == '"' && !escaped;
-                    escaped = c == '\\' && !escaped;
-                    closes
-                };
-                here[1..].find(closes).expect("strings are closed") + 2
-            }
-            [b'#', ..] => here.find('\n').unwrap_or(here.len()),
-            [b'/', b'*', ..] => here[2..].find("*/").expect("comments are closed") + 4,
-            _ => 1,
-        };
-        if here.starts_with('#') || here.starts_with("/*") {
-            comments.push(here[..length].to_owned());
-        }
-        rest = &here[length..];
-    }
-    comments
 }
 
 proptest! {
@@ -123,7 +95,7 @@ proptest! {
         prop_assert!(parsed.diagnostics.is_empty(), "{text}\n{}", render_text(&parsed.diagnostics, &SourceMap::from(source), false));
         let formatted = format(&source).map_err(|findings| TestCaseError::fail(format!("{text}\n{findings:?}")))?;
         assert_stable(&formatted, &parsed.file);
-        prop_assert_eq!(comments_of(&formatted), comments, "comments of {} in {}", text, formatted);
+        prop_assert_eq!(comments::of(&formatted), comments, "comments of {} in {}", text, formatted);
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
                    --bench decision -- --test";
     let mut steps = vec![
         step("format", "cargo fmt --all --check", Counts::One),
+        step("format of the fuzz targets", "cargo fmt --manifest-path fuzz/Cargo.toml --check", Counts::One),
         step("lints", "cargo clippy --workspace --all-targets --quiet -- -D warnings", Counts::One),
         step("tests", tests, Counts::Rust),
         step("doc tests", "cargo test --workspace --doc --quiet", Counts::Rust),
@@ -72,12 +73,13 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     }
     steps.extend([
         step("benchmarks, short form", benches, Counts::One),
+        step("fuzz, a minute each", "cargo xtask fuzz --seconds 60", Counts::Plain),
         step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
         step("client packages and browser", "node --test --test-concurrency=1 --test-reporter=tap", Counts::Node),
     ]);
     if run::exists("cargo-deny") {
         let deny = step("dependencies", "cargo deny check bans licenses sources", Counts::One);
-        steps.insert(2, deny);
+        steps.insert(3, deny);
     }
     for step in &mut steps {
         if step.name.starts_with("client packages") {

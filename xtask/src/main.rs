@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod ci;
 mod crash;
+mod fuzz;
 mod oracle;
 mod run;
 
@@ -26,6 +27,8 @@ enum Task {
     Crash(crash::Crash),
     /// Compare the engine with a simple interpreter on ten million pairs of a policy and an event
     Oracle(oracle::Oracle),
+    /// Look for inputs that break a promise of the parser, the formatter, the checker or the engine
+    Fuzz(fuzz::Fuzz),
     /// Run the benchmarks in full
     Bench(bench::Bench),
 }
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         Task::Accept => accept::run(),
         Task::Crash(task) => task.run(),
         Task::Oracle(task) => task.run(),
+        Task::Fuzz(task) => task.run(),
         Task::Bench(task) => task.run(),
     }
 }

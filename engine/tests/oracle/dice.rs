@@ -1,19 +1,34 @@
 //! Random numbers that a seed repeats (SplitMix64).
 
+#![allow(dead_code, reason = "the fuzzer uses its part")]
+
 /// One sequence of throws.
-pub struct Dice(u64);
+pub struct Dice {
+    /// Throws that are given; the seed's follow.
+    given: std::vec::IntoIter<u8>,
+    state: u64,
+}
 
 impl Dice {
     /// The sequence of this seed and this case.
     pub fn of(seed: u64, case: u64) -> Dice {
-        let mut dice = Dice(seed ^ case.wrapping_mul(0xd134_2543_de82_ef95));
+        let state = seed ^ case.wrapping_mul(0xd134_2543_de82_ef95);
+        let mut dice = Dice { given: Vec::new().into_iter(), state };
         dice.next();
         dice
     }
 
+    /// A throw for each byte: a fuzzer that changes bytes changes what is thrown.
+    pub fn given(bytes: &[u8]) -> Dice {
+        Dice { given: bytes.to_vec().into_iter(), state: 0 }
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        if let Some(byte) = self.given.next() {
+            return u64::from(byte);
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

@@ -1,6 +1,8 @@
 //! The engine and the interpreter on the same random policies and events; where they differ, the smallest case that
 //! still does.
 
+#![allow(dead_code, reason = "the fuzzer uses its part")]
+
 pub mod dice;
 mod events;
 mod rules;
@@ -46,15 +48,27 @@ pub fn case(seed: u64, number: u64) -> Case {
         _ => (1 + dice.below(12), false),
     };
     let style = Style { rules: if history { rules.min(12) } else { rules }, history, flat };
-    let policies = rules::policies(&mut dice, style);
-    let many = if history { 120 } else { EVENTS };
+    drawn(&mut dice, style, if history { 120 } else { EVENTS })
+}
+
+/// A small case, thrown with these bytes.
+pub fn given(bytes: &[u8]) -> Case {
+    let mut dice = Dice::given(bytes);
+    let style = Style { rules: 1 + dice.below(8), history: dice.once_in(2), flat: false };
+    let events = 1 + dice.below(20);
+    drawn(&mut dice, style, events)
+}
+
+fn drawn(dice: &mut Dice, style: Style, events: usize) -> Case {
+    let history = style.history;
+    let policies = rules::policies(dice, style);
     let mut at_ms = 0;
-    let events = (0..many).map(|_| {
+    let events = (0..events).map(|_| {
         // Often the same moment as the one before.
         at_ms += dice.pick(&[0, 0, 1, 999, 5_000, 10_000, 20_000]);
-        events::event(&mut dice, at_ms, history)
+        events::event(dice, at_ms, history)
     });
-    Case { policies, events: events.collect(), history }
+    Case { events: events.collect(), policies, history }
 }
 
 /// Events for one compiled pack that does not ask about the past.

@@ -1,5 +1,7 @@
 //! Files somebody could write, with odd spacing and comments in every gap.
 
+pub mod comments;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
