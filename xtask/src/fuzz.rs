@@ -45,7 +45,7 @@ const TARGETS: [Target; 4] = [
 ];
 
 /// Longer for one input is a finding.
-const SECONDS_PER_INPUT: u32 = 10;
+const SECONDS_PER_INPUT: u32 = 20;
 const MEMORY_MB: u32 = 1_024;
 
 impl Fuzz {
