@@ -1,4 +1,5 @@
-//! Values that can be keys, or counted distinct: those with an equality that is a fact.
+//! Values that can be keys, or counted distinct: those with an equality that is a fact. They are kept as bytes, two
+//! values are equal where their bytes are. Users, devices and texts are told apart by the field they stand in.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -8,46 +9,167 @@ use rust_decimal::Decimal;
 use super::plan::FieldRef;
 use crate::{
     maybe::{Maybe, Why},
-    value::{Country, Currency, Value},
+    value::Value,
 };
 
-/// A value with equality and a hash. Users, devices and texts are told apart by the field they stand in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Atom {
-    Bool(bool),
-    Int(i64),
-    Decimal(Decimal),
-    Money(i128, Currency),
-    Country(Country),
-    Currency(Currency),
-    Ip(IpAddr),
-    Cidr(IpNet),
-    Text(Arc<str>),
+/// Fewer than `N` bytes in place, more on the heap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Bytes<const N: usize> {
+    /// Followed by zeros; the last one says how many count. `N` is at most 256.
+    Short([u8; N]),
+    Long(Arc<Vec<u8>>),
 }
 
-/// The values of the fields a window is kept by.
-pub(super) type Key = smallvec::SmallVec<[Atom; 2]>;
+/// One value.
+pub(super) type Atom = Bytes<15>;
+/// The values of the fields a window is kept by, or a user. A UUID is one in place.
+pub(super) type Key = Bytes<39>;
 
-/// The value as an atom. A place or a list is not one: the checker refuses them, and here they count as absent.
-pub(super) fn atom(value: &Value) -> Option<Atom> {
-    match value {
-        Value::Bool(value) => Some(Atom::Bool(*value)),
-        Value::Int(value) | Value::Duration(value) => Some(Atom::Int(*value)),
-        Value::Decimal(value) | Value::Percent(value) | Value::Speed(value) | Value::Distance(value) => {
-            Some(Atom::Decimal(*value))
-        }
-        Value::Money(money) => Some(Atom::Money(money.minor, money.currency)),
-        Value::Timestamp(at) => Some(Atom::Int(at.as_microsecond())),
-        Value::Country(value) => Some(Atom::Country(*value)),
-        Value::Currency(value) => Some(Atom::Currency(*value)),
-        Value::Asn(value) => Some(Atom::Int(i64::from(*value))),
-        Value::Ip(value) => Some(Atom::Ip(*value)),
-        Value::Cidr(value) => Some(Atom::Cidr(*value)),
-        Value::Text(value) | Value::User(value) | Value::Device(value) => Some(Atom::Text(value.clone())),
-        Value::Clock(value) => Some(Atom::Int(i64::from(*value))),
-        Value::Weekday(value) => Some(Atom::Int(i64::from(*value))),
-        Value::Geo(_) | Value::List(_) => None,
+impl<const N: usize> Bytes<N> {
+    /// These bytes as they are.
+    pub fn of(bytes: &[u8]) -> Bytes<N> {
+        let mut pen = Pen::new();
+        pen.write(bytes);
+        pen.done()
     }
+
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Bytes::Short(bytes) => {
+                let length = bytes.last().copied().map_or(0, usize::from);
+                bytes.get(..length).unwrap_or_default()
+            }
+            Bytes::Long(bytes) => bytes,
+        }
+    }
+
+    /// What it takes beyond its own size.
+    pub fn heap(&self) -> usize {
+        match self {
+            Bytes::Short(_) => 0,
+            Bytes::Long(bytes) => bytes.len() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
+        }
+    }
+}
+
+/// Writes bytes one after the other.
+struct Pen<const N: usize> {
+    short: [u8; N],
+    used: usize,
+    /// Everything, once it no longer fits.
+    long: Vec<u8>,
+}
+
+impl<const N: usize> Pen<N> {
+    fn new() -> Pen<N> {
+        Pen { short: [0; N], used: 0, long: Vec::new() }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.used + bytes.len();
+        if end < N
+            && let Some(place) = self.short.get_mut(self.used..end)
+        {
+            place.copy_from_slice(bytes);
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(self.short.get(..self.used).unwrap_or_default());
+            }
+            self.long.extend_from_slice(bytes);
+        }
+        self.used = end;
+    }
+
+    fn done(mut self) -> Bytes<N> {
+        match (self.short.last_mut(), u8::try_from(self.used)) {
+            (Some(length), Ok(used)) if self.used < N => {
+                *length = used;
+                Bytes::Short(self.short)
+            }
+            _ => Bytes::Long(Arc::new(self.long)),
+        }
+    }
+
+    /// Writes a value so that no two unequal ones begin alike. A place or a list is none: the checker refuses them, and
+    /// here they count as absent.
+    fn value(&mut self, value: &Value) -> Result<(), Why> {
+        match value {
+            Value::Bool(value) => self.write(&[0, u8::from(*value)]),
+            Value::Int(value) | Value::Duration(value) => self.whole(*value),
+            Value::Decimal(value) | Value::Percent(value) | Value::Speed(value) | Value::Distance(value) => {
+                self.decimal(*value);
+            }
+            Value::Money(money) => {
+                self.write(&[1]);
+                self.write(money.currency.code().as_bytes());
+                self.write(&money.minor.to_le_bytes());
+            }
+            Value::Timestamp(at) => self.whole(at.as_microsecond()),
+            Value::Country(value) => {
+                self.write(&[2]);
+                self.write(value.code().as_bytes());
+            }
+            Value::Currency(value) => {
+                self.write(&[3]);
+                self.write(value.code().as_bytes());
+            }
+            Value::Asn(value) => self.whole(i64::from(*value)),
+            Value::Ip(value) => self.address(*value),
+            Value::Cidr(value) => self.network(*value),
+            Value::Text(value) | Value::User(value) | Value::Device(value) => self.text(value),
+            Value::Clock(value) => self.whole(i64::from(*value)),
+            Value::Weekday(value) => self.whole(i64::from(*value)),
+            Value::Geo(_) | Value::List(_) => return Err(Why::Absent),
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, value: i64) {
+        self.write(&[4]);
+        self.write(&value.to_le_bytes());
+    }
+
+    fn decimal(&mut self, value: Decimal) {
+        self.write(&[5]);
+        self.write(&value.normalize().serialize());
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                self.write(&[6]);
+                self.write(&address.octets());
+            }
+            IpAddr::V6(address) => {
+                self.write(&[7]);
+                self.write(&address.octets());
+            }
+        }
+    }
+
+    fn network(&mut self, network: IpNet) {
+        self.write(&[8, network.prefix_len()]);
+        self.address(network.addr());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.write(&[9]);
+        match u8::try_from(text.len()) {
+            Ok(length) if length < u8::MAX => self.write(&[length]),
+            _ => {
+                self.write(&[u8::MAX]);
+                self.write(&(text.len() as u64).to_le_bytes());
+            }
+        }
+        self.write(text.as_bytes());
+    }
+}
+
+/// The value as one that can be told apart; `None` if it is none.
+pub(super) fn atom(value: &Value) -> Option<Atom> {
+    let mut pen = Pen::new();
+    pen.value(value).ok()?;
+    Some(pen.done())
 }
 
 /// The field in this slot; a slot the observation does not have is absent.
@@ -60,11 +182,58 @@ pub(super) fn field(fields: &[Maybe<Value>], slot: FieldRef) -> Maybe<&Value> {
 
 /// The key made of these fields, or why there is none.
 pub(super) fn key(fields: &[Maybe<Value>], slots: &[FieldRef]) -> Result<Key, Why> {
-    slots
-        .iter()
-        .map(|slot| match field(fields, *slot) {
-            Maybe::Known(value) => atom(value).ok_or(Why::Absent),
-            Maybe::Unknown(why) => Err(why),
-        })
-        .collect()
+    let mut pen = Pen::new();
+    for slot in slots {
+        match field(fields, *slot) {
+            Maybe::Known(value) => pen.value(value)?,
+            Maybe::Unknown(why) => return Err(why),
+        }
+    }
+    Ok(pen.done())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::money::Money;
+
+    fn text(text: &str) -> Maybe<Value> {
+        Maybe::Known(Value::Text(text.into()))
+    }
+
+    fn key_of(values: &[Maybe<Value>]) -> Key {
+        let slots: Vec<FieldRef> = (0..values.len() as u16).map(FieldRef).collect();
+        key(values, &slots).expect("known values")
+    }
+
+    #[test]
+    fn an_atom_takes_16_bytes_and_a_key_40() {
+        assert_eq!((size_of::<Atom>(), size_of::<Key>()), (16, 40));
+        let uuid = key_of(&[text("3a991a14-690c-492b-a5e5-02b9056a4b7d")]);
+        assert!(matches!(uuid, Key::Short(_)));
+    }
+
+    #[test]
+    fn equal_numbers_are_equal_however_they_are_written() {
+        let decimal = |text: &str| atom(&Value::Decimal(text.parse().expect("a number")));
+        assert_eq!(decimal("1.50"), decimal("1.5"));
+        assert_eq!(decimal("0.000"), decimal("-0"));
+        assert_ne!(decimal("15"), decimal("1.5"));
+        let money = |text: &str| atom(&Value::Money(Money::parse_text(text).expect("an amount")));
+        assert_ne!(money("1 EUR"), money("1 USD"));
+        assert_eq!(atom(&Value::List(Arc::from([]))), None);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_equal_where_their_values_are(a in "[ab]{0,3}|a{253,256}", b in "[ab]{0,45}", c in "[ab]{0,3}", d in "[ab]{0,45}") {
+            let (one, other) = (key_of(&[text(&a), text(&b)]), key_of(&[text(&c), text(&d)]));
+            prop_assert_eq!(one == other, (&a, &b) == (&c, &d));
+            prop_assert_eq!(one.as_slice() == other.as_slice(), one == other);
+            let plain = Key::of(b.as_bytes());
+            prop_assert_eq!(plain.as_slice(), b.as_bytes());
+        }
+    }
 }

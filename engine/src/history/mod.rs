@@ -14,6 +14,7 @@
 mod atom;
 pub mod calendar;
 mod estimate;
+mod hashing;
 mod limits;
 mod number;
 pub mod observation;

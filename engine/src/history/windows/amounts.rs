@@ -1,6 +1,9 @@
 //! Sums, means, deviations and percentiles: the newest amounts one by one, older ones summarised.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::Range,
+};
 
 use super::{
     super::{
@@ -9,6 +12,7 @@ use super::{
         position::{Gaps, Position, Reach},
     },
     part::Part,
+    queue::{Placed, Queue},
 };
 use crate::{maybe::Why, tri::Tri, value::Currency};
 
@@ -31,20 +35,30 @@ pub(in crate::history) struct Room {
 /// The amounts under a key.
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Amounts {
-    /// Summaries, in order, all older than `recent`.
+    /// Certain amounts, the newest one by one, with running totals.
+    recent: Queue<[Entry; 6]>,
+    /// The running total before the first of them.
+    base: i128,
+    /// The currency of the first amount, until another one is seen.
+    currency: Option<Currency>,
+    mixed: bool,
+    any_negative: bool,
+    /// What only some keys have.
+    more: Option<Box<More>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct More {
+    /// Summaries, in order, all older than the entries.
     parts: VecDeque<Part>,
-    /// Certain amounts in order, with running totals.
-    recent: VecDeque<Entry>,
+    /// The sum of everything in them.
+    summarised: i128,
+    /// The currency of each entry, once they are mixed.
+    currencies: VecDeque<Option<Currency>>,
     /// Amounts of events of which the filter could not be decided, in order.
     perhaps: VecDeque<(Position, Number)>,
     /// The newest event whose amount could not be found out.
     unknown: Option<(Position, Why)>,
-    /// The currency of the first amount, until another one is seen.
-    currency: Option<Currency>,
-    mixed: bool,
-    /// The sum of everything in `parts` and `recent`.
-    total: i128,
-    any_negative: bool,
     /// The newest negative amount that was dropped: sums that may contain it have no lower end.
     dropped_negative: Option<Position>,
 }
@@ -52,9 +66,14 @@ pub(in crate::history) struct Amounts {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Position,
-    number: Number,
     /// The sum up to and including this entry, from an arbitrary start.
     running: i128,
+}
+
+impl Placed for Entry {
+    fn at(&self) -> Position {
+        self.at
+    }
 }
 
 /// A sum lies between these; `hi: None` is infinity.
@@ -72,23 +91,19 @@ pub(in crate::history) struct Sum {
 impl Amounts {
     /// Adds an event.
     pub fn insert(&mut self, at: Position, number: Number, certain: bool, room: Room, gaps: &mut Gaps) {
-        match (self.currency, number.currency) {
-            (Some(one), Some(other)) if one != other => self.mixed = true,
-            (_, Some(other)) => self.currency = Some(other),
-            (_, None) => {}
-        }
+        self.meet(number.currency);
         self.any_negative |= number.steps < 0;
         if !certain {
-            let place = self.perhaps.partition_point(|(other, _)| *other < at);
-            self.perhaps.insert(place, (at, number));
-            while self.perhaps.len() > room.entries {
-                if let Some((at, number)) = self.perhaps.pop_front() {
-                    self.note_dropped(at, number.steps < 0, gaps);
+            let more = self.more.get_or_insert_default();
+            let place = more.perhaps.partition_point(|(other, _)| *other < at);
+            more.perhaps.insert(place, (at, number));
+            while more.perhaps.len() > room.entries {
+                if let Some((at, number)) = more.perhaps.pop_front() {
+                    more.note_dropped(at, number.steps < 0, gaps);
                 }
             }
             return;
         }
-        self.total = self.total.wrapping_add(number.steps);
         self.insert_certain(at, number);
         if self.recent.len() > room.entries {
             self.fold(room, gaps);
@@ -99,143 +114,187 @@ impl Amounts {
         }
     }
 
-    fn insert_certain(&mut self, at: Position, number: Number) {
-        match self.recent.back() {
-            Some(newest) if newest.at < at => {
-                let running = newest.running.wrapping_add(number.steps);
-                self.recent.push_back(Entry { at, number, running });
+    /// Notes an amount's currency.
+    fn meet(&mut self, currency: Option<Currency>) {
+        match (self.currency, currency) {
+            (Some(one), Some(other)) if one != other => {
+                if !self.mixed {
+                    self.mixed = true;
+                    let all = std::iter::repeat_n(self.currency, self.recent.len());
+                    self.more.get_or_insert_default().currencies = all.collect();
+                }
             }
-            None if self.parts.is_empty() => self.recent.push_back(Entry { at, number, running: number.steps }),
-            Some(_) | None => self.insert_late(at, number),
+            (_, Some(other)) => self.currency = Some(other),
+            (_, None) => {}
         }
     }
 
-    fn insert_late(&mut self, at: Position, number: Number) {
-        if let Some(last) = self.parts.back()
+    fn insert_certain(&mut self, at: Position, number: Number) {
+        if let Some(more) = &mut self.more
+            && let Some(last) = more.parts.back()
             && at < last.last
         {
-            let place = self.parts.partition_point(|part| part.last < at);
-            if let Some(part) = self.parts.get_mut(place) {
+            let place = more.parts.partition_point(|part| part.last < at);
+            if let Some(part) = more.parts.get_mut(place) {
                 part.add(at, number);
+                more.summarised = more.summarised.wrapping_add(number.steps);
             }
             return;
         }
-        let place = self.recent.partition_point(|entry| entry.at < at);
-        let before = place.checked_sub(1).and_then(|before| self.recent.get(before));
-        let running = match (before, self.recent.front()) {
-            (Some(before), _) => before.running,
-            (None, Some(first)) => first.running.wrapping_sub(first.number.steps),
-            (None, None) => 0,
-        };
-        self.recent.insert(place, Entry { at, number, running });
-        for entry in self.recent.range_mut(place..) {
+        let newest = self.recent.last().copied();
+        let in_order = newest.is_none_or(|newest| newest.at < at);
+        let before = if in_order { self.recent.len() } else { self.recent.before(at) };
+        let running = self.running_before(before).wrapping_add(number.steps);
+        for entry in self.recent.insert(Entry { at, running }) {
             entry.running = entry.running.wrapping_add(number.steps);
         }
+        if self.mixed {
+            self.more.get_or_insert_default().currencies.insert(before, number.currency);
+        }
+    }
+
+    /// The running total before the entry at this place.
+    fn running_before(&self, place: usize) -> i128 {
+        let before = place.checked_sub(1).and_then(|before| self.recent.as_slice().get(before));
+        before.map_or(self.base, |before| before.running)
+    }
+
+    /// The amounts at these places.
+    fn numbers(&self, places: Range<usize>) -> impl Iterator<Item = Number> + Clone {
+        let entries = self.recent.as_slice().get(places.clone()).unwrap_or_default();
+        let mut before = self.running_before(places.start);
+        entries.iter().zip(places).map(move |(entry, place)| {
+            let steps = entry.running.wrapping_sub(before);
+            before = entry.running;
+            Number { steps, currency: self.currency_at(place) }
+        })
+    }
+
+    fn currency_at(&self, place: usize) -> Option<Currency> {
+        match &self.more {
+            Some(more) if self.mixed => more.currencies.get(place).copied().flatten(),
+            Some(_) | None => self.currency,
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<(Position, Number)> {
+        let currency = self.currency_at(0);
+        let entry = self.recent.pop_front()?;
+        let steps = entry.running.wrapping_sub(self.base);
+        self.base = entry.running;
+        if self.mixed
+            && let Some(more) = &mut self.more
+        {
+            more.currencies.pop_front();
+        }
+        Some((entry.at, Number { steps, currency }))
     }
 
     /// Summarises the oldest sixteenth of the entries (four at least), or drops it where equal amounts count once.
     fn fold(&mut self, room: Room, gaps: &mut Gaps) {
         let many = (room.entries / 16).max(4);
-        let oldest: Vec<Entry> = self.recent.drain(..many.min(self.recent.len())).collect();
+        let oldest: Vec<(Position, Number)> = std::iter::from_fn(|| self.pop_front()).take(many).collect();
+        let more = self.more.get_or_insert_default();
         if room.distinct {
-            for entry in oldest {
-                self.note_dropped(entry.at, entry.number.steps < 0, gaps);
+            for (at, number) in oldest {
+                more.note_dropped(at, number.steps < 0, gaps);
             }
             return;
         }
-        if let Some(part) = Part::of(oldest.iter().map(|entry| (entry.at, entry.number))) {
-            self.parts.push_back(part);
+        if let Some(part) = Part::of(oldest.into_iter()) {
+            more.summarised = more.summarised.wrapping_add(part.sum());
+            more.parts.push_back(part);
         }
-        if self.parts.len() > MOST_PARTS {
+        if more.parts.len() > MOST_PARTS {
             // The two neighbours that together are the smallest become one.
             let pair = |place: &usize| {
-                let count = |place| self.parts.get(place).map_or(u64::MAX, Part::count);
+                let count = |place| more.parts.get(place).map_or(u64::MAX, Part::count);
                 count(*place).saturating_add(count(*place + 1))
             };
             let smallest = (0..MOST_PARTS).min_by_key(pair).unwrap_or(0);
-            if let Some(newer) = self.parts.remove(smallest + 1)
-                && let Some(older) = self.parts.get_mut(smallest)
+            if let Some(newer) = more.parts.remove(smallest + 1)
+                && let Some(older) = more.parts.get_mut(smallest)
             {
                 older.merge(&newer);
             }
         }
     }
 
+    /// The sum of everything certain.
+    fn total(&self) -> i128 {
+        let recent = self.running_before(self.recent.len()).wrapping_sub(self.base);
+        self.more.as_ref().map_or(recent, |more| more.summarised.wrapping_add(recent))
+    }
+
     /// Drops the oldest while the newer ones still total more than `most`.
     fn drop_beyond(&mut self, most: i128, gaps: &mut Gaps) {
-        while let Some(part) = self.parts.front() {
-            if self.total.saturating_sub(part.sum()) <= most {
-                return;
-            }
-            self.total -= part.sum();
-            let (last, negative) = (part.last, part.negative < 0);
-            self.parts.pop_front();
-            self.note_dropped(last, negative, gaps);
+        let mut total = self.total();
+        if total <= most {
+            return;
         }
-        while let Some(entry) = self.recent.front().copied() {
-            if self.total.saturating_sub(entry.number.steps) <= most {
+        if let Some(more) = &mut self.more {
+            while let Some(part) = more.parts.front() {
+                if total.saturating_sub(part.sum()) <= most {
+                    return;
+                }
+                total -= part.sum();
+                more.drop_part(gaps);
+            }
+        }
+        while let Some(entry) = self.recent.first() {
+            let steps = entry.running.wrapping_sub(self.base);
+            if total.saturating_sub(steps) <= most {
                 return;
             }
-            self.total -= entry.number.steps;
-            self.recent.pop_front();
-            self.note_dropped(entry.at, entry.number.steps < 0, gaps);
+            total -= steps;
+            self.drop_entry(gaps);
         }
     }
 
-    fn note_dropped(&mut self, at: Position, negative: bool, gaps: &mut Gaps) {
-        gaps.dropped.extend(at, Why::Saturated);
-        if negative {
-            self.dropped_negative = self.dropped_negative.max(Some(at));
+    fn drop_entry(&mut self, gaps: &mut Gaps) {
+        if let Some((at, number)) = self.pop_front() {
+            gaps.dropped.extend(at, Why::Saturated);
+            if number.steps < 0 {
+                let more = self.more.get_or_insert_default();
+                more.dropped_negative = more.dropped_negative.max(Some(at));
+            }
         }
     }
 
     /// Adds an event whose amount could not be found out.
     pub fn insert_unknown(&mut self, at: Position, why: Why) {
-        if self.unknown.is_none_or(|(newest, _)| newest < at) {
-            self.unknown = Some((at, why));
+        let unknown = &mut self.more.get_or_insert_default().unknown;
+        if unknown.is_none_or(|(newest, _)| newest < at) {
+            *unknown = Some((at, why));
         }
     }
 
     /// Drops what lies before `horizon`: it has left every window.
     pub fn purge(&mut self, horizon: Position, gaps: &mut Gaps) {
-        while let Some(part) = self.parts.front().filter(|part| part.last < horizon) {
-            self.total = self.total.wrapping_sub(part.sum());
-            let (last, negative) = (part.last, part.negative < 0);
-            self.parts.pop_front();
-            self.note_dropped(last, negative, gaps);
+        if let Some(more) = &mut self.more {
+            while more.parts.front().is_some_and(|part| part.last < horizon) {
+                more.drop_part(gaps);
+            }
+            while let Some((at, number)) = more.perhaps.pop_front_if(|(at, _)| *at < horizon) {
+                more.note_dropped(at, number.steps < 0, gaps);
+            }
         }
-        while let Some(entry) = self.recent.front().copied().filter(|entry| entry.at < horizon) {
-            self.total = self.total.wrapping_sub(entry.number.steps);
-            self.recent.pop_front();
-            self.note_dropped(entry.at, entry.number.steps < 0, gaps);
-        }
-        while let Some((at, number)) = self.perhaps.front().copied().filter(|(at, _)| *at < horizon) {
-            self.perhaps.pop_front();
-            self.note_dropped(at, number.steps < 0, gaps);
+        while self.recent.first().is_some_and(|entry| entry.at < horizon) {
+            self.drop_entry(gaps);
         }
     }
 
-    /// The entries in reach.
-    fn entries(&self, reach: Reach) -> impl DoubleEndedIterator<Item = &Entry> + Clone {
-        let from = self.recent.partition_point(|entry| entry.at < reach.start);
-        let to = match self.recent.back() {
-            Some(newest) if newest.at >= reach.end => self.recent.partition_point(|entry| entry.at < reach.end),
-            Some(_) | None => self.recent.len(),
-        };
-        self.recent.range(from..to.max(from))
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.more.iter().flat_map(|more| &more.parts)
     }
 
-    /// Their number and sum, without walking them.
-    fn entries_total(&self, reach: Reach) -> (u64, i128) {
-        let mut entries = self.entries(reach);
-        let count = entries.clone().size_hint().0 as u64;
-        let Some(first) = entries.next() else { return (0, 0) };
-        let last = entries.next_back().unwrap_or(first);
-        (count, last.running.wrapping_sub(first.running).wrapping_add(first.number.steps))
+    /// The sum of the entries in reach, without walking them.
+    fn entries_sum(&self, places: &Range<usize>) -> i128 {
+        self.running_before(places.end).wrapping_sub(self.running_before(places.start))
     }
 
     fn known(&self, reach: Reach) -> Result<(), Why> {
-        match self.unknown {
+        match self.more.as_ref().and_then(|more| more.unknown) {
             Some((at, why)) if reach.contains(at) => Err(why),
             Some((at, _)) if at >= reach.end => Err(Why::Saturated),
             Some(_) | None => Ok(()),
@@ -243,24 +302,26 @@ impl Amounts {
     }
 
     fn perhaps_in(&self, reach: Reach) -> impl Iterator<Item = Number> {
-        self.perhaps.iter().filter(move |(at, _)| reach.contains(*at)).map(|(_, number)| *number)
+        let perhaps = self.more.iter().flat_map(|more| &more.perhaps);
+        perhaps.filter(move |(at, _)| reach.contains(*at)).map(|(_, number)| *number)
     }
 
     /// The one currency of what certainly is in reach, and of what may be.
     fn currency_in(&self, reach: Reach, loose: &[(Number, Tri)]) -> Result<(Option<Currency>, Option<Currency>), Why> {
         let mut one = OneCurrency(None);
-        for part in self.parts.iter().filter(|part| part.overlap(reach) == Some(Tri::True)) {
+        for part in self.parts().filter(|part| part.overlap(reach) == Some(Tri::True)) {
             part.currencies(&mut one)?;
         }
+        let entries = self.recent.range(reach);
         if self.mixed {
-            self.entries(reach).try_for_each(|entry| one.meet(entry.number.currency))?;
-        } else if self.entries(reach).next().is_some() {
+            entries.clone().try_for_each(|place| one.meet(self.currency_at(place)))?;
+        } else if !entries.is_empty() {
             one.meet(self.currency)?;
         }
         let loose_of = |wanted: Tri| loose.iter().filter(move |(_, passes)| *passes == wanted).map(|(n, _)| n.currency);
         loose_of(Tri::True).try_for_each(|currency| one.meet(currency))?;
         let certain = one.0;
-        for part in self.parts.iter().filter(|part| part.overlap(reach) == Some(Tri::Unknown)) {
+        for part in self.parts().filter(|part| part.overlap(reach) == Some(Tri::Unknown)) {
             part.currencies(&mut one)?;
         }
         self.perhaps_in(reach).try_for_each(|number| one.meet(number.currency))?;
@@ -276,7 +337,7 @@ impl Amounts {
             if room.distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
         let mut why = (lo != hi).then_some(Why::Absent);
         let mut endless = false;
-        for part in &self.parts {
+        for part in self.parts() {
             match part.overlap(reach) {
                 None => {}
                 Some(Tri::True) => (lo, hi) = (lo + part.sum(), hi + part.sum()),
@@ -287,7 +348,8 @@ impl Amounts {
             }
         }
         if let Some(cause) = gaps.affect(reach) {
-            let dropped_negative = self.dropped_negative.is_some_and(|at| at >= reach.start);
+            let dropped_negative = self.more.as_ref().and_then(|more| more.dropped_negative);
+            let dropped_negative = dropped_negative.is_some_and(|at| at >= reach.start);
             let hidden_negative = !room.ones && gaps.hidden.affects(reach).is_some();
             if dropped_negative || hidden_negative || self.mixed {
                 return Err(cause);
@@ -299,7 +361,7 @@ impl Amounts {
     }
 
     fn plain_sum(&self, reach: Reach, loose: &[(Number, Tri)]) -> (i128, i128) {
-        let sure = self.entries_total(reach).1;
+        let sure = self.entries_sum(&self.recent.range(reach));
         let (mut lo, mut hi) = (sure, sure);
         let loose = loose.iter().copied();
         for (number, passes) in self.perhaps_in(reach).map(|number| (number, Tri::Unknown)).chain(loose) {
@@ -322,7 +384,8 @@ impl Amounts {
     /// Certain values once each, and the uncertain ones that are not among them.
     fn distinct(&self, reach: Reach, loose: &[(Number, Tri)]) -> (BTreeSet<i128>, BTreeSet<i128>) {
         let of = |wanted: Tri| loose.iter().filter(move |(_, passes)| *passes == wanted).map(|(n, _)| n.steps);
-        let sure: BTreeSet<i128> = self.entries(reach).map(|entry| entry.number.steps).chain(of(Tri::True)).collect();
+        let entries = self.numbers(self.recent.range(reach)).map(|number| number.steps);
+        let sure: BTreeSet<i128> = entries.chain(of(Tri::True)).collect();
         let perhaps: BTreeSet<i128> =
             self.perhaps_in(reach).map(|number| number.steps).chain(of(Tri::Unknown)).collect();
         let more = perhaps.difference(&sure).copied().collect();
@@ -350,7 +413,7 @@ impl Amounts {
         }
         let mut sample = Sample::default();
         let mut folded = Moments::default();
-        for part in &self.parts {
+        for part in self.parts() {
             match part.overlap(reach) {
                 None => {}
                 Some(Tri::True) => {
@@ -364,14 +427,15 @@ impl Amounts {
         sample
             .perhaps
             .extend(self.perhaps_in(reach).map(|number| number.steps).chain(of(Tri::Unknown)).map(Cell::point));
+        let entries = self.recent.range(reach);
         if for_mean {
-            let (count, sum) = self.entries_total(reach);
-            folded.merge(&Moments { count, sum: sum.into(), ..Moments::default() });
+            let sum = self.entries_sum(&entries);
+            folded.merge(&Moments { count: entries.len() as u64, sum: sum.into(), ..Moments::default() });
             folded.merge(&Moments::of(of(Tri::True).map(|steps| (steps, 1))));
             sample.sure.clear();
             sample.summed = Some(folded);
         } else {
-            let points = self.entries(reach).map(|entry| entry.number.steps).chain(of(Tri::True));
+            let points = self.numbers(entries).map(|number| number.steps).chain(of(Tri::True));
             if folded.count > 0 {
                 folded.merge(&Moments::of(points.clone().map(|steps| (steps, 1))));
                 sample.summed = Some(folded);
@@ -382,13 +446,34 @@ impl Amounts {
     }
 
     pub fn len(&self) -> usize {
-        self.parts.len() + self.recent.len() + self.perhaps.len()
+        self.recent.len() + self.more.as_ref().map_or(0, |more| more.parts.len() + more.perhaps.len())
     }
 
-    pub fn bytes(&self) -> usize {
-        self.recent.capacity() * size_of::<Entry>()
-            + self.perhaps.capacity() * size_of::<(Position, Number)>()
-            + self.parts.iter().map(Part::bytes).sum::<usize>()
+    /// What it takes beyond its own size, in bytes.
+    pub fn heap(&self) -> usize {
+        let more = self.more.as_ref().map_or(0, |more| {
+            size_of::<More>()
+                + more.parts.iter().map(Part::bytes).sum::<usize>()
+                + more.currencies.capacity() * size_of::<Option<Currency>>()
+                + more.perhaps.capacity() * size_of::<(Position, Number)>()
+        });
+        self.recent.heap() + more
+    }
+}
+
+impl More {
+    fn drop_part(&mut self, gaps: &mut Gaps) {
+        if let Some(part) = self.parts.pop_front() {
+            self.summarised = self.summarised.wrapping_sub(part.sum());
+            self.note_dropped(part.last, part.negative < 0, gaps);
+        }
+    }
+
+    fn note_dropped(&mut self, at: Position, negative: bool, gaps: &mut Gaps) {
+        gaps.dropped.extend(at, Why::Saturated);
+        if negative {
+            self.dropped_negative = self.dropped_negative.max(Some(at));
+        }
     }
 }
 

@@ -31,7 +31,6 @@ type Answer = Result<Interval<Value>, Why>;
 pub(super) struct Asking<'a> {
     pub event: &'a Observation,
     pub at: Position,
-    pub time: Timestamp,
     pub status: Status,
     /// In microseconds.
     pub retention: i64,
@@ -52,17 +51,13 @@ impl Asking<'_> {
     /// Where the window starts. `anchor` holds the events of a `since` window.
     pub fn start(&self, window: Window, anchor: Option<&Track>) -> Result<Start, Why> {
         let at = |position: Position, time: Option<Timestamp>| Start { position, time, at_latest: None };
-        let before = |micros: i64| {
-            self.time.as_microsecond().checked_sub(micros).and_then(|at| Timestamp::from_microsecond(at).ok())
-        };
+        let moment = |at: i64| Timestamp::from_microsecond(at).ok();
+        let before = |micros: i64| self.at.at.checked_sub(micros).and_then(moment);
         let retained_from = Position::opening(self.at.at.saturating_sub(self.retention).saturating_add(1));
-        let retained = at(retained_from, before(self.retention));
-        let start = match window {
-            Window::Sliding(ms) => at(calendar::sliding_start(self.at, ms), before(ms.max(0).saturating_mul(1_000))),
-            Window::Tumbling(ms) => {
-                let position = calendar::tumbling_start(self.at, ms);
-                at(position, Timestamp::from_microsecond(position.at).ok())
-            }
+        let retained = || at(retained_from, before(self.retention));
+        let position = match window {
+            Window::Sliding(ms) => calendar::sliding_start(self.at, ms),
+            Window::Tumbling(ms) => calendar::tumbling_start(self.at, ms),
             Window::Calendar { unit, zone } => {
                 let name = match self.event.zones.get(usize::from(zone.0)) {
                     Some(Maybe::Known(name)) => name,
@@ -70,28 +65,42 @@ impl Asking<'_> {
                     None => return Err(Why::Absent),
                 };
                 let zone = calendar::zone(name).ok_or(Why::LookupFailed)?;
-                let time = calendar::calendar_start(self.time, unit, &zone).ok_or(Why::Overflow)?;
-                at(Position::opening(time.as_microsecond()), Some(time))
+                let time = moment(self.at.at).ok_or(Why::Overflow)?;
+                let start = calendar::calendar_start(time, unit, &zone).ok_or(Why::Overflow)?;
+                Position::opening(start.as_microsecond())
             }
-            Window::Since(_) => {
-                let Some(Track { kept: Kept::Times(times), gaps, .. }) = anchor else { return Err(Why::Absent) };
-                let reach = Reach { start: retained_from, end: self.at };
-                let found = times.newest(reach);
-                let missing = gaps.newest();
-                // A missing anchor could only be newer than the one found if it is late, or this event is.
-                let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
-                let found =
-                    found.map_or(retained, |found| at(found.next(), Timestamp::from_microsecond(found.at).ok()));
-                match uncertain {
-                    Some(why) => {
-                        Start { time: None, at_latest: Some((missing.upto.next().min(self.at), why)), ..found }
-                    }
-                    None => found,
-                }
-            }
-            Window::Retained => retained,
+            Window::Since(_) => return self.since(anchor, retained()),
+            Window::Retained => retained_from,
         };
-        Ok(if retained.position > start.position { retained } else { start })
+        if retained_from >= position {
+            return Ok(retained());
+        }
+        let time = match window {
+            Window::Sliding(ms) => before(ms.max(0).saturating_mul(1_000)),
+            Window::Tumbling(_) | Window::Calendar { .. } | Window::Since(_) | Window::Retained => moment(position.at),
+        };
+        Ok(at(position, time))
+    }
+
+    /// Where a `since` window starts: after the newest anchor, or else with the retained past.
+    fn since(&self, anchor: Option<&Track>, retained: Start) -> Result<Start, Why> {
+        let Some(Track { kept: Kept::Times(times), gaps, .. }) = anchor else { return Err(Why::Absent) };
+        let reach = Reach { start: retained.position, end: self.at };
+        let found = times.newest(reach);
+        let missing = gaps.newest();
+        // A missing anchor could only be newer than the one found if it is late, or this event is.
+        let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
+        let start = match found {
+            Some(found) => {
+                let time = Timestamp::from_microsecond(found.at).ok();
+                Start { position: found.next(), time, at_latest: None }
+            }
+            None => retained,
+        };
+        Ok(match uncertain {
+            Some(why) => Start { time: None, at_latest: Some((missing.upto.next().min(self.at), why)), ..start },
+            None => start,
+        })
     }
 
     /// Answers a window from its structure. `this` is the event being judged, where it takes part.

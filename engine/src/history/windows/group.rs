@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{
     super::{
         atom::{self, Key},
+        hashing::Hashing,
         limits::Limits,
         observation::Observed,
         plan::EventKind,
@@ -20,13 +21,13 @@ use crate::maybe::{Maybe, Why};
 /// What is kept under each key of a group: its structures, in the order of the plan.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    pub keys: Shelf<Key, Box<[Track]>>,
+    pub keys: Shelf<Box<[Track]>>,
     /// What each structure has missed before it existed.
     pub hidden: Vec<Lost>,
 }
 
 /// Parts of an event by structure of the group.
-type Parts = SmallVec<[Option<Brought>; 8]>;
+type Parts = SmallVec<[Option<Brought>; 4]>;
 
 impl Group {
     /// An empty group; events up to `hidden` may be missing.
@@ -35,74 +36,88 @@ impl Group {
     }
 
     /// Answers what the event asks of this group, and keeps nothing.
-    pub fn answer(&self, plan: &GroupPlan, asking: Asking<'_>, quota: Quota, observed: &mut Observed) {
-        let Some((key, parts)) = prepare(plan, asking, observed) else { return };
+    pub fn answer(
+        &self,
+        plan: &GroupPlan,
+        hashing: &Hashing,
+        asking: &Asking<'_>,
+        quota: Quota,
+        observed: &mut Observed,
+    ) {
+        let parts = parts(plan, asking);
+        let Some(key) = key(plan, asking, &parts, Some(&mut *observed)) else { return };
         let feeds = parts.iter().any(Option::is_some);
-        match self.keys.get(&key) {
-            Some(tracks) => read(plan, asking, tracks, &parts, observed),
-            None if feeds && !self.keys.has_room(quota) => refuse(plan, asking, Why::Quota, observed),
+        match self.keys.get(hashing, &key) {
+            Some(slot) => read(plan, asking, &slot.value, &parts, observed),
+            None if feeds && !self.keys.has_room(hashing, quota) => refuse(plan, asking, Why::Quota, observed),
             None => read(plan, asking, &fresh(plan, &self.hidden, self.keys.missed), &parts, observed),
         }
     }
 
-    /// Answers what the event asks, then takes it in. Returns the key if it is pending in some structure.
+    /// Answers what the event asks, if anybody wants to know, then takes it in. Returns the key if it is pending in
+    /// some structure.
     pub fn observe(
         &mut self,
         plan: &GroupPlan,
-        asking: Asking<'_>,
+        hashing: &Hashing,
+        asking: &Asking<'_>,
         quota: Quota,
         limits: &Limits,
-        observed: Option<&mut Observed>,
+        mut observed: Option<&mut Observed>,
     ) -> Option<Key> {
-        let mut ignored = None;
-        let asks = observed.is_some();
-        let observed = match observed {
-            Some(observed) => observed,
-            None => ignored.insert(Observed::nothing(0, 0)),
-        };
-        let (key, parts) = prepare(plan, asking, observed)?;
+        let parts = parts(plan, asking);
+        let key = key(plan, asking, &parts, observed.as_deref_mut())?;
         if parts.iter().all(Option::is_none) {
-            if asks {
-                match self.keys.get(&key) {
-                    Some(tracks) => read(plan, asking, tracks, &parts, observed),
+            if let Some(observed) = observed {
+                match self.keys.get(hashing, &key) {
+                    Some(slot) => read(plan, asking, &slot.value, &parts, observed),
                     None => read(plan, asking, &fresh(plan, &self.hidden, self.keys.missed), &parts, observed),
                 }
             }
             return None;
         }
         let hidden = &self.hidden;
-        let Some((tracks, newest)) = self.keys.take_in(&key, asking.at, quota, |missed| fresh(plan, hidden, missed))
-        else {
-            refuse(plan, asking, Why::Quota, observed);
+        let slot = self.keys.take_in(hashing, &key, asking.at, quota, |missed| fresh(plan, hidden, missed));
+        let Some(slot) = slot else {
+            if let Some(observed) = observed {
+                refuse(plan, asking, Why::Quota, observed);
+            }
             return None;
         };
-        if asks {
+        let tracks = &mut slot.value;
+        if let Some(observed) = observed {
             read(plan, asking, tracks, &parts, observed);
         }
+        slot.newest = slot.newest.max(asking.at.at);
+        let horizon = Position::opening(slot.newest.saturating_sub(plan.stay));
         let mut pending = false;
         for ((track, plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(parts) {
             if let Some(brought) = part {
                 pending |= track.append(plan, asking.at, brought, asking.status, limits.pending);
-                let reach = plan.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
-                track.purge(plan, Position::opening(newest.saturating_sub(reach)));
+                track.purge(plan, horizon);
             }
         }
         pending.then_some(key)
     }
 }
 
-/// The event's key and what it brings to each structure. `None` if the group has nothing to do with the event, or the
-/// event has no key, which is answered.
-fn prepare(plan: &GroupPlan, asking: Asking<'_>, observed: &mut Observed) -> Option<(Key, Parts)> {
-    let parts: Parts = plan.tracks.iter().map(|track| bring(track, asking.event)).collect();
+/// What the event brings to each structure.
+fn parts(plan: &GroupPlan, asking: &Asking<'_>) -> Parts {
+    plan.tracks.iter().map(|track| bring(track, asking.event)).collect()
+}
+
+/// The event's key. `None` if the group has nothing to do with the event, or the event has no key, which is answered.
+fn key(plan: &GroupPlan, asking: &Asking<'_>, parts: &Parts, observed: Option<&mut Observed>) -> Option<Key> {
     let kind = asking.event.kind;
     if parts.iter().all(Option::is_none) && !plan.asks.iter().any(|ask| ask.asked_by(kind)) {
         return None;
     }
     match atom::key(&asking.event.fields, &plan.fields) {
-        Ok(key) => Some((key, parts)),
+        Ok(key) => Some(key),
         Err(why) => {
-            refuse(plan, asking, why, observed);
+            if let Some(observed) = observed {
+                refuse(plan, asking, why, observed);
+            }
             None
         }
     }
@@ -114,7 +129,7 @@ fn fresh(plan: &GroupPlan, hidden: &[Lost], missed: Lost) -> Box<[Track]> {
     plan.tracks.iter().zip(hidden).map(|(track, hidden)| Track::new(track, wider(hidden))).collect()
 }
 
-fn refuse(plan: &GroupPlan, asking: Asking<'_>, why: Why, observed: &mut Observed) {
+fn refuse(plan: &GroupPlan, asking: &Asking<'_>, why: Why, observed: &mut Observed) {
     for ask in asked(plan, asking.event.kind) {
         match ask {
             Ask::Window { slot, .. } => set(&mut observed.windows, *slot, Maybe::Unknown(why)),
@@ -123,7 +138,7 @@ fn refuse(plan: &GroupPlan, asking: Asking<'_>, why: Why, observed: &mut Observe
     }
 }
 
-fn read(plan: &GroupPlan, asking: Asking<'_>, tracks: &[Track], parts: &[Option<Brought>], observed: &mut Observed) {
+fn read(plan: &GroupPlan, asking: &Asking<'_>, tracks: &[Track], parts: &[Option<Brought>], observed: &mut Observed) {
     for ask in asked(plan, asking.event.kind) {
         match ask {
             Ask::Window { slot, spec, track, anchor, .. } => {

@@ -23,8 +23,10 @@ pub(super) struct GroupPlan {
     pub fields: Vec<FieldRef>,
     pub tracks: Vec<TrackPlan>,
     pub asks: Vec<Ask>,
-    /// How long after its newest event a key can still matter, in microseconds.
+    /// How long after its newest event a key can still matter, in microseconds, to events that come in time.
     pub span: i64,
+    /// The same, to events that come late.
+    pub stay: i64,
 }
 
 /// One structure under a key: which events it takes, and what it keeps of them.
@@ -133,6 +135,9 @@ impl Layout {
             let by = plan.asked.iter().map(|asked| asked.seen.contains(&slot)).collect();
             layout.place_seen(slot, spec, by, limits);
         }
+        for group in &mut layout.groups {
+            group.stay = group.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
+        }
         layout
     }
 
@@ -185,7 +190,7 @@ impl Layout {
         if let Some(group) = self.groups.iter_mut().find(|group| group.fields == fields) {
             return place(group);
         }
-        let mut group = GroupPlan { fields: fields.to_vec(), tracks: Vec::new(), asks: Vec::new(), span: 0 };
+        let mut group = GroupPlan { fields: fields.to_vec(), tracks: Vec::new(), asks: Vec::new(), span: 0, stay: 0 };
         place(&mut group);
         self.groups.push(group);
     }

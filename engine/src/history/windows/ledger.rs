@@ -1,30 +1,35 @@
 //! References of recent events: a retry is recognised, and an undecided event found again when it is settled.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use smallvec::SmallVec;
+use hashbrown::HashTable;
 
-use super::super::{atom::Key, observation::in_flight, position::Position};
+use super::super::{atom::Key, position::Position};
 use crate::status::Status;
 
 /// The events whose reference is remembered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
-    events: HashMap<Name, Remembered>,
-    /// Decided events, the oldest first; past the limit they are forgotten.
-    decided: VecDeque<Name>,
-    /// Undecided events as they came, among others that were decided since.
-    opened: VecDeque<Name>,
-    undecided: usize,
+    undecided: HashTable<Undecided>,
+    /// Hash and ticket of undecided events as they came, among others that were decided since.
+    opened: VecDeque<(u64, u64)>,
+    tickets: u64,
+    /// Decided events, the newest: at least as many as the limit says, and at most twice as many.
+    recent: Generation,
+    /// Those before them.
+    older: Generation,
 }
 
-/// A user and a reference, in one allocation: the user's length first, so that no two pairs look alike.
-type Name = Arc<[u8]>;
+#[derive(Clone, Debug)]
+struct Undecided {
+    hash: u64,
+    ticket: u64,
+    user: Arc<str>,
+    reference: Arc<str>,
+    event: Remembered,
+}
 
-/// Where an event is kept.
+/// Where an undecided event is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Remembered {
     pub at: Position,
@@ -40,87 +45,128 @@ pub(super) struct GivenUp {
     pub event: Remembered,
 }
 
-fn name(user: &str, reference: &str) -> SmallVec<[u8; 96]> {
-    let mut name = SmallVec::new();
-    name.extend_from_slice(&(user.len() as u64).to_le_bytes());
-    name.extend_from_slice(user.as_bytes());
-    name.extend_from_slice(reference.as_bytes());
-    name
+/// Decided events that are forgotten together.
+#[derive(Clone, Debug, Default)]
+struct Generation {
+    events: HashTable<Decided>,
+    /// Users and references, one after the other.
+    names: Vec<u8>,
 }
 
-fn user_of(name: &[u8]) -> Option<Arc<str>> {
-    let (length, rest) = name.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    std::str::from_utf8(rest.get(..length)?).ok().map(Arc::from)
+/// A decided event, and where its user and reference stand among the names.
+#[derive(Clone, Copy, Debug)]
+struct Decided {
+    hash: u64,
+    start: usize,
+    middle: usize,
+    end: usize,
+    at: Position,
+    status: Status,
 }
 
 impl Ledger {
-    pub fn find(&self, user: &str, reference: &str) -> Option<&Remembered> {
-        self.events.get(&name(user, reference)[..])
-    }
-
-    pub fn find_mut(&mut self, user: &str, reference: &str) -> Option<&mut Remembered> {
-        self.events.get_mut(&name(user, reference)[..])
-    }
-
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Remembered> {
-        self.events.values_mut()
-    }
-
-    /// Remembers an event. Returns an undecided one that had to make room: nobody can settle it any more.
-    pub fn remember(&mut self, user: &str, reference: &str, event: Remembered, limit: usize) -> Option<GivenUp> {
-        let name: Name = Name::from(&name(user, reference)[..]);
-        let undecided = in_flight(event.status);
-        self.events.insert(name.clone(), event);
-        if !undecided {
-            self.decide(name, limit);
-            return None;
+    /// When the event happened, and how far it has come. The hash is that of user and reference together.
+    pub fn find(&self, hash: u64, user: &str, reference: &str) -> Option<(Position, Status)> {
+        if let Some(found) = self.undecided.find(hash, |event| event.is(hash, user, reference)) {
+            return Some((found.event.at, found.event.status));
         }
-        self.opened.push_back(name);
-        self.undecided += 1;
-        if self.opened.len() > 2 * self.undecided + 64 {
-            let events = &self.events;
-            self.opened.retain(|name| events.get(name).is_some_and(|event| in_flight(event.status)));
-        }
-        if self.undecided <= limit { None } else { self.give_up_oldest() }
+        let decided = self.recent.find(hash, user, reference).or_else(|| self.older.find(hash, user, reference));
+        decided.map(|event| (event.at, event.status))
     }
 
-    /// Notes that an event of the ledger reached a final status.
-    pub fn decided(&mut self, user: &str, reference: &str, limit: usize) {
-        self.undecided = self.undecided.saturating_sub(1);
-        self.decide(Name::from(&name(user, reference)[..]), limit);
+    pub fn find_undecided(&mut self, hash: u64, user: &str, reference: &str) -> Option<&mut Remembered> {
+        self.undecided.find_mut(hash, |event| event.is(hash, user, reference)).map(|found| &mut found.event)
     }
 
-    fn decide(&mut self, name: Name, limit: usize) {
-        self.decided.push_back(name);
-        while self.decided.len() > limit {
-            if let Some(oldest) = self.decided.pop_front() {
-                self.events.remove(&oldest);
-            }
+    pub fn undecided_mut(&mut self) -> impl Iterator<Item = &mut Remembered> {
+        self.undecided.iter_mut().map(|undecided| &mut undecided.event)
+    }
+
+    /// Remembers a decided event.
+    pub fn decided(&mut self, hash: u64, user: &str, reference: &str, at: Position, status: Status, limit: usize) {
+        if self.recent.events.len() >= limit.max(1) {
+            std::mem::swap(&mut self.recent, &mut self.older);
+            self.recent.events.clear();
+            self.recent.names.clear();
         }
+        let names = &mut self.recent.names;
+        let start = names.len();
+        names.extend_from_slice(user.as_bytes());
+        let middle = names.len();
+        names.extend_from_slice(reference.as_bytes());
+        let event = Decided { hash, start, middle, end: names.len(), at, status };
+        self.recent.events.insert_unique(hash, event, |event| event.hash);
+    }
+
+    /// Remembers an undecided event. Returns the oldest if it had to make room: nobody can settle it any more.
+    pub fn open(
+        &mut self,
+        hash: u64,
+        user: &Arc<str>,
+        reference: &Arc<str>,
+        event: Remembered,
+        limit: usize,
+    ) -> Option<GivenUp> {
+        self.tickets += 1;
+        let (user, reference) = (Arc::clone(user), Arc::clone(reference));
+        let undecided = Undecided { hash, ticket: self.tickets, user, reference, event };
+        self.undecided.insert_unique(hash, undecided, |event| event.hash);
+        self.opened.push_back((hash, self.tickets));
+        if self.opened.len() > 2 * self.undecided.len() + 64 {
+            let undecided = &self.undecided;
+            self.opened.retain(|(hash, ticket)| undecided.find(*hash, |event| event.ticket == *ticket).is_some());
+        }
+        if self.undecided.len() <= limit { None } else { self.give_up_oldest() }
+    }
+
+    /// Takes an event that has reached a final status off the undecided ones.
+    pub fn close(&mut self, hash: u64, user: &str, reference: &str) -> Option<Remembered> {
+        let found = self.undecided.find_entry(hash, |event| event.is(hash, user, reference)).ok()?;
+        Some(found.remove().0.event)
     }
 
     fn give_up_oldest(&mut self) -> Option<GivenUp> {
-        while let Some(oldest) = self.opened.pop_front() {
-            if self.events.get(&oldest).is_some_and(|event| in_flight(event.status)) {
-                self.undecided = self.undecided.saturating_sub(1);
-                let event = self.events.remove(&oldest)?;
-                return Some(GivenUp { user: user_of(&oldest)?, event });
+        while let Some((hash, ticket)) = self.opened.pop_front() {
+            if let Ok(found) = self.undecided.find_entry(hash, |event| event.ticket == ticket) {
+                let Undecided { user, event, .. } = found.remove().0;
+                return Some(GivenUp { user, event });
             }
         }
         None
     }
 
     pub fn len(&self) -> usize {
-        self.events.len()
+        self.undecided.len() + self.recent.events.len() + self.older.events.len()
     }
 
     pub fn undecided(&self) -> usize {
-        self.undecided
+        self.undecided.len()
     }
 
     pub fn bytes(&self) -> usize {
-        let queued = (self.decided.capacity() + self.opened.capacity()) * size_of::<Name>();
-        queued + self.events.capacity() * (size_of::<(Name, Remembered)>() + 64)
+        let generation = |generation: &Generation| generation.events.allocation_size() + generation.names.capacity();
+        let texts = |event: &Undecided| event.user.len() + event.reference.len() + 4 * size_of::<usize>();
+        self.undecided.allocation_size()
+            + self.undecided.iter().map(texts).sum::<usize>()
+            + self.opened.capacity() * size_of::<(u64, u64)>()
+            + generation(&self.recent)
+            + generation(&self.older)
+    }
+}
+
+impl Undecided {
+    fn is(&self, hash: u64, user: &str, reference: &str) -> bool {
+        self.hash == hash && *self.user == *user && *self.reference == *reference
+    }
+}
+
+impl Generation {
+    fn find(&self, hash: u64, user: &str, reference: &str) -> Option<&Decided> {
+        self.events.find(hash, |event| {
+            let name = |from: usize, to: usize| self.names.get(from..to).unwrap_or_default();
+            event.hash == hash
+                && name(event.start, event.middle) == user.as_bytes()
+                && name(event.middle, event.end) == reference.as_bytes()
+        })
     }
 }

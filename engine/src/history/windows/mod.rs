@@ -1,7 +1,7 @@
 //! Bounded history: memory in proportion to the thresholds, answers that never contradict the full history.
 //!
-//! In reading order: which structures a plan needs (`layout`), the structures (`times`, `values`, `amounts` and their
-//! `part`s, `extremes`), one of them with its undecided events (`track`), all of them under a key (`group`, `shelf`),
+//! In reading order: which structures a plan needs (`layout`), the structures (`queue`, `times`, `values`, `amounts`
+//! and their `part`s, `extremes`), one of them with its undecided events (`track`), all of them under a key (`group`, `shelf`),
 //! how an answer is read (`answer`), and what is kept beside the windows (`trail`, `ledger`).
 
 mod amounts;
@@ -11,6 +11,7 @@ mod group;
 mod layout;
 mod ledger;
 mod part;
+mod queue;
 mod replan;
 mod shelf;
 mod times;
@@ -28,11 +29,13 @@ use self::{
     group::Group,
     layout::Layout,
     ledger::{GivenUp, Ledger, Remembered},
-    shelf::{Quota, Shelf},
+    shelf::{Quota, Shelf, Slot},
     track::Track,
-    trail::Trail,
+    trail::{Trail, User},
 };
 use super::{
+    atom::Key,
+    hashing::Hashing,
     limits::Limits,
     observation::{Observation, Observed, Settled, in_flight},
     plan::{EventKind, HistoryPlan},
@@ -52,9 +55,10 @@ use crate::{
 pub struct History {
     plan: Arc<HistoryPlan>,
     limits: Limits,
+    hashing: Hashing,
     layout: Layout,
     groups: Vec<Group>,
-    users: Shelf<Arc<str>, Trail>,
+    users: Shelf<User>,
     /// What the trail of a new user has missed.
     users_hidden: Lost,
     ledger: Ledger,
@@ -103,6 +107,7 @@ impl History {
         History {
             plan,
             limits,
+            hashing: Hashing::default(),
             layout,
             groups,
             users: Shelf::new(),
@@ -110,6 +115,16 @@ impl History {
             ledger: Ledger::default(),
             newest: i64::MIN,
         }
+    }
+
+    /// The same empty history with a secret seed for its tables: without it, whoever chooses ids could choose such that
+    /// collide. Answers do not depend on it; once there are events, nothing changes.
+    #[must_use]
+    pub fn seeded(mut self, seed: [u64; 4]) -> History {
+        if self.newest == i64::MIN {
+            self.hashing = Hashing::seeded(seed);
+        }
+        self
     }
 
     /// The plan in force.
@@ -125,106 +140,148 @@ impl History {
     /// Answers what the plan asks about the event's past, and takes the event in. A retry of a known event is
     /// answered as of the first try and not counted again.
     pub fn observe(&mut self, event: &Observation) -> Observed {
-        if self.ledger.find(&event.user, &event.reference).is_some() {
+        let name = self.hashing.of_both(&event.user, &event.reference);
+        if self.ledger.find(name, &event.user, &event.reference).is_some() {
             return self.peek(event);
         }
         let mut observed = self.nothing(event);
-        self.take_in(event, Some(&mut observed));
+        self.take_in(event, name, Some(&mut observed));
         observed
     }
 
     /// Takes the event in without answering: for rebuilding a history from the journal.
     pub fn remember(&mut self, event: &Observation) {
-        if self.ledger.find(&event.user, &event.reference).is_none() {
-            self.take_in(event, None);
+        let name = self.hashing.of_both(&event.user, &event.reference);
+        if self.ledger.find(name, &event.user, &event.reference).is_none() {
+            self.take_in(event, name, None);
         }
     }
 
     /// Answers as [`History::observe`] would, and keeps nothing.
     pub fn peek(&self, event: &Observation) -> Observed {
-        let known = self.ledger.find(&event.user, &event.reference);
-        let asking = match known {
-            Some(first_try) => self.asking(event, first_try.at, first_try.status),
-            None => self.asking(event, Position::of(event.time, event.seq), event.status),
-        };
+        let name = self.hashing.of_both(&event.user, &event.reference);
+        let known = self.ledger.find(name, &event.user, &event.reference);
+        let (at, status) = known.unwrap_or((Position::of(event.time, event.seq), event.status));
+        let asking = self.asking(event, at, status);
         let mut observed = self.nothing(event);
         observed.duplicate = known.is_some();
-        let newest = self.newest.max(asking.at.at);
+        let newest = self.newest.max(at.at);
         for (group, plan) in self.groups.iter().zip(&self.layout.groups) {
-            group.answer(plan, asking, self.quota(newest, plan.span), &mut observed);
+            group.answer(plan, &self.hashing, &asking, quota(&self.limits, newest, plan.stay), &mut observed);
         }
-        let fresh;
-        let trail = match self.users.get(&*event.user) {
-            Some(trail) => Some(trail),
-            None if !self.users.has_room(self.quota(newest, asking.retention)) && is_action(event.kind) => None,
-            None => {
-                fresh = Trail::new(wider(self.users_hidden, self.users.missed));
-                Some(&fresh)
+        let user = self.users.get(&self.hashing, &Key::of(event.user.as_bytes()));
+        observed.late = user.is_some_and(|slot| newest_of(slot) > at);
+        if self.plan.anchors {
+            let quota = quota(&self.limits, newest, self.users_stay());
+            match user.and_then(|slot| slot.value.trail.as_deref()) {
+                Some(trail) => follow(&asking, Some(trail), &mut observed),
+                None if user.is_none() && is_action(event.kind) && !self.users.has_room(&self.hashing, quota) => {
+                    follow(&asking, None, &mut observed);
+                }
+                None => follow(&asking, Some(&self.fresh_trail()), &mut observed),
             }
-        };
-        self.follow(asking, trail, &mut observed);
+        }
         observed
     }
 
-    fn take_in(&mut self, event: &Observation, mut observed: Option<&mut Observed>) {
+    fn take_in(&mut self, event: &Observation, name: u64, mut observed: Option<&mut Observed>) {
         let asking = self.asking(event, Position::of(event.time, event.seq), event.status);
         let newest = self.newest.max(asking.at.at);
         self.newest = newest;
-        let mut remembered =
-            Remembered { at: asking.at, status: event.status, pending_in: Vec::new(), user_pending: false };
-        for place in 0..self.layout.groups.len() {
-            let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
-                continue;
-            };
-            let quota = quota(&self.limits, newest, plan.span);
-            if let Some(key) = group.observe(plan, asking, quota, &self.limits, observed.as_deref_mut()) {
-                remembered.pending_in.push((place, key));
+        let mut pending_in = Vec::new();
+        for (place, (group, plan)) in self.groups.iter_mut().zip(&self.layout.groups).enumerate() {
+            let quota = quota(&self.limits, newest, plan.stay);
+            let observed = observed.as_deref_mut();
+            if let Some(key) = group.observe(plan, &self.hashing, &asking, quota, &self.limits, observed) {
+                pending_in.push((place, key));
             }
         }
-        let (hidden, quota) = (self.users_hidden, self.quota(newest, asking.retention));
-        if is_action(event.kind) {
-            let trail = self.users.take_in(&event.user, asking.at, quota, |missed| Trail::new(wider(hidden, missed)));
-            let mut trail = trail.map(|(trail, _)| trail);
+        let user_pending = self.take_in_user(&asking, newest, observed);
+        let (at, status, most) = (asking.at, event.status, self.limits.references);
+        if in_flight(status) {
+            let remembered = Remembered { at, status, pending_in, user_pending };
+            let given_up = self.ledger.open(name, &event.user, &event.reference, remembered, most);
+            if let Some(given_up) = given_up {
+                self.give_up(given_up);
+            }
+        } else {
+            self.ledger.decided(name, &event.user, &event.reference, at, status, most);
+        }
+    }
+
+    /// Answers what is asked about the user, and takes the event in. Returns whether it is pending there.
+    fn take_in_user(&mut self, asking: &Asking<'_>, newest: i64, observed: Option<&mut Observed>) -> bool {
+        let key = Key::of(asking.event.user.as_bytes());
+        let anchors = self.plan.anchors;
+        if !is_action(asking.event.kind) {
             if let Some(observed) = observed {
-                follow(&self.plan, asking, trail.as_deref(), observed);
+                let user = self.users.get(&self.hashing, &key);
+                observed.late = user.is_some_and(|slot| newest_of(slot) > asking.at);
+                if anchors {
+                    let trail = user.and_then(|slot| slot.value.trail.as_deref());
+                    match trail {
+                        Some(trail) => follow(asking, Some(trail), observed),
+                        None => follow(asking, Some(&self.fresh_trail()), observed),
+                    }
+                }
             }
-            if let Some(trail) = &mut trail {
-                trail.newest = trail.newest.max(asking.at);
-                remembered.user_pending = self.plan.anchors && trail.append(asking.at, event.status, &event.snapshot);
-            }
-        } else if let Some(observed) = observed {
-            let fresh = Trail::new(wider(hidden, self.users.missed));
-            follow(&self.plan, asking, Some(self.users.get(&*event.user).unwrap_or(&fresh)), observed);
+            return false;
         }
-        let evicted = self.ledger.remember(&event.user, &event.reference, remembered, self.limits.references);
-        if let Some(evicted) = evicted {
-            self.give_up(evicted);
+        let (hidden, quota) = (self.users_hidden, quota(&self.limits, newest, self.users_stay()));
+        let seq = asking.at.seq;
+        let make = |missed| {
+            let trail = anchors.then(|| Box::new(Trail::new(wider(hidden, missed))));
+            User { seq, trail }
+        };
+        let mut slot = self.users.take_in(&self.hashing, &key, asking.at, quota, make);
+        if let Some(observed) = observed {
+            observed.late = slot.as_ref().is_some_and(|slot| newest_of(slot) > asking.at);
+            if anchors {
+                follow(asking, slot.as_ref().and_then(|slot| slot.value.trail.as_deref()), observed);
+            }
+        }
+        let Some(slot) = &mut slot else { return false };
+        if newest_of(slot) < asking.at {
+            slot.newest = asking.at.at;
+            slot.value.seq = asking.at.seq;
+        }
+        match &mut slot.value.trail {
+            Some(trail) => trail.append(asking.at, asking.status, &asking.event.snapshot),
+            None => false,
         }
     }
 
     /// Changes the status of an event in flight; every window follows.
     pub fn settle(&mut self, user: &str, reference: &str, status: Status) -> Settled {
-        let Some(event) = self.ledger.find_mut(user, reference) else { return Settled::NotInFlight };
-        if !in_flight(event.status) {
-            return Settled::AlreadyFinal;
-        }
-        event.status = status;
-        let (at, user_pending) = (event.at, event.user_pending);
-        let pending_in =
-            if in_flight(status) { event.pending_in.clone() } else { std::mem::take(&mut event.pending_in) };
+        let name = self.hashing.of_both(user, reference);
+        let event = if in_flight(status) {
+            self.ledger.find_undecided(name, user, reference).map(|event| {
+                event.status = status;
+                event.clone()
+            })
+        } else {
+            self.ledger.close(name, user, reference)
+        };
+        let Some(Remembered { at, pending_in, user_pending, .. }) = event else {
+            return match self.ledger.find(name, user, reference) {
+                Some(_) => Settled::AlreadyFinal,
+                None => Settled::NotInFlight,
+            };
+        };
         for (place, key) in pending_in {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            for (track, plan) in group.keys.get_mut(&key).into_iter().flatten().zip(&plan.tracks) {
+            let tracks = group.keys.get_mut(&self.hashing, &key).into_iter().flat_map(|slot| &mut slot.value);
+            for (track, plan) in tracks.zip(&plan.tracks) {
                 track.settle(plan, at, status);
             }
         }
-        if user_pending && let Some(trail) = self.users.get_mut(user) {
+        if user_pending && let Some(trail) = self.trail_mut(user) {
             trail.settle(at, status);
         }
         if !in_flight(status) {
-            self.ledger.decided(user, reference, self.limits.references);
+            self.ledger.decided(name, user, reference, at, status, self.limits.references);
         }
         Settled::Changed
     }
@@ -235,12 +292,13 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            for (track, plan) in group.keys.get_mut(&key).into_iter().flatten().zip(&plan.tracks) {
+            let tracks = group.keys.get_mut(&self.hashing, &key).into_iter().flat_map(|slot| &mut slot.value);
+            for (track, plan) in tracks.zip(&plan.tracks) {
                 track.freeze(plan, event.at);
             }
         }
         if event.user_pending
-            && let Some(trail) = self.users.get_mut(&*user)
+            && let Some(trail) = self.trail_mut(&user)
         {
             trail.freeze(event.at);
         }
@@ -252,14 +310,14 @@ impl History {
             users: self.users.len(),
             references: self.ledger.len(),
             undecided: self.ledger.undecided(),
-            bytes: self.users.bytes() + self.users.values().map(Trail::bytes).sum::<usize>() + self.ledger.bytes(),
+            bytes: self.users.bytes() + self.users.values().map(User::heap).sum::<usize>() + self.ledger.bytes(),
             ..Sizes::default()
         };
         for group in &self.groups {
             sizes.keys += group.keys.len();
             sizes.most_keys = sizes.most_keys.max(group.keys.len());
             sizes.bytes += group.keys.bytes();
-            for track in group.keys.values().flatten() {
+            for track in group.keys.values().flat_map(|tracks| tracks.iter()) {
                 let (kept, pending) = track.len();
                 sizes.entries += kept;
                 sizes.most_entries = sizes.most_entries.max(kept);
@@ -276,30 +334,35 @@ impl History {
     }
 
     fn asking<'a>(&self, event: &'a Observation, at: Position, status: Status) -> Asking<'a> {
-        let time = Timestamp::from_microsecond(at.at).unwrap_or(event.time);
-        Asking { event, at, time, status, retention: self.limits.retention_ms.saturating_mul(1_000) }
+        Asking { event, at, status, retention: self.retention() }
     }
 
-    fn quota(&self, newest: i64, span: i64) -> Quota {
-        quota(&self.limits, newest, span)
+    /// In microseconds.
+    fn retention(&self) -> i64 {
+        self.limits.retention_ms.saturating_mul(1_000)
     }
 
-    fn follow(&self, asking: Asking<'_>, trail: Option<&Trail>, observed: &mut Observed) {
-        follow(&self.plan, asking, trail, observed);
+    /// How long a user can matter after the newest event.
+    fn users_stay(&self) -> i64 {
+        self.retention().saturating_add(self.limits.lateness_ms.saturating_mul(1_000))
+    }
+
+    fn fresh_trail(&self) -> Trail {
+        Trail::new(wider(self.users_hidden, self.users.missed))
+    }
+
+    fn trail_mut(&mut self, user: &str) -> Option<&mut Trail> {
+        let slot = self.users.get_mut(&self.hashing, &Key::of(user.as_bytes()))?;
+        slot.value.trail.as_deref_mut()
     }
 }
 
-fn quota(limits: &Limits, newest: i64, span: i64) -> Quota {
-    let reach = span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
-    Quota { horizon: newest.saturating_sub(reach), keys: limits.keys }
+fn quota(limits: &Limits, newest: i64, stay: i64) -> Quota {
+    Quota { horizon: newest.saturating_sub(stay), keys: limits.keys }
 }
 
-/// Fills in what the user's trail says.
-fn follow(plan: &HistoryPlan, asking: Asking<'_>, trail: Option<&Trail>, observed: &mut Observed) {
-    observed.late = trail.is_some_and(|trail| trail.newest > asking.at);
-    if !plan.anchors {
-        return;
-    }
+/// Fills in what the user's trail says; without one, there was no room for it.
+fn follow(asking: &Asking<'_>, trail: Option<&Trail>, observed: &mut Observed) {
     let start = Position::opening(asking.at.at.saturating_sub(asking.retention).saturating_add(1));
     let reach = Reach { start, end: asking.at };
     match trail {
@@ -312,6 +375,11 @@ fn follow(plan: &HistoryPlan, asking: Asking<'_>, trail: Option<&Trail>, observe
             observed.previous = Maybe::Unknown(Why::Quota);
         }
     }
+}
+
+/// The newest of a user's actions.
+fn newest_of(slot: &Slot<User>) -> Position {
+    Position { at: slot.newest, seq: slot.value.seq }
 }
 
 fn is_action(kind: EventKind) -> bool {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     super::{
+        hashing::Hashing,
         limits::Limits,
         observation::Observation,
         plan::{EventKind, FieldRef, HistoryPlan},
@@ -58,11 +59,12 @@ impl History {
                 Some((old_place, old_plan, old)) => {
                     moved.insert(old_place, place);
                     let from = sources(&self.plan, old_plan, &plan, wanted);
-                    take_over(std::mem::replace(old, Group::new(old_plan, hidden)), wanted, &from, hidden)
+                    let old = std::mem::replace(old, Group::new(old_plan, hidden));
+                    take_over(old, &self.hashing, wanted, &from, hidden)
                 }
             });
         }
-        for event in self.ledger.values_mut() {
+        for event in self.ledger.undecided_mut() {
             event.pending_in.retain_mut(|(place, _)| match moved.get(place) {
                 Some(new) => {
                     *place = *new;
@@ -73,10 +75,10 @@ impl History {
         }
         if plan.anchors && !self.plan.anchors {
             self.users_hidden = hidden;
-            for trail in self.users.values_mut() {
-                let newest = trail.newest;
-                *trail = Trail::new(hidden);
-                trail.newest = newest;
+        }
+        if plan.anchors != self.plan.anchors {
+            for user in self.users.values_mut() {
+                user.trail = plan.anchors.then(|| Box::new(Trail::new(hidden)));
             }
         }
         (self.plan, self.layout, self.groups) = (plan, layout, groups);
@@ -91,10 +93,10 @@ fn sources(old: &HistoryPlan, old_group: &GroupPlan, new: &HistoryPlan, new_grou
     new_group.tracks.iter().map(|wanted| old_group.tracks.iter().position(|kept| serves(kept, wanted))).collect()
 }
 
-fn take_over(old: Group, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
+fn take_over(old: Group, hashing: &Hashing, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
     let of_old = |place: &Option<usize>| place.and_then(|place| old.hidden.get(place).copied()).unwrap_or(hidden);
     let new_hidden: Vec<Lost> = from.iter().map(of_old).collect();
-    let keys = old.keys.map_values(|tracks| {
+    let keys = old.keys.map_values(hashing, |tracks| {
         let mut tracks: Vec<Option<Track>> = tracks.into_vec().into_iter().map(Some).collect();
         let mut take = |place: &Option<usize>| place.and_then(|place| tracks.get_mut(place)?.take());
         from.iter()

@@ -1,28 +1,34 @@
 //! A map with a quota that forgets only what no longer matters.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::Hash,
-};
+use std::collections::VecDeque;
 
-use super::super::position::{Lost, Position};
+use hashbrown::HashTable;
+
+use super::super::{
+    atom::Key,
+    hashing::Hashing,
+    position::{Lost, Position},
+};
 use crate::maybe::Why;
 
 /// Values by key. A key whose newest event is older than a horizon may go; at the quota a new key is refused rather
 /// than a live one forgotten.
 #[derive(Clone, Debug)]
-pub(super) struct Shelf<K, V> {
-    slots: HashMap<K, Slot<V>>,
+pub(super) struct Shelf<V> {
+    slots: HashTable<Slot<V>>,
     /// The newest event of each key when it was last looked at, about in order.
-    expiry: VecDeque<(i64, K)>,
+    expiry: VecDeque<(i64, Key)>,
     /// What a key that is new may have missed, because it was forgotten or refused.
     pub missed: Lost,
 }
 
+/// A key, the time of its newest event, and what is kept under it: with a pointer for a value, one cache line.
 #[derive(Clone, Debug)]
-struct Slot<V> {
-    newest: i64,
-    value: V,
+#[repr(align(64))]
+pub(super) struct Slot<V> {
+    key: Key,
+    pub newest: i64,
+    pub value: V,
 }
 
 /// How long keys stay, and how many.
@@ -33,95 +39,99 @@ pub(super) struct Quota {
     pub keys: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
-    pub fn new() -> Shelf<K, V> {
-        Shelf { slots: HashMap::new(), expiry: VecDeque::new(), missed: Lost::NOTHING }
+impl<V> Shelf<V> {
+    pub fn new() -> Shelf<V> {
+        Shelf { slots: HashTable::new(), expiry: VecDeque::new(), missed: Lost::NOTHING }
     }
 
-    pub fn get<Q: ?Sized + Eq + Hash>(&self, key: &Q) -> Option<&V>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.slots.get(key).map(|slot| &slot.value)
+    pub fn get(&self, hashing: &Hashing, key: &Key) -> Option<&Slot<V>> {
+        self.slots.find(hashing.of(key.as_slice()), |slot| slot.key == *key)
     }
 
-    pub fn get_mut<Q: ?Sized + Eq + Hash>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.slots.get_mut(key).map(|slot| &mut slot.value)
+    pub fn get_mut(&mut self, hashing: &Hashing, key: &Key) -> Option<&mut Slot<V>> {
+        self.slots.find_mut(hashing.of(key.as_slice()), |slot| slot.key == *key)
     }
 
-    /// The value under the key of an event at `at`, made if the key is new; `None` if there is no room for it, which
-    /// is noted. The newest event of the key comes with it.
+    /// The slot of the key of an event at `at`, made if the key is new; `None` if there is no room for it, which is
+    /// noted. To say in an old slot that the event is its newest is left to the caller.
     pub fn take_in(
         &mut self,
-        key: &K,
+        hashing: &Hashing,
+        key: &Key,
         at: Position,
         quota: Quota,
         make: impl FnOnce(Lost) -> V,
-    ) -> Option<(&mut V, i64)> {
+    ) -> Option<&mut Slot<V>> {
         // What makes room now was some other key, so this one has not missed it.
         let missed = self.missed;
-        self.forget(quota.horizon, 2, key);
-        if !self.slots.contains_key(key) {
+        self.forget(hashing, quota.horizon, 2, key);
+        let hash = hashing.of(key.as_slice());
+        if self.slots.find(hash, |slot| slot.key == *key).is_none() {
             if self.slots.len() >= quota.keys {
-                self.forget(quota.horizon, usize::MAX, key);
+                self.forget(hashing, quota.horizon, usize::MAX, key);
             }
             if self.slots.len() >= quota.keys {
                 self.missed.extend(at, Why::Quota);
                 return None;
             }
             self.expiry.push_back((at.at, key.clone()));
-            self.slots.insert(key.clone(), Slot { newest: at.at, value: make(missed) });
+            let slot = Slot { key: key.clone(), newest: at.at, value: make(missed) };
+            let rehash = |slot: &Slot<V>| hashing.of(slot.key.as_slice());
+            return Some(self.slots.insert_unique(hash, slot, rehash).into_mut());
         }
-        let slot = self.slots.get_mut(key)?;
-        slot.newest = slot.newest.max(at.at);
-        Some((&mut slot.value, slot.newest))
+        self.slots.find_mut(hash, |slot| slot.key == *key)
     }
 
     /// Whether `take_in` would find room for a new key.
-    pub fn has_room(&self, quota: Quota) -> bool {
+    pub fn has_room(&self, hashing: &Hashing, quota: Quota) -> bool {
         let mut candidates = self.expiry.iter().take_while(|(newest, _)| *newest <= quota.horizon);
         self.slots.len() < quota.keys
-            || candidates.any(|(_, key)| self.slots.get(key).is_none_or(|slot| slot.newest <= quota.horizon))
+            || candidates.any(|(_, key)| self.get(hashing, key).is_none_or(|slot| slot.newest <= quota.horizon))
     }
 
     /// Forgets keys without an event after the horizon, looking at no more than `most` of them and sparing one. A key
     /// that had newer events since it was queued goes to the end of the queue, so each event costs at most one look.
-    fn forget(&mut self, horizon: i64, most: usize, spared: &K) {
+    fn forget(&mut self, hashing: &Hashing, horizon: i64, most: usize, spared: &Key) {
         for _ in 0..most.min(self.expiry.len()) {
             let Some((_, key)) = self.expiry.pop_front_if(|(newest, _)| *newest <= horizon) else { return };
-            match self.slots.get(&key).map(|slot| slot.newest) {
-                Some(newest) if newest > horizon || key == *spared => self.expiry.push_back((newest, key)),
-                Some(newest) => {
-                    self.slots.remove(&key);
-                    self.missed.extend(Position { at: newest, seq: u64::MAX }, Why::Saturated);
-                }
-                None => {}
+            let found = self.slots.find_entry(hashing.of(key.as_slice()), |slot| slot.key == key);
+            let Ok(found) = found else { continue };
+            let newest = found.get().newest;
+            if newest > horizon || key == *spared {
+                self.expiry.push_back((newest, key));
+            } else {
+                found.remove();
+                self.missed.extend(Position { at: newest, seq: u64::MAX }, Why::Saturated);
             }
         }
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.slots.values().map(|slot| &slot.value)
+        self.slots.iter().map(|slot| &slot.value)
     }
 
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.slots.values_mut().map(|slot| &mut slot.value)
+        self.slots.iter_mut().map(|slot| &mut slot.value)
     }
 
     /// The same keys with other values.
-    pub fn map_values<W>(self, mut f: impl FnMut(V) -> W) -> Shelf<K, W> {
-        let slots = self.slots.into_iter().map(|(key, Slot { newest, value })| (key, Slot { newest, value: f(value) }));
-        Shelf { slots: slots.collect(), expiry: self.expiry, missed: self.missed }
+    pub fn map_values<W>(self, hashing: &Hashing, mut f: impl FnMut(V) -> W) -> Shelf<W> {
+        let mut slots = HashTable::with_capacity(self.slots.len());
+        let rehash = |slot: &Slot<W>| hashing.of(slot.key.as_slice());
+        for Slot { key, newest, value } in self.slots {
+            let slot = Slot { key, newest, value: f(value) };
+            slots.insert_unique(rehash(&slot), slot, rehash);
+        }
+        Shelf { slots, expiry: self.expiry, missed: self.missed }
     }
 
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
+    /// The memory taken, apart from what the values have on the heap.
     pub fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<(K, Slot<V>)>() + self.expiry.capacity() * size_of::<(i64, K)>()
+        let keys = self.slots.iter().map(|slot| slot.key.heap()).sum::<usize>();
+        self.slots.allocation_size() + keys + self.expiry.capacity() * size_of::<(i64, Key)>()
     }
 }

@@ -1,24 +1,25 @@
 //! Counts: the newest timestamps, as many as the threshold needs.
 
-use std::collections::VecDeque;
-
-use super::super::position::{Lost, Position, Reach};
+use super::{
+    super::position::{Lost, Position, Reach},
+    queue::Queue,
+};
 use crate::maybe::Why;
 
 /// The newest events under a key.
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Times {
-    /// Those that certainly count, in order.
-    sure: VecDeque<Position>,
-    /// Those of which the filter could not be decided, in order.
-    perhaps: VecDeque<Position>,
+    /// Those that certainly count.
+    sure: Queue<[Position; 6]>,
+    /// Those of which the filter could not be decided.
+    perhaps: Option<Box<Queue<[Position; 6]>>>,
 }
 
 impl Times {
     /// Adds an event and drops the oldest beyond `keep`, of either sort.
     pub fn insert(&mut self, position: Position, certain: bool, keep: usize, lost: &mut Lost) {
-        let times = if certain { &mut self.sure } else { &mut self.perhaps };
-        insert_sorted(times, position);
+        let times = if certain { &mut self.sure } else { self.perhaps.get_or_insert_default() };
+        times.insert(position);
         while times.len() > keep {
             if let Some(oldest) = times.pop_front() {
                 lost.extend(oldest, Why::Saturated);
@@ -28,46 +29,29 @@ impl Times {
 
     /// How many certain events, and how many uncertain ones.
     pub fn count(&self, reach: Reach) -> (u64, u64) {
-        (between(&self.sure, reach), between(&self.perhaps, reach))
+        let perhaps = self.perhaps.as_ref().map_or(0, |perhaps| perhaps.range(reach).len());
+        (self.sure.range(reach).len() as u64, perhaps as u64)
     }
 
     /// The oldest certain event in reach.
     pub fn oldest(&self, reach: Reach) -> Option<Position> {
-        self.sure.get(self.sure.partition_point(|at| *at < reach.start)).copied().filter(|at| *at < reach.end)
+        self.sure.within(reach).first().copied()
     }
 
     /// The newest certain event in reach.
     pub fn newest(&self, reach: Reach) -> Option<Position> {
-        let after = self.sure.partition_point(|at| *at < reach.end);
-        self.sure.get(after.checked_sub(1)?).copied().filter(|at| *at >= reach.start)
+        self.sure.within(reach).last().copied()
     }
 
     pub fn len(&self) -> usize {
-        self.sure.len() + self.perhaps.len()
+        self.sure.len() + self.perhaps.as_ref().map_or(0, |perhaps| perhaps.len())
     }
 
-    pub fn bytes(&self) -> usize {
-        (self.sure.capacity() + self.perhaps.capacity()) * size_of::<Position>()
+    /// What it takes beyond its own size, in bytes.
+    pub fn heap(&self) -> usize {
+        let perhaps = self.perhaps.as_ref().map_or(0, |perhaps| size_of_val(&**perhaps) + perhaps.heap());
+        self.sure.heap() + perhaps
     }
-}
-
-/// Events nearly always come in order, so the place is looked for from the newest.
-fn insert_sorted(times: &mut VecDeque<Position>, position: Position) {
-    if times.back().is_none_or(|newest| *newest < position) {
-        times.push_back(position);
-    } else {
-        let place = times.partition_point(|at| *at < position);
-        times.insert(place, position);
-    }
-}
-
-fn between(times: &VecDeque<Position>, reach: Reach) -> u64 {
-    let before_start = times.partition_point(|at| *at < reach.start);
-    let before_end = match times.back() {
-        Some(newest) if *newest >= reach.end => times.partition_point(|at| *at < reach.end),
-        Some(_) | None => times.len(),
-    };
-    before_end.saturating_sub(before_start) as u64
 }
 
 /// When a value first appeared: the start of the latest run of events without a gap as long as the retention.

@@ -226,9 +226,9 @@ impl Track {
 
     pub fn bytes(&self) -> usize {
         let kept = match &self.kept {
-            Kept::Times(times) | Kept::Appearances(times, _) => times.bytes(),
-            Kept::Values(values) => values.bytes(),
-            Kept::Amounts(amounts) => amounts.bytes(),
+            Kept::Times(times) | Kept::Appearances(times, _) => times.heap(),
+            Kept::Values(values) => values.heap(),
+            Kept::Amounts(amounts) => amounts.heap(),
             Kept::Extremes(extremes) => extremes.bytes(),
         };
         size_of::<Track>() + kept + self.pending.capacity() * size_of::<Pending>()

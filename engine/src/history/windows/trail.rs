@@ -16,10 +16,17 @@ const KEPT: usize = 4;
 /// So many undecided events are kept.
 const MOST_PENDING: usize = 64;
 
+/// A user: the order of ingestion of the newest action (the shelf knows its time), and the trail, where rules ask
+/// for it.
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub seq: u64,
+    pub trail: Option<Box<Trail>>,
+}
+
 /// What is remembered of a user.
 #[derive(Clone, Debug)]
 pub(super) struct Trail {
-    pub newest: Position,
     verified: Newest,
     located: Newest,
     pending: Vec<(Position, Status, Snapshot)>,
@@ -32,10 +39,17 @@ struct Newest {
     lost: Lost,
 }
 
+impl User {
+    /// What it takes beyond its own size, in bytes.
+    pub fn heap(&self) -> usize {
+        self.trail.as_ref().map_or(0, |trail| trail.bytes())
+    }
+}
+
 impl Trail {
     pub fn new(hidden: Lost) -> Trail {
         let none = Newest { events: VecDeque::new(), lost: hidden };
-        Trail { newest: Position::START, verified: none.clone(), located: none, pending: Vec::new() }
+        Trail { verified: none.clone(), located: none, pending: Vec::new() }
     }
 
     /// Takes in an action. Returns whether it is still undecided.

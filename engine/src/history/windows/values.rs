@@ -14,47 +14,64 @@ use crate::{maybe::Why, tri::Tri};
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Values {
     /// Values of events that certainly count.
-    sure: Vec<Seen>,
+    sure: SmallVec<[Seen; 4]>,
+    doubtful: Option<Box<Doubtful>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Doubtful {
     /// Values of events of which the filter could not be decided.
     perhaps: Vec<Seen>,
     /// Events that count, or may, but whose value could not be found out.
     unknown: VecDeque<Position>,
 }
 
-/// A value, and its newest appearances.
+/// A value, and its newest appearances; [`Position::START`] where there are fewer than three.
 #[derive(Clone, Debug)]
 struct Seen {
     atom: Atom,
     newest: Position,
-    second: Option<Position>,
+    second: Position,
     /// The newest of all earlier ones, which are not kept.
-    older: Option<Position>,
+    older: Position,
 }
 
 impl Values {
     /// Adds an event with this value and drops what was seen longest ago beyond `keep`.
     pub fn insert(&mut self, position: Position, atom: Atom, certain: bool, keep: usize, lost: &mut Lost) {
-        let values = if certain { &mut self.sure } else { &mut self.perhaps };
-        if let Some(seen) = values.iter_mut().find(|seen| seen.atom == atom) {
-            seen.add(position);
-            return;
-        }
-        values.push(Seen { atom, newest: position, second: None, older: None });
-        if values.len() > keep {
-            let oldest = values.iter().enumerate().min_by_key(|(_, seen)| seen.newest).map(|(place, _)| place);
-            if let Some(place) = oldest {
-                let dropped = values.swap_remove(place);
-                lost.extend(dropped.newest, Why::Saturated);
+        if certain {
+            if let Some(seen) = self.sure.iter_mut().find(|seen| seen.atom == atom) {
+                seen.add(position);
+                return;
+            }
+            self.sure.push(Seen::once(atom, position));
+            if self.sure.len() > keep
+                && let Some(place) = seen_longest_ago(&self.sure)
+            {
+                lost.extend(self.sure.swap_remove(place).newest, Why::Saturated);
+            }
+        } else {
+            let perhaps = &mut self.doubtful.get_or_insert_default().perhaps;
+            if let Some(seen) = perhaps.iter_mut().find(|seen| seen.atom == atom) {
+                seen.add(position);
+                return;
+            }
+            perhaps.push(Seen::once(atom, position));
+            if perhaps.len() > keep
+                && let Some(place) = seen_longest_ago(perhaps)
+            {
+                lost.extend(perhaps.swap_remove(place).newest, Why::Saturated);
             }
         }
     }
 
     /// Adds an event whose value could not be found out.
     pub fn insert_unknown(&mut self, position: Position, keep: usize, lost: &mut Lost) {
-        let place = self.unknown.partition_point(|at| *at < position);
-        self.unknown.insert(place, position);
-        if self.unknown.len() > keep
-            && let Some(oldest) = self.unknown.pop_front()
+        let unknown = &mut self.doubtful.get_or_insert_default().unknown;
+        let place = unknown.partition_point(|at| *at < position);
+        unknown.insert(place, position);
+        if unknown.len() > keep
+            && let Some(oldest) = unknown.pop_front()
         {
             lost.extend(oldest, Why::Saturated);
         }
@@ -63,9 +80,9 @@ impl Values {
     /// How many values certainly are in reach, and how many more may be. `loose` are values that stand beside the
     /// kept ones: undecided events, and the event being judged; `None` is a value that could not be found out.
     pub fn count<'a>(&'a self, reach: Reach, loose: impl Iterator<Item = (Option<&'a Atom>, Tri)>) -> (u64, u64) {
-        let mut unknown = self.unknown.iter().filter(|at| reach.contains(**at)).count() as u64;
-        let mut loose_sure: SmallVec<[&Atom; 8]> = SmallVec::new();
-        let mut maybe: SmallVec<[&Atom; 8]> = SmallVec::new();
+        let mut unknown = 0;
+        let mut loose_sure: SmallVec<[&Atom; 4]> = SmallVec::new();
+        let mut maybe: SmallVec<[&Atom; 4]> = SmallVec::new();
         for (atom, passes) in loose {
             match (atom, passes) {
                 (_, Tri::False) => {}
@@ -78,17 +95,21 @@ impl Values {
         let mut sure = loose_sure.len() as u64;
         for seen in &self.sure {
             match seen.within(reach) {
-                Tri::True if !loose_sure.contains(&&seen.atom) => sure += 1,
-                Tri::True | Tri::False => {}
+                Tri::True => sure += u64::from(!loose_sure.contains(&&seen.atom)),
+                Tri::False => {}
                 Tri::Unknown => maybe.push(&seen.atom),
             }
         }
-        maybe.extend(self.perhaps.iter().filter(|seen| !seen.within(reach).is_false()).map(|seen| &seen.atom));
+        if let Some(doubtful) = &self.doubtful {
+            unknown += doubtful.unknown.iter().filter(|at| reach.contains(**at)).count() as u64;
+            let perhaps = doubtful.perhaps.iter().filter(|seen| !seen.within(reach).is_false());
+            maybe.extend(perhaps.map(|seen| &seen.atom));
+        }
         let is_sure = |atom: &Atom| {
             loose_sure.contains(&atom)
                 || self.sure.iter().any(|seen| seen.atom == *atom && seen.within(reach).is_true())
         };
-        let mut more: SmallVec<[&Atom; 8]> = SmallVec::new();
+        let mut more: SmallVec<[&Atom; 4]> = SmallVec::new();
         for atom in maybe {
             if !more.contains(&atom) && !is_sure(atom) {
                 more.push(atom);
@@ -98,30 +119,46 @@ impl Values {
     }
 
     pub fn len(&self) -> usize {
-        self.sure.len() + self.perhaps.len() + self.unknown.len()
+        self.sure.len() + self.doubtful.as_ref().map_or(0, |doubtful| doubtful.perhaps.len() + doubtful.unknown.len())
     }
 
-    pub fn bytes(&self) -> usize {
-        (self.sure.capacity() + self.perhaps.capacity()) * size_of::<Seen>()
-            + self.unknown.capacity() * size_of::<Position>()
+    /// What it takes beyond its own size, in bytes.
+    pub fn heap(&self) -> usize {
+        let spilled = if self.sure.spilled() { self.sure.capacity() * size_of::<Seen>() } else { 0 };
+        let texts = |seen: &[Seen]| seen.iter().map(|seen| seen.atom.heap()).sum::<usize>();
+        let doubtful = self.doubtful.as_ref().map_or(0, |doubtful| {
+            size_of::<Doubtful>()
+                + doubtful.perhaps.capacity() * size_of::<Seen>()
+                + doubtful.unknown.capacity() * size_of::<Position>()
+                + texts(&doubtful.perhaps)
+        });
+        spilled + texts(&self.sure) + doubtful
     }
 }
 
+fn seen_longest_ago(values: &[Seen]) -> Option<usize> {
+    values.iter().enumerate().min_by_key(|(_, seen)| seen.newest).map(|(place, _)| place)
+}
+
 impl Seen {
+    fn once(atom: Atom, position: Position) -> Seen {
+        Seen { atom, newest: position, second: Position::START, older: Position::START }
+    }
+
     fn add(&mut self, position: Position) {
         let displaced = if position > self.newest {
-            self.second.replace(std::mem::replace(&mut self.newest, position))
-        } else if self.second.is_none_or(|second| position > second) {
-            self.second.replace(position)
+            std::mem::replace(&mut self.second, std::mem::replace(&mut self.newest, position))
+        } else if position > self.second {
+            std::mem::replace(&mut self.second, position)
         } else {
-            Some(position)
+            position
         };
         self.older = self.older.max(displaced);
     }
 
     /// Whether the value appears in reach. Only an event later than two others of the same value may not tell.
     fn within(&self, reach: Reach) -> Tri {
-        for at in [Some(self.newest), self.second, self.older].into_iter().flatten() {
+        for at in [self.newest, self.second, self.older] {
             if at < reach.start {
                 return Tri::False;
             }
@@ -129,7 +166,7 @@ impl Seen {
                 return Tri::True;
             }
         }
-        // All kept appearances come after the end; before the oldest of three there may be more.
-        if self.older.is_some() { Tri::Unknown } else { Tri::False }
+        // All kept appearances come after the end; before the oldest of them there may be more.
+        Tri::Unknown
     }
 }
