@@ -27,7 +27,7 @@ impl Program {
     pub fn decode(&self, input: &EventInput) -> Result<Event, Vec<FieldError>> {
         let mut errors = Vec::new();
         let schema = self.event(&input.action);
-        if schema.is_none() && self.fallback.is_empty() {
+        if schema.is_none() && !self.judges_any() {
             let known: Vec<&str> = self.events.iter().map(|event| &*event.name).collect();
             let near = grammar::nearest(&input.action, self.actions.keys().map(|code| &**code));
             let hint = match near {
@@ -50,6 +50,7 @@ impl Program {
         if !errors.is_empty() {
             return Err(errors);
         }
+        self.numbering.note(&mut fields);
         Ok(Event {
             id: schema.map_or(UNDECLARED, |schema| schema.id),
             action: schema.map_or_else(|| input.action.as_str().into(), |schema| Arc::clone(&schema.name)),

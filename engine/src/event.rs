@@ -5,8 +5,9 @@ use std::{net::IpAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value as Json};
+use smallvec::SmallVec;
 
-use crate::{status::Status, value::Value};
+use crate::{index::SEE_VALUE, status::Status, value::Value};
 
 pub use crate::history::plan::EventId;
 
@@ -118,13 +119,18 @@ pub struct Event {
 pub struct Fields {
     names: Arc<[Arc<str>]>,
     values: Vec<Option<Value>>,
+    /// What the index reads instead of the values, as far as it was noted.
+    numbers: Numbers,
 }
+
+/// Beside the event itself, so that judging it need not look further.
+pub(crate) type Numbers = SmallVec<[i64; 20]>;
 
 impl Fields {
     /// Nothing known yet, under this layout.
     #[must_use]
     pub fn empty(names: &Arc<[Arc<str>]>) -> Fields {
-        Fields { names: Arc::clone(names), values: vec![None; names.len()] }
+        Fields { names: Arc::clone(names), values: vec![None; names.len()], numbers: Numbers::new() }
     }
 
     /// The value in this slot, if present.
@@ -138,6 +144,18 @@ impl Fields {
         if let Some(place) = self.values.get_mut(usize::from(slot.0)) {
             *place = Some(value);
         }
+        self.numbers = Numbers::new();
+    }
+
+    /// Notes the values as whole numbers; see [`crate::index::Numbering`].
+    pub(crate) fn note(&mut self, numbers: Numbers) {
+        self.numbers = numbers;
+    }
+
+    /// A value as a whole number, if it is noted.
+    #[inline]
+    pub(crate) fn number(&self, place: usize) -> i64 {
+        self.numbers.get(place).copied().unwrap_or(SEE_VALUE)
     }
 
     /// The value under this name, if present.
@@ -161,7 +179,7 @@ impl Fields {
     #[must_use]
     pub fn moved_to(&self, names: &Arc<[Arc<str>]>) -> Fields {
         let values = names.iter().map(|name| self.named(name).cloned()).collect();
-        Fields { names: Arc::clone(names), values }
+        Fields { names: Arc::clone(names), values, numbers: Numbers::new() }
     }
 }
 
@@ -192,6 +210,6 @@ impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
         let map = std::collections::BTreeMap::<Arc<str>, Value>::deserialize(deserializer)?;
         let names: Arc<[Arc<str>]> = map.keys().cloned().collect();
-        Ok(Fields { names, values: map.into_values().map(Some).collect() })
+        Ok(Fields { names, values: map.into_values().map(Some).collect(), numbers: Numbers::new() })
     }
 }

@@ -1,13 +1,13 @@
 //! Why, in full: every rule, every condition with the values it read, and what would have changed the answer.
 
-use std::collections::HashMap;
-
 use crate::{
-    evaluate::{Decided, Judged, Reading, RuleResult, Scene, Standing, evaluate, in_layout, judge, scene},
+    evaluate::{
+        Decided, Hit, Judged, Reading, Scene, Standing, ask_rules, evaluate, in_layout, judge, scene, strictest_of,
+    },
     ir::Cond,
     maybe::Why,
     outcome::Outcome,
-    program::{Answer, Mode, Policy, Program, Rule},
+    program::{Answer, Mode, Policies, Policy, Program, Rule},
     signals::Signals,
     trace::{AtomTrace, PolicyTrace, Read, RuleState, RuleTrace, Trace, Turn},
     tri::Tri,
@@ -21,13 +21,13 @@ const MOST_TURNS: usize = 200;
 pub fn explain(program: &Program, signals: &Signals) -> Trace {
     let verdict = evaluate(program, signals);
     let located = in_layout(program, &signals.located);
-    let mut judged = judge(scene(program, signals, &located));
+    let mut judged = judge(scene(program, signals, &located), ask_rules);
     // The explanation names every condition, so scripts that were spared are asked now.
     judged.scene.scripts_run = true;
     let policies = traces(&judged);
     let mut atoms = Vec::new();
-    for result in judged.results.iter().flatten().filter(|result| result.rule.mode == Mode::Live) {
-        collect(&result.rule.cond, &mut atoms);
+    for hit in judged.hits.iter().filter(|hit| hit.rule.mode == Mode::Live) {
+        collect(&hit.rule.cond, &mut atoms);
     }
     Trace {
         outcome: verdict.outcome,
@@ -42,24 +42,24 @@ pub fn explain(program: &Program, signals: &Signals) -> Trace {
 /// Every rule of every policy that applies, with each of its conditions: also those that the answer did not need.
 pub(crate) fn asked(program: &Program, signals: &Signals) -> Vec<PolicyTrace> {
     let located = in_layout(program, &signals.located);
-    let mut judged = judge(scene(program, signals, &located));
+    let mut judged = judge(scene(program, signals, &located), ask_rules);
     judged.scene.scripts_run = true;
     traces(&judged)
 }
 
 fn traces(judged: &Judged<'_>) -> Vec<PolicyTrace> {
-    let policies = judged.policies.iter().zip(&judged.results).zip(&judged.decided);
-    let trace = |((policy, results), decided): ((&&Policy, &Vec<RuleResult<'_>>), &Decided<'_>)| PolicyTrace {
+    let policies = judged.policies.iter().flat_map(Policies::iter).zip(&judged.decided);
+    let trace = |((number, policy), decided): ((u16, &Policy), &Decided<'_>)| PolicyTrace {
         policy: policy.name.clone(),
         outcome: decided.outcome,
-        decided_by: decided.by.clone(),
-        rules: results.iter().map(|result| rule(&judged.scene, result)).collect(),
+        decided_by: decided.by.word(),
+        rules: judged.hits.iter().filter(|hit| hit.policy == number).map(|hit| rule(&judged.scene, hit)).collect(),
     };
     policies.map(trace).collect()
 }
 
-fn rule(scene: &Scene<'_>, result: &RuleResult<'_>) -> RuleTrace {
-    let rule = result.rule;
+fn rule(scene: &Scene<'_>, hit: &Hit<'_>) -> RuleTrace {
+    let rule = hit.rule;
     let mut atoms = Vec::new();
     collect(&rule.cond, &mut atoms);
     RuleTrace {
@@ -67,7 +67,7 @@ fn rule(scene: &Scene<'_>, result: &RuleResult<'_>) -> RuleTrace {
         description: rule.description.clone(),
         mode: rule.mode.word().to_owned(),
         at: place(scene.program, rule),
-        state: match result.standing {
+        state: match hit.standing {
             Standing::Matched => RuleState::Matched,
             Standing::NotMatched | Standing::NotAsked => RuleState::NotMatched,
             Standing::MatchedUnknown | Standing::StepUp | Standing::Skipped | Standing::Waiting => RuleState::Unknown,
@@ -147,9 +147,8 @@ fn turns(program: &Program, signals: &Signals, atoms: &[usize], outcome: Outcome
         let others = [Tri::True, Tri::False].into_iter().filter(|other| *other != now);
         for becomes in others {
             let mut turned = scene(program, signals, &located);
-            turned.turned = HashMap::from([(*index, becomes)]);
-            let judged = judge(turned);
-            let then = judged.decided.iter().map(|decided| decided.outcome).max().unwrap_or(outcome);
+            turned.turned = Some((*index, becomes));
+            let then = strictest_of(&judge(turned, ask_rules).decided);
             if then != outcome {
                 turns.push(Turn { condition: atom.text.to_string(), becomes, outcome: then });
             }

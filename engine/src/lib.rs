@@ -37,6 +37,7 @@ pub mod types;
 // ---- from signals to verdict
 pub mod decode;
 mod evaluate;
+mod index;
 pub mod line;
 pub mod observe;
 pub mod outcome;
@@ -52,7 +53,7 @@ pub mod trace;
 
 pub use check::{Compilation, compile, compile_within};
 pub use coverage::Coverage;
-pub use evaluate::evaluate;
+pub use evaluate::{Ruling, evaluate, judge_briefly, judge_one_by_one_briefly};
 pub use event::{Event, EventInput, FieldError};
 pub use explain::explain;
 pub use line::{Line, read_line};

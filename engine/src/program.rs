@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::{
     event::{EventId, Slot},
     history::plan::{EventKind, HistoryPlan},
+    index::{Index, Numbering},
     ir::{Atom, Cond, Expr},
     lists::List,
     outcome::{Claimant, Level, Outcome, Severity},
@@ -26,10 +27,12 @@ pub struct Program {
     pub(crate) slots: Arc<[Arc<str>]>,
     pub(crate) atoms: Vec<Atom>,
     pub(crate) policies: Vec<Policy>,
-    /// Which policies apply to each declared event, in the order of the pack.
-    pub(crate) by_event: Vec<Vec<usize>>,
-    /// The policies for events that no other policy names.
-    pub(crate) fallback: Vec<usize>,
+    pub(crate) panels: Vec<Panel>,
+    pub(crate) numbering: Numbering,
+    /// The panel of each declared event.
+    pub(crate) panel_of: Vec<usize>,
+    /// The panel of events that no other policy names.
+    pub(crate) fallback: usize,
     pub(crate) reasons: Vec<ReasonText>,
     pub(crate) lists: Vec<List>,
     pub(crate) questions: Vec<ListQuestion>,
@@ -40,6 +43,36 @@ pub struct Program {
     pub(crate) tests: Vec<TestCase>,
     pub(crate) proofs: Vec<Proof>,
     pub(crate) sources: SourceMap,
+}
+
+/// Policies that judge an event together.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    /// Positions in `policies`, in the order of the pack.
+    pub policies: Vec<usize>,
+    /// The index over their rules.
+    pub index: Index,
+}
+
+/// The policies that apply to an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policies<'a> {
+    program: &'a Program,
+    numbers: &'a [usize],
+}
+
+impl<'a> Policies<'a> {
+    /// The policy at this position among those that apply.
+    #[inline]
+    pub fn get(&self, number: u16) -> Option<&'a Policy> {
+        self.program.policies.get(*self.numbers.get(usize::from(number))?)
+    }
+
+    /// All of them, with their positions.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &'a Policy)> + use<'a> {
+        let program = self.program;
+        (0..).zip(self.numbers.iter().filter_map(move |number| program.policies.get(*number)))
+    }
 }
 
 /// How to read from an event what the history plan keeps of it.
@@ -83,8 +116,6 @@ pub(crate) struct Policy {
     pub combine: Combine,
     /// In the order of the file.
     pub rules: Vec<Rule>,
-    /// Positions in `rules`: by priority, higher first, then by position.
-    pub order: Vec<usize>,
     pub owner: Option<Arc<str>>,
 }
 
@@ -101,12 +132,16 @@ pub(crate) enum Combine {
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub name: Arc<str>,
+    /// Its place in its policy by priority, higher first, then by position.
+    pub rank: u32,
     pub description: Option<Arc<str>>,
     pub mode: Mode,
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub rollout: Option<Rollout>,
     pub cond: Cond,
+    /// Whether asking the condition may run a script.
+    pub scripted: bool,
     pub on_unknown: OnUnknown,
     pub answer: Answer,
     pub reasons: Vec<usize>,
@@ -161,6 +196,44 @@ impl Answer {
             Answer::Block => Some(Outcome::Block),
             Answer::Score(_) | Answer::Nothing => None,
         }
+    }
+
+    /// The points it adds.
+    pub fn points(&self) -> i128 {
+        match self {
+            Answer::Score(points) => i128::from(*points),
+            Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Block | Answer::Nothing => 0,
+        }
+    }
+}
+
+/// What a rule adds to the answer, in the few bytes that combining needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weight {
+    pub kind: AnswerKind,
+    pub mode: Mode,
+    /// See [`Rule::rank`].
+    pub rank: u32,
+}
+
+/// An answer without its details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnswerKind {
+    Outcome(Outcome),
+    Exempt,
+    Score,
+    Nothing,
+}
+
+impl Weight {
+    pub fn of(rule: &Rule) -> Weight {
+        let kind = match (&rule.answer, rule.answer.outcome()) {
+            (Answer::Exempt, _) => AnswerKind::Exempt,
+            (_, Some(outcome)) => AnswerKind::Outcome(outcome),
+            (Answer::Score(_), None) => AnswerKind::Score,
+            (_, None) => AnswerKind::Nothing,
+        };
+        Weight { kind, mode: rule.mode, rank: rule.rank }
     }
 }
 
@@ -277,7 +350,7 @@ impl Program {
     /// Whether the action is declared, is an alias, or is covered by a policy `on any`.
     #[must_use]
     pub fn knows_action(&self, action: &str) -> bool {
-        self.actions.contains_key(action) || !self.fallback.is_empty()
+        self.actions.contains_key(action) || self.judges_any()
     }
 
     /// The declared event for an action's name or alias.
@@ -353,10 +426,16 @@ impl Program {
         &self.sources
     }
 
-    /// Which policies judge this event.
-    pub(crate) fn policies_for(&self, event: EventId) -> impl Iterator<Item = &Policy> {
-        let named = self.by_event.get(usize::from(event.0)).filter(|policies| !policies.is_empty());
-        named.unwrap_or(&self.fallback).iter().filter_map(|index| self.policies.get(*index))
+    /// Whether some policy is `on any`.
+    pub(crate) fn judges_any(&self) -> bool {
+        self.panels.get(self.fallback).is_some_and(|panel| !panel.policies.is_empty())
+    }
+
+    /// Which policies judge this event, and the index over their rules; none if no policy does.
+    pub(crate) fn judges(&self, event: EventId) -> Option<(Policies<'_>, &Index)> {
+        let number = self.panel_of.get(usize::from(event.0)).copied().unwrap_or(self.fallback);
+        let panel = self.panels.get(number)?;
+        Some((Policies { program: self, numbers: &panel.policies }, &panel.index))
     }
 
     pub(crate) fn slot(&self, name: &str) -> Option<Slot> {

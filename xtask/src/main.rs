@@ -6,6 +6,7 @@ mod ci;
 mod crash;
 mod fuzz;
 mod oracle;
+mod peers;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +30,8 @@ enum Task {
     Oracle(oracle::Oracle),
     /// Look for inputs that break a promise of the parser, the formatter, the checker or the engine
     Fuzz(fuzz::Fuzz),
+    /// Measure the rule engine beside wirefilter, zen, CEL, rhai, Cedar and plain Rust
+    Peers(peers::Peers),
     /// Run the benchmarks in full
     Bench(bench::Bench),
 }
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Task::Crash(task) => task.run(),
         Task::Oracle(task) => task.run(),
         Task::Fuzz(task) => task.run(),
+        Task::Peers(task) => task.run(),
         Task::Bench(task) => task.run(),
     }
 }

@@ -46,10 +46,11 @@ use grammar::{Diagnostic, SourceMap, Span, ast};
 use crate::{
     event::EventId,
     history::plan::{Asked, EventKind, HistoryPlan},
+    index::{Index, Numbering},
     ir::{Atom, Expr, GeoPart, NetworkFact, Signal},
     lists::List,
     pack::{Limits, PackSource},
-    program::{ListQuestion, Needs, Program, ReasonText, Recorded},
+    program::{ListQuestion, Needs, Panel, Policy, Program, ReasonText, Recorded},
     schema::{EventSchema, StandardField, standard_fields},
     script::Script,
 };
@@ -203,7 +204,7 @@ pub(crate) struct Draft {
     pub actions: HashMap<Arc<str>, EventId>,
     pub slots: Vec<Arc<str>>,
     pub atoms: Vec<Atom>,
-    pub policies: Vec<crate::program::Policy>,
+    pub policies: Vec<Policy>,
     pub by_event: Vec<Vec<usize>>,
     pub fallback: Vec<usize>,
     pub reasons: Vec<ReasonText>,
@@ -219,6 +220,8 @@ pub(crate) struct Draft {
 
 impl Draft {
     fn finish(self, version: String, sources: SourceMap) -> Program {
+        let numbering = Numbering::new(&self.atoms);
+        let (panels, panel_of, fallback) = self.panels(&numbering);
         Program {
             version,
             events: self.events,
@@ -226,8 +229,10 @@ impl Draft {
             slots: self.slots.into(),
             atoms: self.atoms,
             policies: self.policies,
-            by_event: self.by_event,
-            fallback: self.fallback,
+            panels,
+            numbering,
+            panel_of,
+            fallback,
             reasons: self.reasons,
             lists: self.lists,
             questions: self.questions,
@@ -239,6 +244,23 @@ impl Draft {
             proofs: self.proofs,
             sources,
         }
+    }
+
+    /// One panel for each set of policies that judge together, the panel of each event, and the fallback's.
+    fn panels(&self, numbering: &Numbering) -> (Vec<Panel>, Vec<usize>, usize) {
+        let mut panels: Vec<Panel> = Vec::new();
+        let mut panel = |policies: &Vec<usize>| match panels.iter().position(|panel| panel.policies == *policies) {
+            Some(known) => known,
+            None => {
+                let judging: Vec<&Policy> = policies.iter().filter_map(|index| self.policies.get(*index)).collect();
+                panels.push(Panel { policies: policies.clone(), index: Index::new(&judging, &self.atoms, numbering) });
+                panels.len() - 1
+            }
+        };
+        let fallback = panel(&self.fallback);
+        let named = |policies: &Vec<usize>| if policies.is_empty() { fallback } else { panel(policies) };
+        let panel_of = self.by_event.iter().map(named).collect();
+        (panels, panel_of, fallback)
     }
 
     /// Notes what a leaf needs enrichment to look up.

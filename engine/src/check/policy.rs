@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{Checker, Scope};
 use crate::{
+    evaluate::runs_script,
     event::EventId,
     history::plan::Asked,
     ir::{Cond, Expr},
@@ -85,6 +86,7 @@ impl<'a> Checker<'a> {
         let rules: Option<Vec<Rule>> = rules.into_iter().collect();
         // The parser has reported a policy without `default`.
         let (Some(_), Some((Some(default), _)), Some(rules)) = (combine, default, rules) else { return };
+        let mut rules = rules;
         let mut order: Vec<(i64, usize)> = policy
             .rules()
             .enumerate()
@@ -93,6 +95,11 @@ impl<'a> Checker<'a> {
             })
             .collect();
         order.sort_by_key(|(priority, position)| (std::cmp::Reverse(*priority), *position));
+        for (rank, (_, position)) in order.into_iter().enumerate() {
+            if let (Some(rule), Ok(rank)) = (rules.get_mut(position), u32::try_from(rank)) {
+                rule.rank = rank;
+            }
+        }
         let position = self.draft.policies.len();
         self.applies_to(position, &events);
         let owner = policy.meta().and_then(|meta| {
@@ -107,7 +114,6 @@ impl<'a> Checker<'a> {
             default,
             combine: combine_known,
             rules,
-            order: order.into_iter().map(|(_, position)| position).collect(),
             owner,
         });
     }
@@ -242,8 +248,11 @@ impl<'a> Checker<'a> {
             Some(rollout) => Some(rollout?),
             None => None,
         };
+        let scripted = runs_script(&self.draft.atoms, &cond);
         Some(Rule {
             name: rule.name.name.as_str().into(),
+            rank: 0,
+            scripted,
             description: rule.title.as_ref().map(|text| text.value.as_str().into()),
             mode: match rule.mode().map(|mode| mode.kind) {
                 None | Some(ast::ModeKind::Live) => Mode::Live,

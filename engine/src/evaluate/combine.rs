@@ -2,155 +2,159 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{
     cause::cause,
-    hits::{RuleResult, Standing},
+    hits::{Hit, Hits, Standing},
     scene::{Scene, shown},
 };
 use crate::{
     maybe::Why,
     outcome::{Claimant, Outcome},
-    program::{Answer, ChallengeTemplate, Combine, Mode, NamedFields, Policy, Rule},
+    program::{Answer, AnswerKind, ChallengeTemplate, Combine, Mode, NamedFields, Policies, Policy, Rule},
     verdict::{ChallengeSpec, DecidedBy, FieldText, ListEffect, Reason, RuleHit, Score, UnknownAtom, Verdict},
 };
 
 /// Everything about one event, asked and combined.
 pub(crate) struct Judged<'a> {
     pub scene: Scene<'a>,
-    pub policies: Vec<&'a Policy>,
-    /// By policy, then by rule.
-    pub results: Vec<Vec<RuleResult<'a>>>,
-    pub decided: Vec<Decided<'a>>,
+    /// None if no policy applies.
+    pub policies: Option<Policies<'a>>,
+    pub hits: Hits<'a>,
+    pub decided: Answers<'a>,
 }
 
+/// What each policy answers.
+pub(crate) type Answers<'a> = SmallVec<[Decided<'a>; 2]>;
+
 /// What one policy answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Decided<'a> {
+    /// The policy's position among those that apply.
+    pub policy: u16,
     pub outcome: Outcome,
-    pub by: DecidedBy,
-    /// The rules whose answer this is.
-    pub because: Vec<&'a Rule>,
-    /// The rules that could not be told and raised the answer.
-    pub raised_by: Vec<&'a Rule>,
-    /// The challenges that merge into one, if the answer is a challenge.
-    pub challenges: Vec<&'a ChallengeTemplate>,
+    pub by: By<'a>,
     pub score: Option<i64>,
+    /// What the points would reach, had every rule matched that could not be told.
+    might: Option<Outcome>,
+}
+
+/// What settled a policy's answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By<'a> {
+    Rule(&'a Rule),
+    Default,
+    Unknown,
+    Score,
+}
+
+impl By<'_> {
+    pub fn word(self) -> DecidedBy {
+        match self {
+            By::Rule(rule) => DecidedBy::Rule(Arc::clone(&rule.name)),
+            By::Default => DecidedBy::Default,
+            By::Unknown => DecidedBy::Unknown,
+            By::Score => DecidedBy::Score,
+        }
+    }
+
+    fn exempts(self) -> bool {
+        matches!(self, By::Rule(rule) if matches!(rule.answer, Answer::Exempt))
+    }
+}
+
+/// Whether a rule has a say in the policy's answer. With `shadow`, as if shadow rules were live.
+fn acts(mode: Mode, shadow: bool) -> bool {
+    match mode {
+        Mode::Live => true,
+        Mode::Shadow => shadow,
+        Mode::Off => false,
+    }
 }
 
 /// One policy's answer. With `shadow`, as if its shadow rules were live.
-pub(crate) fn decide<'a>(policy: &'a Policy, results: &[RuleResult<'a>], shadow: bool) -> Decided<'a> {
-    let acts =
-        |result: &&RuleResult<'a>| result.rule.mode == Mode::Live || (shadow && result.rule.mode == Mode::Shadow);
-    let ordered: Vec<&RuleResult<'a>> =
-        policy.order.iter().filter_map(|position| results.get(*position)).filter(acts).collect();
-    let matched: Vec<&'a Rule> =
-        ordered.iter().filter(|result| result.standing.matched()).map(|result| result.rule).collect();
-    let unknown: Vec<&'a Rule> =
-        ordered.iter().filter(|result| result.standing == Standing::StepUp).map(|result| result.rule).collect();
-    match &policy.combine {
-        Combine::Strictest => {
-            raise(strictest(policy, &matched, None), &unknown, |rule| matches!(rule.answer, Answer::Block))
+pub(crate) fn decide<'a>(number: u16, policy: &'a Policy, hits: &[Hit<'a>], shadow: bool) -> Decided<'a> {
+    let acting = || hits.iter().filter(|hit| hit.policy == number && acts(hit.weight.mode, shadow));
+    let (mut strictest, mut first, mut exempt) = (None, None, None);
+    let (mut points, mut more) = (0, 0);
+    let mut unknown = false;
+    for hit in acting() {
+        if hit.standing == Standing::StepUp {
+            unknown = true;
+            more += hit.rule.answer.points().max(0);
         }
-        Combine::Score(scale) => {
-            let points = |rule: &Rule| match rule.answer {
-                Answer::Score(points) => points,
-                Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Block | Answer::Nothing => 0,
-            };
-            let reached = |total: i64| scale.iter().find(|(at, _)| total >= *at).map(|(_, outcome)| *outcome);
-            let total = matched.iter().fold(0_i64, |total, rule| total.saturating_add(points(rule)));
-            let at_most = unknown.iter().fold(total, |total, rule| total.saturating_add(points(rule).max(0)));
-            let decided = Decided { score: Some(total), ..strictest(policy, &matched, reached(total)) };
-            raise(decided, &unknown, |rule| match rule.answer {
-                Answer::Block => true,
-                Answer::Score(_) => reached(at_most) == Some(Outcome::Block),
-                Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Nothing => false,
-            })
+        if !hit.standing.matched() {
+            continue;
         }
-        Combine::FirstMatch => {
-            let first =
-                ordered.iter().position(|result| result.standing.matched() && result.rule.answer.outcome().is_some());
-            // Only what stands before the first match could have changed it.
-            let before = first.unwrap_or(ordered.len());
-            let unknown: Vec<&'a Rule> = ordered
-                .iter()
-                .take(before)
-                .filter(|result| result.standing == Standing::StepUp)
-                .map(|result| result.rule)
-                .collect();
-            let first: Vec<&'a Rule> =
-                first.and_then(|at| ordered.get(at)).map(|result| result.rule).into_iter().collect();
-            // An exemption that stands behind an unknown rule would not have been reached.
-            raise(strictest(policy, &first, None), &unknown, |_| true)
-        }
-    }
-}
-
-/// The strictest of the rules that matched, the default if none did. `scored` is what the points add up to.
-fn strictest<'a>(policy: &'a Policy, matched: &[&'a Rule], scored: Option<Outcome>) -> Decided<'a> {
-    let strictest = matched.iter().filter_map(|rule| rule.answer.outcome()).max();
-    let exempt = matched.iter().find(|rule| matches!(rule.answer, Answer::Exempt)).copied();
-    // An exemption beats a challenge, whether rules or points ask for it, never a block.
-    let exempt = exempt.filter(|_| strictest.max(scored) != Some(Outcome::Block));
-    let scored = scored.filter(|_| exempt.is_none());
-    let by_rules = match (strictest, exempt) {
-        (_, Some(rule)) => Some((Outcome::Allow, rule)),
-        (Some(outcome), None) => {
-            matched.iter().find(|rule| rule.answer.outcome() == Some(outcome)).map(|rule| (outcome, *rule))
-        }
-        (None, None) => None,
-    };
-    let none = Decided {
-        outcome: Outcome::Allow,
-        by: DecidedBy::Default,
-        because: Vec::new(),
-        raised_by: Vec::new(),
-        challenges: Vec::new(),
-        score: None,
-    };
-    let points = || matched.iter().copied().filter(|rule| matches!(rule.answer, Answer::Score(_)));
-    match (by_rules, scored) {
-        (Some((outcome, rule)), scored) if scored.is_none_or(|scored| outcome >= scored) => {
-            let because: Vec<&Rule> = matched
-                .iter()
-                .copied()
-                .filter(|rule| rule.answer.outcome() == Some(outcome))
-                .filter(|rule| exempt.is_none() || matches!(rule.answer, Answer::Exempt))
-                .collect();
-            let challenges = because.iter().filter_map(|rule| template(&rule.answer)).collect();
-            Decided { outcome, by: DecidedBy::Rule(Arc::clone(&rule.name)), because, challenges, ..none }
-        }
-        (_, Some(outcome)) => {
-            let challenges = matched.iter().filter_map(|rule| template(&rule.answer)).collect();
-            Decided { outcome, by: DecidedBy::Score, because: points().collect(), challenges, ..none }
-        }
-        (_, None) => {
-            let outcome = policy.default.outcome().unwrap_or(Outcome::Challenge);
-            Decided {
-                outcome,
-                challenges: template(&policy.default).into_iter().collect(),
-                because: points().collect(),
-                ..none
+        let outcome = match hit.weight.kind {
+            AnswerKind::Outcome(outcome) => outcome,
+            AnswerKind::Exempt => {
+                exempt = Some(earlier(exempt, hit));
+                Outcome::Allow
             }
-        }
+            AnswerKind::Score => {
+                points += hit.rule.answer.points();
+                continue;
+            }
+            AnswerKind::Nothing => continue,
+        };
+        first = Some(earlier(first, hit));
+        strictest = match strictest {
+            Some((highest, lead)) if highest > outcome => Some((highest, lead)),
+            Some((highest, lead)) if highest == outcome => Some((highest, earlier(Some(lead), hit))),
+            Some(_) | None => Some((outcome, hit)),
+        };
     }
+    let (score, scored, might) = match &policy.combine {
+        Combine::Score(scale) => {
+            let total = |points: i128| i64::try_from(points).unwrap_or(if points < 0 { i64::MIN } else { i64::MAX });
+            let reached = |total: i64| scale.iter().find(|(at, _)| total >= *at).map(|(_, outcome)| *outcome);
+            (Some(total(points)), reached(total(points)), reached(total(points + more)))
+        }
+        Combine::Strictest | Combine::FirstMatch => (None, None, None),
+    };
+    // An exemption beats a challenge, whether rules or points ask for it, never a block.
+    let exempt = exempt.filter(|_| strictest.map(|(outcome, _)| outcome).max(scored) != Some(Outcome::Block));
+    let (by_rule, scored) = match (&policy.combine, exempt) {
+        (Combine::FirstMatch, _) => (first.and_then(|hit| Some((hit.rule.answer.outcome()?, hit))), None),
+        (Combine::Strictest | Combine::Score(_), Some(hit)) => (Some((Outcome::Allow, hit)), None),
+        (Combine::Strictest | Combine::Score(_), None) => (strictest, scored),
+    };
+    let (outcome, by) = match (by_rule, scored) {
+        (Some((outcome, hit)), scored) if scored.is_none_or(|scored| outcome >= scored) => {
+            (outcome, By::Rule(hit.rule))
+        }
+        (_, Some(outcome)) => (outcome, By::Score),
+        (_, None) => (policy.default.outcome().unwrap_or(Outcome::Challenge), By::Default),
+    };
+    let decided = Decided { policy: number, outcome, by, score, might };
+    // A step-up on unknown raises the answer, but is not a match: the default stands below it.
+    if unknown && outcome < Outcome::Challenge && acting().any(|hit| raises(policy, decided, hit)) {
+        return Decided { outcome: Outcome::Challenge, by: By::Unknown, ..decided };
+    }
+    decided
 }
 
-/// A step-up on unknown raises the answer, but is not a match: the default stands below it. An exemption stands against
-/// every unknown rule that it would have beaten, had it matched: not against those that `beats_exemption`.
-fn raise<'a>(decided: Decided<'a>, unknown: &[&'a Rule], beats_exemption: impl Fn(&Rule) -> bool) -> Decided<'a> {
-    let exempted = decided.because.iter().any(|rule| matches!(rule.answer, Answer::Exempt));
-    let raising: Vec<&Rule> = unknown.iter().copied().filter(|rule| !exempted || beats_exemption(rule)).collect();
-    if raising.is_empty() || decided.outcome >= Outcome::Challenge {
-        return decided;
-    }
-    Decided {
-        outcome: Outcome::Challenge,
-        by: DecidedBy::Unknown,
-        because: Vec::new(),
-        challenges: raising.iter().filter_map(|rule| template(&rule.answer)).collect(),
-        raised_by: raising,
-        score: decided.score,
-    }
+/// The one of higher priority.
+fn earlier<'h, 'a>(one: Option<&'h Hit<'a>>, other: &'h Hit<'a>) -> &'h Hit<'a> {
+    one.filter(|one| one.weight.rank < other.weight.rank).unwrap_or(other)
+}
+
+/// Whether a rule that could not be told raises an answer. An exemption stands against those that it would have beaten,
+/// had they matched.
+fn raises(policy: &Policy, decided: Decided<'_>, hit: &Hit<'_>) -> bool {
+    let blocks = matches!(hit.rule.answer, Answer::Block);
+    let stands = match (&policy.combine, decided.by) {
+        // Only what stands before the first match could have changed it.
+        (Combine::FirstMatch, By::Rule(first)) => hit.weight.rank < first.rank,
+        (Combine::Strictest, by) => !by.exempts() || blocks,
+        (Combine::Score(_), by) if by.exempts() => {
+            blocks || (hit.weight.kind == AnswerKind::Score && decided.might == Some(Outcome::Block))
+        }
+        (Combine::Score(_) | Combine::FirstMatch, _) => true,
+    };
+    hit.standing == Standing::StepUp && stands
 }
 
 fn template(answer: &Answer) -> Option<&ChallengeTemplate> {
@@ -160,82 +164,140 @@ fn template(answer: &Answer) -> Option<&ChallengeTemplate> {
     }
 }
 
-/// The strictest answer of all policies so far.
-pub(crate) fn outcome_of<'a>(_scene: &Scene<'a>, policies: &[&'a Policy], results: &[Vec<RuleResult<'a>>]) -> Outcome {
-    let outcomes = policies.iter().zip(results).map(|(policy, results)| decide(policy, results, false).outcome);
-    outcomes.max().unwrap_or(Outcome::Challenge)
+/// The strictest answer of all policies. Without any policy nobody has said that the action is fine; the server
+/// refuses such an action beforehand.
+pub(crate) fn strictest_of(decided: &[Decided<'_>]) -> Outcome {
+    decided.iter().map(|decided| decided.outcome).max().unwrap_or(Outcome::Challenge)
+}
+
+impl<'a> Judged<'a> {
+    fn policy(&self, number: u16) -> Option<&'a Policy> {
+        self.policies?.get(number)
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        strictest_of(&self.decided)
+    }
+
+    /// The live rules of a policy that matched, in the order of their priority.
+    fn matched(&self, policy: u16) -> Vec<&'a Rule> {
+        self.ranked(|hit| hit.policy == policy && hit.standing.matched())
+    }
+
+    fn ranked(&self, of: impl Fn(&Hit<'a>) -> bool) -> Vec<&'a Rule> {
+        let mut rules: Vec<&'a Rule> =
+            self.hits.iter().filter(|hit| acts(hit.rule.mode, false) && of(hit)).map(|hit| hit.rule).collect();
+        rules.sort_by_key(|rule| rule.rank);
+        rules
+    }
+
+    /// The rules whose answer this is.
+    fn because(&self, decided: &Decided<'a>) -> Vec<&'a Rule> {
+        let mut rules = self.matched(decided.policy);
+        let first_match = self.policy(decided.policy).is_some_and(|policy| policy.combine == Combine::FirstMatch);
+        match decided.by {
+            By::Rule(rule) if first_match => return vec![rule],
+            By::Rule(_) if decided.by.exempts() => rules.retain(|rule| matches!(rule.answer, Answer::Exempt)),
+            By::Rule(_) => rules.retain(|rule| rule.answer.outcome() == Some(decided.outcome)),
+            By::Default | By::Score => rules.retain(|rule| matches!(rule.answer, Answer::Score(_))),
+            By::Unknown => rules.clear(),
+        }
+        rules
+    }
+
+    /// The rules that could not be told and raised the answer.
+    fn raised_by(&self, decided: &Decided<'a>) -> Vec<&'a Rule> {
+        let Some(policy) = self.policy(decided.policy) else { return Vec::new() };
+        match decided.by {
+            By::Unknown => {
+                let before = decide_without_unknown(decided.policy, policy, &self.hits);
+                self.ranked(|hit| hit.policy == decided.policy && raises(policy, before, hit))
+            }
+            By::Rule(_) | By::Default | By::Score => Vec::new(),
+        }
+    }
+
+    /// The challenges that merge into one, if the answer is a challenge.
+    fn challenges(&self, decided: &Decided<'a>) -> Vec<&'a ChallengeTemplate> {
+        let rules = match decided.by {
+            By::Default => {
+                let default = self.policy(decided.policy).and_then(|policy| template(&policy.default));
+                return default.into_iter().collect();
+            }
+            By::Rule(_) => self.because(decided),
+            By::Score => self.matched(decided.policy),
+            By::Unknown => self.raised_by(decided),
+        };
+        rules.into_iter().filter_map(|rule| template(&rule.answer)).collect()
+    }
+}
+
+/// The answer below the rules that could not be told.
+fn decide_without_unknown<'a>(number: u16, policy: &'a Policy, hits: &[Hit<'a>]) -> Decided<'a> {
+    let told: Vec<Hit<'a>> = hits.iter().filter(|hit| hit.standing != Standing::StepUp).copied().collect();
+    decide(number, policy, &told, false)
 }
 
 /// Everything the engine says about the event.
-pub(crate) fn verdict(judged: &Judged<'_>) -> Verdict {
-    let Judged { scene, policies, results, decided } = judged;
-    // Without any policy nobody has said that the action is fine. The server refuses such an action beforehand.
-    let outcome = decided.iter().map(|decided| decided.outcome).max().unwrap_or(Outcome::Challenge);
-    let deciding: Vec<&Decided<'_>> = decided.iter().filter(|decided| decided.outcome == outcome).collect();
-    let by = deciding.iter().map(|decided| &decided.by).min_by_key(|by| *by == &DecidedBy::Default);
-    let live = |result: &&RuleResult<'_>| result.rule.mode == Mode::Live;
-    let every = || {
-        policies.iter().zip(results).flat_map(|(policy, results)| results.iter().map(move |result| (*policy, result)))
+pub(crate) fn verdict(mut judged: Judged<'_>) -> Verdict {
+    judged.hits.sort_by_key(|hit| (hit.policy, hit.position));
+    let Judged { scene, hits, decided, .. } = &judged;
+    let outcome = judged.outcome();
+    let deciding = || decided.iter().filter(|decided| decided.outcome == outcome);
+    let by = deciding().map(|decided| decided.by).min_by_key(|by| matches!(by, By::Default));
+    let with_policy = |of: fn(&Hit<'_>) -> bool| {
+        hits.iter().filter(move |hit| of(hit)).filter_map(|hit| Some((judged.policy(hit.policy)?, hit.rule)))
     };
-    let rules = every()
-        .filter(|(_, result)| live(result) && result.standing.matched())
-        .map(|(policy, result)| hit(policy, result.rule))
+    let live = with_policy(|hit| hit.rule.mode == Mode::Live && hit.standing.matched());
+    let shadow: Vec<RuleHit> = with_policy(|hit| hit.rule.mode == Mode::Shadow && hit.standing.matched())
+        .map(|(policy, rule)| rule_hit(policy, rule))
         .collect();
-    let shadow = every()
-        .filter(|(_, result)| result.rule.mode == Mode::Shadow && result.standing.matched())
-        .map(|(policy, result)| hit(policy, result.rule))
-        .collect();
+    let shadow_matters = hits.iter().any(|hit| hit.rule.mode == Mode::Shadow);
+    let policies = judged.policies.iter().flat_map(Policies::iter);
     let shadow_outcome =
-        policies.iter().zip(results).map(|(policy, results)| decide(policy, results, true).outcome).max();
-    let matched = || acting(policies, results, decided);
-    let mut flags: Vec<String> = matched().flat_map(|rule| rule.flags.iter().map(ToString::to_string)).collect();
+        policies.filter(|_| shadow_matters).map(|(number, policy)| decide(number, policy, hits, true).outcome).max();
+    let acting = acting(&judged);
+    let mut flags: Vec<String> = acting.iter().flat_map(|rule| rule.flags.iter().map(ToString::to_string)).collect();
     flags.sort();
     flags.dedup();
-    let scores = policies
-        .iter()
-        .zip(decided)
-        .filter_map(|(policy, decided)| decided.score.map(|total| Score { policy: Arc::clone(&policy.name), total }));
+    let scores = decided.iter().filter_map(|decided| {
+        let policy = judged.policy(decided.policy)?;
+        Some(Score { policy: Arc::clone(&policy.name), total: decided.score? })
+    });
     Verdict {
         outcome,
-        decided_by: by.cloned().unwrap_or(DecidedBy::Default),
-        rules,
-        reasons: reasons(scene, policies, decided, outcome, matched()),
+        decided_by: by.map_or(DecidedBy::Default, By::word),
+        rules: live.map(|(policy, rule)| rule_hit(policy, rule)).collect(),
+        reasons: reasons(&judged, outcome, &acting),
         flags,
-        severity: matched().filter_map(|rule| rule.severity).max(),
-        unknown: every()
-            .filter(|(_, result)| live(result) && result.standing.unknown())
-            .flat_map(|(policy, result)| unknown_atoms(scene, policy, result.rule))
+        severity: acting.iter().filter_map(|rule| rule.severity).max(),
+        unknown: with_policy(|hit| hit.rule.mode == Mode::Live && hit.standing.unknown())
+            .flat_map(|(policy, rule)| unknown_atoms(scene, policy, rule))
             .collect(),
         shadow,
         shadow_outcome: shadow_outcome.unwrap_or(outcome),
-        challenge: (outcome == Outcome::Challenge).then(|| challenge(scene, &deciding)),
-        effects: effects(scene, matched()),
+        challenge: (outcome == Outcome::Challenge)
+            .then(|| challenge(scene, &deciding().flat_map(|decided| judged.challenges(decided)).collect::<Vec<_>>())),
+        effects: effects(scene, &acting),
         scripts: scene.scripts.borrow().clone(),
         scores: scores.collect(),
     }
 }
 
 /// The live rules whose effects take place: all that matched; under `first_match`, up to the one that decided.
-fn acting<'s, 'a: 's>(
-    policies: &'s [&'a Policy],
-    results: &'s [Vec<RuleResult<'a>>],
-    decided: &'s [Decided<'a>],
-) -> impl Iterator<Item = &'a Rule> + 's {
-    policies.iter().zip(results).zip(decided).flat_map(|((policy, results), decided)| {
-        let first = policy.combine == Combine::FirstMatch;
-        results
-            .iter()
-            .filter(|result| result.rule.mode == Mode::Live && result.standing.matched())
-            .map(|result| result.rule)
-            .filter(move |rule| {
-                !first
-                    || matches!(rule.answer, Answer::Nothing)
-                    || decided.because.iter().any(|because| std::ptr::eq(*because, *rule))
-            })
-    })
+fn acting<'a>(judged: &Judged<'a>) -> Vec<&'a Rule> {
+    let takes_place = |hit: &&Hit<'a>| {
+        let Some(policy) = judged.policy(hit.policy) else { return false };
+        let decided = judged.decided.iter().find(|decided| decided.policy == hit.policy);
+        let decides =
+            decided.is_some_and(|decided| matches!(decided.by, By::Rule(rule) if std::ptr::eq(rule, hit.rule)));
+        policy.combine != Combine::FirstMatch || matches!(hit.rule.answer, Answer::Nothing) || decides
+    };
+    let live = judged.hits.iter().filter(|hit| hit.rule.mode == Mode::Live && hit.standing.matched());
+    live.filter(takes_place).map(|hit| hit.rule).collect()
 }
 
-fn hit(policy: &Policy, rule: &Rule) -> RuleHit {
+fn rule_hit(policy: &Policy, rule: &Rule) -> RuleHit {
     let score = match rule.answer {
         Answer::Score(points) => Some(points),
         Answer::Allow | Answer::Exempt | Answer::Challenge(_) | Answer::Block | Answer::Nothing => None,
@@ -251,22 +313,17 @@ fn hit(policy: &Policy, rule: &Rule) -> RuleHit {
 
 /// The reasons of the rules whose answer this is and of those that only note something, each once; then one for
 /// each thing that could not be told and raised the answer.
-fn reasons<'a>(
-    scene: &Scene<'a>,
-    policies: &[&'a Policy],
-    decided: &[Decided<'a>],
-    outcome: Outcome,
-    matched: impl Iterator<Item = &'a Rule>,
-) -> Vec<Reason> {
+fn reasons<'a>(judged: &Judged<'a>, outcome: Outcome, acting: &[&'a Rule]) -> Vec<Reason> {
+    let scene = &judged.scene;
     let mut reasons: Vec<Reason> = Vec::new();
     let mut add = |reason: Reason| {
         if !reasons.iter().any(|known| known.code == reason.code) {
             reasons.push(reason);
         }
     };
-    let deciding = || policies.iter().zip(decided).filter(|(_, decided)| decided.outcome == outcome);
-    let because = deciding().flat_map(|(_, decided)| decided.because.iter().copied());
-    let noting = matched.filter(|rule| matches!(rule.answer, Answer::Nothing | Answer::Score(_)));
+    let deciding = || judged.decided.iter().filter(|decided| decided.outcome == outcome);
+    let because = deciding().flat_map(|decided| judged.because(decided));
+    let noting = acting.iter().copied().filter(|rule| matches!(rule.answer, Answer::Nothing | Answer::Score(_)));
     for rule in because.chain(noting) {
         for declared in rule.reasons.iter().filter_map(|index| scene.program.reasons.get(*index)) {
             add(Reason {
@@ -277,8 +334,9 @@ fn reasons<'a>(
             });
         }
     }
-    for (policy, decided) in deciding() {
-        for rule in &decided.raised_by {
+    for decided in deciding() {
+        let Some(policy) = judged.policy(decided.policy) else { continue };
+        for rule in judged.raised_by(decided) {
             for unknown in unknown_atoms(scene, policy, rule) {
                 add(Reason {
                     code: format!("UNKNOWN:{}:{}", unknown.rule, unknown.atom),
@@ -314,9 +372,7 @@ pub(crate) fn unknown_atoms(scene: &Scene<'_>, policy: &Policy, rule: &Rule) -> 
 }
 
 /// All challenges asked for, as one: the highest level, every field bound or shown, the shortest time.
-fn challenge(scene: &Scene<'_>, deciding: &[&Decided<'_>]) -> ChallengeSpec {
-    let templates: Vec<&ChallengeTemplate> =
-        deciding.iter().flat_map(|decided| decided.challenges.iter().copied()).collect();
+fn challenge(scene: &Scene<'_>, templates: &[&ChallengeTemplate]) -> ChallengeSpec {
     let union = |pick: fn(&ChallengeTemplate) -> &NamedFields| {
         let mut fields: Vec<FieldText> = Vec::new();
         for (path, expr) in templates.iter().flat_map(|template| pick(template)) {
@@ -339,9 +395,9 @@ fn challenge(scene: &Scene<'_>, deciding: &[&Decided<'_>]) -> ChallengeSpec {
     }
 }
 
-fn effects<'a>(scene: &Scene<'a>, matched: impl Iterator<Item = &'a Rule>) -> Vec<ListEffect> {
+fn effects(scene: &Scene<'_>, acting: &[&Rule]) -> Vec<ListEffect> {
     let mut effects = Vec::new();
-    for rule in matched {
+    for rule in acting {
         for add in &rule.adds {
             let list = scene.program.lists.get(add.list);
             if let (Some(list), Some(value)) = (list, shown(scene.read(&add.value))) {

@@ -1,12 +1,14 @@
 //! What becomes of each rule.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use smallvec::SmallVec;
 
-use super::scene::{Scene, runs_script};
+use super::scene::Scene;
 use crate::{
+    index::{Index, Told},
     lists::plain,
     maybe::Maybe,
-    program::{Answer, Mode, OnUnknown, Policy, Rollout, Rule},
+    program::{Answer, Mode, OnUnknown, Policies, Rollout, Rule, Weight},
     tri::Tri,
 };
 
@@ -41,25 +43,66 @@ impl Standing {
         matches!(self, Standing::Matched | Standing::MatchedUnknown)
     }
 
+    /// Whether anything follows from it, or may follow.
+    pub fn counts(self) -> bool {
+        self.matched() || self.unknown() || self == Standing::Waiting
+    }
+
     /// Whether its condition could not be told.
     pub fn unknown(self) -> bool {
         matches!(self, Standing::MatchedUnknown | Standing::StepUp | Standing::Skipped)
     }
 }
 
-/// A rule and what became of it.
+/// A rule of one of the policies that apply, and what became of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RuleResult<'a> {
-    pub rule: &'a Rule,
+pub(crate) struct Hit<'a> {
+    /// The policy's position among those that apply.
+    pub policy: u16,
+    /// The rule's position in the file.
+    pub position: u32,
+    pub weight: Weight,
     pub standing: Standing,
+    pub rule: &'a Rule,
 }
 
-/// Asks every rule of a policy, in the order of the file.
-pub(crate) fn ask_rules<'a>(scene: &Scene<'a>, policy: &'a Policy) -> Vec<RuleResult<'a>> {
-    policy.rules.iter().map(|rule| RuleResult { rule, standing: standing(scene, rule) }).collect()
+/// Rules with what became of them, by policy and position.
+pub(crate) type Hits<'a> = SmallVec<[Hit<'a>; 16]>;
+
+/// The rules that matched or could not be told, found by the index.
+pub(crate) fn find_rules<'a>(scene: &Scene<'a>, index: &'a Index, policies: Policies<'a>, hits: &mut Hits<'a>) {
+    index.search(scene, |place, told| {
+        let rules = policies.get(place.policy).map(|policy| &policy.rules);
+        let Some(rule) = rules.and_then(|rules| rules.get(place.position as usize)) else { return };
+        let standing = match told {
+            Told::True if place.plain => Standing::Matched,
+            Told::True | Told::Unknown | Told::Across => standing(scene, rule, told),
+        };
+        if standing.counts() {
+            hits.push(Hit { policy: place.policy, position: place.position, weight: place.weight, standing, rule });
+        }
+    });
 }
 
-fn standing(scene: &Scene<'_>, rule: &Rule) -> Standing {
+/// Every rule, asked one by one: what the explanation and the index's own tests rest on.
+pub(crate) fn ask_rules<'a>(scene: &Scene<'a>, _: &'a Index, policies: Policies<'a>, hits: &mut Hits<'a>) {
+    for (policy, asked) in policies.iter() {
+        for (position, rule) in (0..).zip(&asked.rules) {
+            let standing = standing(scene, rule, Told::Across);
+            hits.push(Hit { policy, position, weight: Weight::of(rule), standing, rule });
+        }
+    }
+}
+
+/// Asks the rules that waited for a script.
+pub(crate) fn ask_again(scene: &Scene<'_>, hits: &mut Hits<'_>) {
+    for hit in hits.iter_mut().filter(|hit| hit.standing == Standing::Waiting) {
+        hit.standing = standing(scene, hit.rule, Told::Across);
+    }
+}
+
+/// What becomes of a rule whose condition comes to this; `Across` asks the condition itself.
+fn standing(scene: &Scene<'_>, rule: &Rule, told: Told) -> Standing {
     let now = scene.located.event.time;
     if rule.mode == Mode::Off {
         return Standing::Off;
@@ -71,10 +114,15 @@ fn standing(scene: &Scene<'_>, rule: &Rule) -> Standing {
     if rolled_out.is_false() {
         return Standing::NotRolledOut;
     }
-    match scene.holds(&rule.cond).and(rolled_out) {
+    let holds = match told {
+        Told::True if !rule.scripted => Tri::True,
+        Told::Unknown if !rule.scripted => Tri::Unknown,
+        Told::True | Told::Unknown | Told::Across => scene.holds(&rule.cond),
+    };
+    match holds.and(rolled_out) {
         Tri::True => Standing::Matched,
         Tri::False => Standing::NotMatched,
-        Tri::Unknown if !scene.scripts_run && runs_script(scene.program, &rule.cond) => Standing::Waiting,
+        Tri::Unknown if !scene.scripts_run && rule.scripted => Standing::Waiting,
         Tri::Unknown => when_unknown(rule),
     }
 }

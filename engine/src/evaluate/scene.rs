@@ -1,6 +1,6 @@
 //! What one event looks like to a condition: reading values and asking questions.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -9,7 +9,7 @@ use super::arithmetic::arithmetic;
 use crate::{
     history::{Snapshot, calendar, observation::Observed},
     interval::Interval,
-    ir::{Ask, Comparison, Cond, Expr, GeoPart, Moment, NetworkFact, Signal},
+    ir::{Ask, Atom, Comparison, Cond, Expr, GeoPart, Moment, NetworkFact, Signal},
     lists::{ListState, plain},
     maybe::{Maybe, Why},
     program::Program,
@@ -77,7 +77,7 @@ pub(crate) type Answer = (Tri, Option<Why>);
 /// Where answers about lists that change come from.
 pub(crate) enum Lists<'a> {
     /// From the signals: what was answered when the event was judged.
-    Answered(&'a [Listed]),
+    Answered(&'a Vec<Listed>),
     /// From the lists as they are: while the signals are being made.
     State(&'a ListState),
 }
@@ -92,15 +92,15 @@ pub(crate) struct Scene<'a> {
     /// The status of a past event, in a `where` clause.
     pub status: Option<Status>,
     /// Results of scripts from the audit log, for a replay.
-    pub recorded_scripts: &'a [ScriptResult],
+    pub recorded_scripts: Option<&'a Vec<ScriptResult>>,
     /// Whether scripts may run now; before, they are unknown.
     pub scripts_run: bool,
     /// Results of conditions already asked, by atom.
     pub answers: RefCell<Vec<Option<Answer>>>,
     /// Results of scripts already run.
     pub scripts: RefCell<Vec<ScriptResult>>,
-    /// Conditions turned round, for "what would change the answer".
-    pub turned: HashMap<usize, Tri>,
+    /// A condition turned round, for "what would change the answer".
+    pub turned: Option<(usize, Tri)>,
 }
 
 impl<'a> Scene<'a> {
@@ -111,11 +111,11 @@ impl<'a> Scene<'a> {
             observed,
             lists,
             status: None,
-            recorded_scripts: &[],
+            recorded_scripts: None,
             scripts_run: false,
-            answers: RefCell::new(vec![None; program.atoms.len()]),
+            answers: RefCell::new(Vec::new()),
             scripts: RefCell::new(Vec::new()),
-            turned: HashMap::new(),
+            turned: None,
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Scene<'a> {
     fn junction(&self, parts: &[Cond], empty: Tri, settled: Tri, join: fn(Tri, Tri) -> Tri) -> Tri {
         let mut result = empty;
         for last in [false, true] {
-            for part in parts.iter().filter(|part| runs_script(self.program, part) == last) {
+            for part in parts.iter().filter(|part| runs_script(&self.program.atoms, part) == last) {
                 result = join(result, self.holds(part));
                 if result == settled {
                     return result;
@@ -147,8 +147,10 @@ impl<'a> Scene<'a> {
 
     /// The result of an atom, and why it is unknown.
     pub fn ask(&self, index: usize) -> Answer {
-        if let Some(turned) = self.turned.get(&index) {
-            return (*turned, None);
+        if let Some((turned, becomes)) = self.turned
+            && turned == index
+        {
+            return (becomes, None);
         }
         let Some(atom) = self.program.atoms.get(index) else { return (Tri::Unknown, Some(Why::ScriptError)) };
         if atom.scripted && !self.scripts_run {
@@ -160,10 +162,21 @@ impl<'a> Scene<'a> {
             return *answer;
         }
         let answer = self.answer(&atom.ask);
-        if keep && let Some(place) = self.answers.borrow_mut().get_mut(index) {
-            *place = Some(answer);
+        if keep {
+            self.keep(index, answer);
         }
         answer
+    }
+
+    fn keep(&self, index: usize, answer: Answer) {
+        let mut answers = self.answers.borrow_mut();
+        // Most events are judged without asking a single condition: room is made for the first.
+        if answers.is_empty() {
+            answers.resize(self.program.atoms.len(), None);
+        }
+        if let Some(place) = answers.get_mut(index) {
+            *place = Some(answer);
+        }
     }
 
     fn answer(&self, ask: &Ask) -> Answer {
@@ -383,7 +396,8 @@ impl<'a> Scene<'a> {
             return result.into();
         }
         // A replay takes what the log says rather than trust that the script says it again.
-        let recorded = self.recorded_scripts.iter().find(|done| done.call == call).map(|done| done.result.clone());
+        let recorded =
+            self.recorded_scripts.into_iter().flatten().find(|done| done.call == call).map(|done| done.result.clone());
         let result = recorded.unwrap_or_else(|| script.run(&values));
         self.scripts.borrow_mut().push(ScriptResult { call, result: result.clone() });
         result.into()
@@ -420,12 +434,12 @@ impl<'a> Scene<'a> {
 const MOST_HAYSTACK_BYTES: usize = 64 << 10;
 
 /// Whether asking this runs a script.
-pub(crate) fn runs_script(program: &Program, cond: &Cond) -> bool {
+pub(crate) fn runs_script(atoms: &[Atom], cond: &Cond) -> bool {
     match cond {
         Cond::Const(_) => false,
-        Cond::Not(inner) => runs_script(program, inner),
-        Cond::All(parts) | Cond::Any(parts) => parts.iter().any(|part| runs_script(program, part)),
-        Cond::Atom(atom) => program.atoms.get(*atom).is_some_and(|atom| atom.scripted),
+        Cond::Not(inner) => runs_script(atoms, inner),
+        Cond::All(parts) | Cond::Any(parts) => parts.iter().any(|part| runs_script(atoms, part)),
+        Cond::Atom(atom) => atoms.get(*atom).is_some_and(|atom| atom.scripted),
     }
 }
 

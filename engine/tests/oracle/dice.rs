@@ -20,7 +20,7 @@ impl Dice {
 
     /// A throw for each byte: a fuzzer that changes bytes changes what is thrown.
     pub fn given(bytes: &[u8]) -> Dice {
-        Dice { given: bytes.to_vec().into_iter(), state: 0 }
+        Dice { given: Vec::from(bytes).into_iter(), state: 0 }
     }
 
     pub fn next(&mut self) -> u64 {
