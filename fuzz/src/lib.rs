@@ -10,15 +10,24 @@ mod interpreter;
 mod oracle;
 mod stream;
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use engine::{PackSource, Program, Whereabouts, compile, run_tests};
 use grammar::{Diagnostic, FileId, SourceFile, SourceMap, ast, render_json, render_text};
 
-/// Bytes are read as text, and every finding points into that text and can be drawn.
+/// Steps of the parser that an item may take whatever it holds, and for each byte: dense text takes up to a hundred.
+const STEPS: usize = 4_000;
+const STEPS_PER_BYTE: usize = 400;
+
+/// Bytes are read as text in a number of steps that is bounded by their length, and every finding points into that text and
+/// can be drawn.
 pub fn parse(bytes: &[u8]) {
     let source = file(bytes);
+    pest::set_call_limit(NonZeroUsize::new(STEPS + STEPS_PER_BYTE * source.text.len()));
+    let bounded = grammar::parse(&source);
+    pest::set_call_limit(None);
     let parsed = grammar::parse(&source);
+    assert_eq!(bounded, parsed, "more steps than {STEPS_PER_BYTE} for each of {} bytes", source.text.len());
     for item in &parsed.file.items {
         assert!(source.text.get(item.span().range()).is_some(), "an item lies outside the text");
     }

@@ -379,7 +379,8 @@ fn test_item() -> impl Strategy<Value = Tokens> {
 fn item() -> impl Strategy<Value = Tokens> {
     prop_oneof![
         2 => fixed(&[
-            "import \"a.rules\"", "rates from \"r.csv\"", "event e { }", "event e \"a\" , \"b\" requires ip , device { a : string b : money ? @currency ( currency ) @pii c : enum ( \"a\" , \"b\" ) ? }",
+            "import \"a.rules\"", "rates from \"r.csv\"", "event e { }", "event e { a : enum ( \"x\" , \"y\" , ) ? @pii b : enum ( \"a~rather~long~value\" , \"another~rather~long~value\" , \"a~third~one\" ) }",
+            "event e { }", "event e \"a\" , \"b\" requires ip , device { a : string b : money ? @currency ( currency ) @pii c : enum ( \"a\" , \"b\" ) ? }",
             "list @l : ip = [ 1.2.3.4 , ::1 ]", "list @l : ip from \"f.csv\" ttl 7d", "list @l : string managed",
             "script s ( a : string , b : list < ip > ) -> percent ? from \"s.rhai\" budget 100 ops", "script s ( ) -> bool from \"s\" budget 1 ops",
             "reason R_ONE \"text\"", "reason R_TWO \"text\" internal \"more\" regulation \"law\"",
