@@ -72,6 +72,11 @@ fn main() -> anyhow::Result<()> {
             }
         }
         print(&workload, &rows);
+        if !cpu::short() {
+            let pack = engines::stepup::pack(&workload.rules, &workload.lists);
+            let compiled = cpu::Runs::of(runs.min(5), || cpu::spent(|| black_box(engine::compile(&pack))).1);
+            println!("compiling the pack: {:.1} ms (CPU)", compiled.median().as_secs_f64() * 1e3);
+        }
     }
     Ok(())
 }

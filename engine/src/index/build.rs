@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    BITS, Chunk, Index, LANES, MOST_CHEAP, Numbering, Place, Rows, Segment,
+    BITS, Chunk, Index, LANES, MOST_CHEAP, Numbering, Place, Quick, Rows, Segment,
     feature::{Feature, Point, Prepared, Source, source_of, takes_intervals},
     order::{Candidate, arrange},
     partition::{Domain, Partition},
@@ -164,6 +164,15 @@ impl Index {
             Source::Field(slot) if partition.takes_numbers() => numbering.place(*slot),
             _ => None,
         };
+        let table = partition.table().zip(noted);
+        let quick = table.and_then(|((low, classes), noted)| {
+            let start = self.direct.len();
+            self.direct
+                .extend(classes.iter().map(|class| rows.get(usize::from(*class)).copied().unwrap_or(Rows::ACROSS)));
+            let (noted, start) = (u32::try_from(noted).ok()?, u32::try_from(start).ok()?);
+            Some(Quick { low, noted, start, last: u32::try_from(classes.len().checked_sub(1)?).ok()? })
+        });
+        self.quick.push(quick.unwrap_or_default());
         self.features.push(Feature { source: topic.source, partition, noted, exact, classes: rows.into() });
     }
 

@@ -38,6 +38,10 @@ const MOST_CHEAP: usize = 48;
 pub(crate) struct Index {
     /// Those that are cheap to look at first, the most refusing before the others.
     features: Vec<Feature>,
+    /// By feature: how its noted number finds its rows.
+    quick: Vec<Quick>,
+    /// The rows of neighbouring numbers, feature by feature.
+    direct: Vec<Rows>,
     /// How many of them are cheap.
     cheap: usize,
     chunks: Vec<Chunk>,
@@ -104,6 +108,18 @@ impl Rows {
     }
 }
 
+/// A field whose number finds its rows in a table: the first stands for all lower ones, the last for all higher ones.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quick {
+    low: i64,
+    /// Where the field's number is noted.
+    noted: u32,
+    /// In `direct`.
+    start: u32,
+    /// The last place of the table; zero if there is no table.
+    last: u32,
+}
+
 /// How a rule's indexed tests came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -158,8 +174,8 @@ impl Index {
         let mut visit = u64::MAX;
         let mut kept = [Rows::ACROSS; MOST_CHEAP];
         let cheap = kept.get_mut(..self.cheap).unwrap_or_default();
-        for (rows, feature) in cheap.iter_mut().zip(&self.features) {
-            *rows = feature.rows(scene);
+        for (feature, rows) in cheap.iter_mut().enumerate() {
+            *rows = self.rows(feature, scene);
         }
         if !self.segments.is_empty() {
             visit = self.segments.iter().fold(0, |visit, segment| visit | self.visit(segment, scene));
@@ -173,7 +189,7 @@ impl Index {
             let first = number * LANES;
             let mut may = chunk.full;
             for rows in cheap.iter() {
-                self.narrow(&mut may, rows.may() + first);
+                may = narrowed(may, self.chunk(rows.may() + first));
             }
             if !common(&may, &[u64::MAX; LANES]) {
                 continue;
@@ -187,13 +203,13 @@ impl Index {
                 let rows = self.rows(*feature, scene);
                 unsettled |= rows.unsettled();
                 across |= rows == Rows::ACROSS;
-                self.narrow(&mut may, rows.may() + first);
+                may = narrowed(may, self.chunk(rows.may() + first));
                 dear.push(rows);
             }
             let mut sure = may;
             if unsettled {
                 for rows in cheap.iter().chain(&dear) {
-                    self.narrow(&mut sure, rows.sure(self.stride) + first);
+                    sure = narrowed(sure, self.chunk(rows.sure(self.stride) + first));
                 }
             }
             for (lane, (may, sure)) in may.into_iter().zip(sure).enumerate() {
@@ -203,9 +219,8 @@ impl Index {
     }
 
     #[inline]
-    fn narrow(&self, rules: &mut [u64; LANES], start: usize) {
-        let row = self.table.get(start..).and_then(|rest| rest.first_chunk::<LANES>()).unwrap_or(&[u64::MAX; LANES]);
-        rules.iter_mut().zip(row).for_each(|(rules, row)| *rules &= row);
+    fn chunk(&self, start: usize) -> &[u64; LANES] {
+        self.table.get(start..).and_then(|rest| rest.first_chunk()).unwrap_or(&[u64::MAX; LANES])
     }
 
     #[inline]
@@ -215,6 +230,15 @@ impl Index {
 
     #[inline]
     fn rows(&self, feature: usize, scene: &Scene<'_>) -> Rows {
+        if let Some(quick) = self.quick.get(feature).filter(|quick| quick.last != 0) {
+            let number = scene.located.event.fields.number(quick.noted as usize);
+            if number != SEE_VALUE {
+                // The difference of two signed numbers always fits an unsigned one.
+                let above = number.max(quick.low).wrapping_sub(quick.low) as u64;
+                let place = quick.start as usize + above.min(u64::from(quick.last)) as usize;
+                return self.direct.get(place).copied().unwrap_or(Rows::ACROSS);
+            }
+        }
         self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene))
     }
 
@@ -244,4 +268,12 @@ impl Index {
 #[inline]
 fn common(a: &[u64; LANES], b: &[u64; LANES]) -> bool {
     a.iter().zip(b).fold(0, |common, (a, b)| common | a & b) != 0
+}
+
+/// The rules of both.
+#[inline]
+fn narrowed(a: [u64; LANES], b: &[u64; LANES]) -> [u64; LANES] {
+    let [a0, a1, a2, a3, a4, a5, a6, a7] = a;
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = b;
+    [a0 & b0, a1 & b1, a2 & b2, a3 & b3, a4 & b4, a5 & b5, a6 & b6, a7 & b7]
 }

@@ -437,6 +437,20 @@ impl Partition {
         }
     }
 
+    /// The classes of neighbouring numbers from a lowest one on, if that is all there is to it.
+    pub fn table(&self) -> Option<(i64, &[u16])> {
+        match self {
+            Partition::Direct { low, classes, .. } => Some((*low, classes)),
+            Partition::Texts { noted, .. } => Some((0, noted)),
+            Partition::Alike
+            | Partition::Condition(_)
+            | Partition::Answer
+            | Partition::Whole(_)
+            | Partition::Ordered { .. }
+            | Partition::Addresses { .. } => None,
+        }
+    }
+
     /// Whether a field's number says its class.
     pub fn takes_numbers(&self) -> bool {
         match self {
