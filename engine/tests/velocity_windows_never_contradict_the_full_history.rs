@@ -1,24 +1,88 @@
 //! The bounded windows against the full history, on random plans and streams.
 //!
-//! `STEPUP_COMPARISONS=10000000` makes so many threshold comparisons instead of the usual 200,000;
-//! `STEPUP_SEED=…` replays a failure.
+//! `cargo xtask velocity` makes 10,000,000 threshold comparisons instead of the usual 200,000 (it sets
+//! `STEPUP_COMPARISONS`); `STEPUP_SEED=…` replays a failure. Each case also shows that its streams had everything in them
+//! that a window can meet: a category that never occurs fails the test.
 
 mod velocity;
 
-use std::{env, sync::Arc};
+use std::{collections::BTreeMap, env, sync::Arc};
 
 use engine::{
-    history::{History, HistoryPlan, Limits, Observed, Reference, Snapshot, plan::Bound},
+    history::{
+        History, HistoryPlan, Limits, Observation, Observed, Reference, Settled, Snapshot, calendar,
+        plan::{Bound, CalendarUnit, EventKind, Function, SeenKind, Window, WindowSpec},
+    },
     interval::Interval,
     maybe::{Maybe, Why},
+    status::Status,
     tri::Tri,
     value::Value,
 };
 use velocity::{Dice, Step, Trouble, limits, random_plan, random_stream};
 
+/// What must have been compared at least once where time is in order, and what else where it is not.
+const EVERYWHERE: &[&str] = &[
+    "count",
+    "count distinct",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "stddev",
+    "p95",
+    "sum distinct",
+    "avg distinct",
+    "stddev distinct",
+    "p95 distinct",
+    "including this",
+    "excluding this",
+    "sliding",
+    "tumbling",
+    "calendar hour",
+    "calendar day",
+    "calendar week",
+    "calendar month",
+    "a day of 23 h",
+    "a day of 25 h",
+    "since challenge.issued",
+    "since challenge.succeeded",
+    "since challenge.declined",
+    "since challenge.expired",
+    "since an action",
+    "retained",
+    "of an action",
+    "of challenge.issued",
+    "of challenge.succeeded",
+    "of challenge.declined",
+    "of challenge.expired",
+    "where on the status",
+    "where on a field",
+    "one key",
+    "two keys",
+    "first_seen",
+    "last_seen",
+    "times_seen",
+    "first_seen within",
+    "last_seen within",
+    "times_seen within",
+    "last_verified",
+    "previous",
+    "simultaneous",
+    "settled as allowed",
+    "settled as blocked",
+    "settled as challenged",
+    "settled as verified",
+    "settled as declined",
+    "settled as expired",
+];
+const OUT_OF_ORDER: &[&str] = &["late", "before an event that came earlier", "duplicate"];
+
 /// What was compared.
 #[derive(Debug, Default)]
 struct Tally {
+    /// How often each category of comparison, or of step, occurred.
+    occurred: BTreeMap<String, u64>,
     comparisons: u64,
     undecided_in_both: u64,
     /// The full history decides, the bounded windows say unknown: only where something was dropped.
@@ -28,6 +92,18 @@ struct Tally {
 }
 
 impl Tally {
+    fn occurred(&mut self, category: &str) {
+        match self.occurred.get_mut(category) {
+            Some(times) => *times += 1,
+            None => drop(self.occurred.insert(category.to_owned(), 1)),
+        }
+    }
+
+    /// The categories that have not occurred.
+    fn missing(&self, categories: &[&'static str]) -> Vec<&'static str> {
+        categories.iter().filter(|name| !self.occurred.contains_key(**name)).copied().collect()
+    }
+
     fn wider(&mut self, example: impl FnOnce() -> String) {
         self.wider += 1;
         self.example.get_or_insert_with(example);
@@ -37,14 +113,14 @@ impl Tally {
 #[test]
 fn in_order_every_comparison_is_decided_exactly_as_by_the_full_history() {
     let trouble = Trouble { late: 0, repeated: 0, settled: 40, unknown: true, negative: false };
-    let tally = run("in order", trouble, &limits(), 45);
+    let tally = run("in order", trouble, &limits(), 45, EVERYWHERE);
     assert_eq!(tally.example, None, "in order, nothing that matters is dropped");
 }
 
 #[test]
 fn late_and_repeated_events_are_counted_exactly_or_unknown() {
     let trouble = Trouble { late: 15, repeated: 5, settled: 40, unknown: true, negative: true };
-    let tally = run("late", trouble, &limits(), 45);
+    let tally = run("late", trouble, &limits(), 40, &[EVERYWHERE, OUT_OF_ORDER].concat());
     assert!(tally.wider * 50 < tally.comparisons, "unknown is the exception: {tally:?}");
 }
 
@@ -52,24 +128,64 @@ fn late_and_repeated_events_are_counted_exactly_or_unknown() {
 fn with_next_to_no_room_the_answer_is_unknown_and_never_wrong() {
     let trouble = Trouble { late: 10, repeated: 0, settled: 30, unknown: true, negative: true };
     let little = Limits { entries: 6, pending: 2, references: 8, lateness_ms: 1_000, ..limits() };
-    run("little room", trouble, &little, 10);
+    run("little room", trouble, &little, 10, &[]);
+}
+
+/// A single count or distinct count, so that what is kept can be held against its threshold after every step.
+#[test]
+fn no_key_keeps_more_than_its_threshold_allows() {
+    let trouble = Trouble { late: 15, repeated: 5, settled: 40, unknown: false, negative: false };
+    let plan = |dice: &mut Dice| loop {
+        let plan = random_plan(dice, 1);
+        let counts = matches!(plan.windows[0].function, Function::Count | Function::CountDistinct(_));
+        if counts && matches!(plan.windows[0].bound, Bound::AtMost(_)) {
+            return HistoryPlan { seen: Vec::new(), anchors: false, ..plan };
+        }
+    };
+    let check = |plan: &HistoryPlan, history: &History| {
+        let Bound::AtMost(most) = plan.windows[0].bound else { return };
+        // One more than the constant tells more from equal, one more is spared for the event being judged. A `since`
+        // keeps its anchors beside: two, and the same two.
+        let anchors = if matches!(plan.windows[0].window, Window::Since(_)) { 4 } else { 0 };
+        let kept = history.stats().most_entries;
+        assert!(kept <= (most as usize + 2).max(anchors), "{kept} kept for {:?}", plan.windows[0]);
+    };
+    let categories =
+        &["count", "count distinct", "late", "duplicate", "simultaneous", "since an action", "where on the status"];
+    run_plans("one threshold", trouble, &limits(), 5, categories, &plan, &check);
 }
 
 #[test]
 fn with_little_retention_and_few_keys_the_answer_is_unknown_and_never_wrong() {
     let trouble = Trouble { late: 10, repeated: 0, settled: 30, unknown: false, negative: true };
     let little = Limits { retention_ms: 3 * velocity::HOUR, keys: 3, lateness_ms: 60_000, ..limits() };
-    run("short memory", trouble, &little, 10);
+    run("short memory", trouble, &little, 10, &[]);
 }
 
-/// Compares until this case's share (in per cent) of the comparisons is done.
-fn run(name: &str, trouble: Trouble, limits: &Limits, share: u64) -> Tally {
+/// Streams against plans of fourteen windows.
+fn run(name: &str, trouble: Trouble, limits: &Limits, share: u64, categories: &[&'static str]) -> Tally {
+    run_plans(name, trouble, limits, share, categories, &|dice| random_plan(dice, 14), &|_, _| {})
+}
+
+/// Compares until this case's share (in per cent) of the comparisons is done and every category has occurred, which
+/// takes a few dozen streams.
+fn run_plans(
+    name: &str,
+    trouble: Trouble,
+    limits: &Limits,
+    share: u64,
+    categories: &[&'static str],
+    plan: &dyn Fn(&mut Dice) -> HistoryPlan,
+    check: &dyn Fn(&HistoryPlan, &History),
+) -> Tally {
     let wanted: u64 = env::var("STEPUP_COMPARISONS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000) * share / 100;
     let only: Option<u64> = env::var("STEPUP_SEED").ok().and_then(|seed| seed.parse().ok());
     let mut tally = Tally::default();
     let mut seed = only.unwrap_or(1);
-    while tally.comparisons < wanted {
-        compare_streams(name, seed, trouble, limits, &mut tally);
+    while tally.comparisons < wanted || (seed < 400 && !tally.missing(categories).is_empty()) {
+        let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
+        let plan = Arc::new(plan(&mut dice));
+        compare_streams(&format!("{name}, STEPUP_SEED={seed}"), &mut dice, &plan, trouble, limits, check, &mut tally);
         seed += 1;
         if only.is_some() {
             break;
@@ -79,36 +195,148 @@ fn run(name: &str, trouble: Trouble, limits: &Limits, share: u64) -> Tally {
     println!(
         "{name}: {comparisons} comparisons, no mismatch; {undecided_in_both} undecided in both, {wider} wider; seeds up to {seed}"
     );
+    println!("{:?}", tally.occurred);
+    let missing = tally.missing(categories);
+    assert!(missing.is_empty() || only.is_some(), "never compared: {missing:?}");
     assert!(*comparisons > undecided_in_both * 2, "the streams decide something");
     tally
 }
 
-fn compare_streams(name: &str, seed: u64, trouble: Trouble, limits: &Limits, tally: &mut Tally) {
-    let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D));
-    let plan = Arc::new(random_plan(&mut dice, 14));
+fn compare_streams(
+    name: &str,
+    dice: &mut Dice,
+    plan: &Arc<HistoryPlan>,
+    trouble: Trouble,
+    limits: &Limits,
+    check: &dyn Fn(&HistoryPlan, &History),
+    tally: &mut Tally,
+) {
     let steps = dice.pick(&[60, 100, 300]);
-    let stream = random_stream(&mut dice, steps, trouble);
+    let stream = random_stream(dice, steps, trouble);
     let mut reference = Reference::new(plan.clone(), limits);
-    let mut history = History::new(plan.clone(), limits.clone());
+    let mut history = History::new(plan.clone(), limits.clone()).seeded([dice.roll(), 2, 3, 4]);
     let exact_flags = limits.keys > 100;
+    let mut before: Option<Observation> = None;
     for (place, step) in stream.into_iter().enumerate() {
         match step {
             Step::Settle { user, reference: name, status } => {
                 let expected = reference.settle(&user, &name, status);
                 let settled = history.settle(&user, &name, status);
-                let forgotten = settled == engine::history::Settled::NotInFlight;
+                let forgotten = settled == Settled::NotInFlight;
                 assert!(settled == expected || forgotten && limits.references < 100, "{settled:?} {expected:?}");
+                if settled == Settled::Changed && status != Status::Pending {
+                    tally.occurred(&format!("settled as {}", status.word()));
+                }
             }
             Step::Observe(event) => {
                 let expected = reference.observe(*event.clone());
                 let peeked = history.peek(&event);
                 let found = history.observe(&event);
-                let context = format!("{name}, STEPUP_SEED={seed}, step {place}: {:?} at {}", event.kind, event.time);
+                let context = format!("{name}, step {place}: {:?} at {}", event.kind, event.time);
                 assert_eq!(peeked, found, "{context}: peek and observe differ");
-                compare(&context, &plan, &expected, &found, exact_flags, tally);
+                compare(&context, plan, &expected, &found, exact_flags, tally);
+                note_order(&event, before.as_ref(), &expected, tally);
+                note_windows(plan, &event, &expected, tally);
+                before = Some(*event);
             }
         }
+        check(plan, &history);
     }
+}
+
+/// Notes how the event stands to those before it.
+fn note_order(event: &Observation, before: Option<&Observation>, expected: &Observed, tally: &mut Tally) {
+    if expected.duplicate {
+        return tally.occurred("duplicate");
+    }
+    if expected.late {
+        tally.occurred("late");
+    }
+    if before.is_some_and(|before| before.time > event.time) {
+        tally.occurred("before an event that came earlier");
+    }
+    if before.is_some_and(|before| before.time == event.time) {
+        tally.occurred("simultaneous");
+    }
+}
+
+/// Notes what each answer was about; one that is not known in the full history shows nothing.
+fn note_windows(plan: &HistoryPlan, event: &Observation, expected: &Observed, tally: &mut Tally) {
+    for (spec, answer) in plan.windows.iter().zip(&expected.windows) {
+        if answer.known().is_none() {
+            continue;
+        }
+        tally.occurred(&function_name(spec));
+        tally.occurred(if spec.including_this { "including this" } else { "excluding this" });
+        tally.occurred(if spec.keys.len() == 1 { "one key" } else { "two keys" });
+        tally.occurred(&format!("of {}", kind_name(spec.event)));
+        match spec.filter {
+            Some(velocity::COMPLETED | velocity::BLOCKED_ABROAD) => tally.occurred("where on the status"),
+            Some(_) => tally.occurred("where on a field"),
+            None => {}
+        }
+        match spec.window {
+            Window::Sliding(_) => tally.occurred("sliding"),
+            Window::Tumbling(_) => tally.occurred("tumbling"),
+            Window::Calendar { unit, zone } => {
+                tally.occurred(&format!("calendar {unit:?}").to_lowercase());
+                let zone = event.zones.get(usize::from(zone.0)).and_then(|name| name.known());
+                if let (CalendarUnit::Day, Some(hours)) = (unit, zone.and_then(|zone| hours_of_day(event, zone))) {
+                    tally.occurred(&format!("a day of {hours} h"));
+                }
+            }
+            Window::Since(kind) => tally.occurred(&format!("since {}", kind_name(kind))),
+            Window::Retained => tally.occurred("retained"),
+        }
+    }
+    for (spec, answer) in plan.seen.iter().zip(&expected.seen) {
+        if answer.known().is_some() {
+            let name = match spec.kind {
+                SeenKind::First => "first_seen",
+                SeenKind::Last => "last_seen",
+                SeenKind::Times => "times_seen",
+            };
+            tally.occurred(&format!("{name}{}", if spec.within_ms.is_some() { " within" } else { "" }));
+        }
+    }
+    for (name, snapshot) in [("last_verified", &expected.last_verified), ("previous", &expected.previous)] {
+        if snapshot.known().is_some() {
+            tally.occurred(name);
+        }
+    }
+}
+
+fn function_name(spec: &WindowSpec) -> String {
+    let name = match spec.function {
+        Function::Count => return "count".to_owned(),
+        Function::CountDistinct(_) => return "count distinct".to_owned(),
+        Function::Min(_) => return "min".to_owned(),
+        Function::Max(_) => return "max".to_owned(),
+        Function::Sum(_) => "sum",
+        Function::Avg(_) => "avg",
+        Function::Stddev(_) => "stddev",
+        Function::P95(_) => "p95",
+    };
+    if spec.distinct { format!("{name} distinct") } else { name.to_owned() }
+}
+
+fn kind_name(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Action(_) => "an action",
+        EventKind::ChallengeIssued => "challenge.issued",
+        EventKind::ChallengeSucceeded => "challenge.succeeded",
+        EventKind::ChallengeDeclined => "challenge.declined",
+        EventKind::ChallengeExpired => "challenge.expired",
+    }
+}
+
+/// How long the local day of the event is.
+fn hours_of_day(event: &Observation, zone: &str) -> Option<i64> {
+    let zone = calendar::zone(zone)?;
+    let day = event.time.to_zoned_datetime(zone.clone()).date();
+    let midnight = |day: jiff::civil::Date| day.to_zoned_datetime(zone.clone()).ok();
+    let length = midnight(day.tomorrow().ok()?)?.timestamp().duration_since(midnight(day)?.timestamp());
+    Some(length.as_secs() / 3_600)
 }
 
 fn compare(
@@ -132,7 +360,7 @@ fn compare(
     }
     for (slot, spec) in plan.seen.iter().enumerate() {
         let context = || format!("{context}\n  seen {slot}: {spec:?}");
-        let bound = if spec.kind == engine::history::plan::SeenKind::Times { spec.bound } else { Bound::Unbounded };
+        let bound = if spec.kind == SeenKind::Times { spec.bound } else { Bound::Unbounded };
         compare_answers(&context, bound, &expected.seen[slot], &found.seen[slot], tally);
     }
     compare_snapshots(&format!("{context}: last_verified"), &expected.last_verified, &found.last_verified, tally);

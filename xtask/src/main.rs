@@ -8,6 +8,7 @@ mod fuzz;
 mod oracle;
 mod peers;
 mod run;
+mod velocity;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +33,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Measure the rule engine beside wirefilter, zen, CEL, rhai, Cedar and plain Rust
     Peers(peers::Peers),
+    /// Compare the bounded windows with the full history ten million times, and flood them with millions of events
+    Velocity(velocity::Velocity),
     /// Run the benchmarks in full
     Bench(bench::Bench),
 }
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Task::Oracle(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Peers(task) => task.run(),
+        Task::Velocity(task) => task.run(),
         Task::Bench(task) => task.run(),
     }
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 const TENANT: &str = "5e1eebc0-31c5-42db-b86f-3981f0081ac6";
 pub const OTHER_TENANT: &str = "0d5e7a1c-8f0f-4a51-9d0e-2c6a9f1b7e11";
-const SECRET: &str = "sk_test_0123456789abcdef";
+pub const SECRET: &str = "sk_test_0123456789abcdef";
 
 /// A payment that binds amount and payee, a kiosk, a kiosk that is closed, an action that is always allowed.
 const PACK: &str = r#"

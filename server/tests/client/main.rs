@@ -13,3 +13,4 @@ mod a_socket_gives_away_nothing;
 mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
 mod the_web_phone_signs_what_it_shows;
+mod two_withdrawals_at_once_never_both_see_none;

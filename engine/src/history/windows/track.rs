@@ -194,7 +194,14 @@ impl Track {
     /// Lets go of what has left every window for good, so that it takes no room from what has not.
     pub fn purge(&mut self, plan: &TrackPlan, horizon: Position) {
         while let Some(place) = self.pending.iter().position(|pending| pending.at < horizon) {
-            self.freeze_at(plan, place);
+            match &self.kept {
+                Kept::Times(_) | Kept::Appearances(..) | Kept::Values(_) => {
+                    let pending = self.pending.swap_remove(place);
+                    self.gaps.dropped.extend(pending.at, Why::Saturated);
+                }
+                // These remember more of what they drop than where it stood.
+                Kept::Amounts(_) | Kept::Extremes(_) => self.freeze_at(plan, place),
+            }
         }
         if let Kept::Amounts(amounts) = &mut self.kept {
             amounts.purge(horizon, &mut self.gaps);
