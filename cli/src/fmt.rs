@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use grammar::{FileId, SourceFile, SourceMap, render_text};
+use grammar::{Diagnostic, FileId, SourceFile, SourceMap, render_text};
 
 use crate::exit::Exit;
 use crate::output::{self, colours_on_stderr, counted};
@@ -43,8 +43,8 @@ impl Fmt {
         let (mut changed, mut broken) = (0_u32, 0_u32);
         for path in &files {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-            match formatted(&name, text) {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+            match formatted(&name, bytes) {
                 Formatted::Same => {}
                 Formatted::Changed(text) => {
                     changed += 1;
@@ -74,21 +74,26 @@ impl Fmt {
 
 /// For editors: text in, formatted text out.
 fn standard_input(check: bool) -> anyhow::Result<Exit> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
     let mut out = output::stdout();
-    let exit = match formatted("<stdin>", text.clone()) {
+    let exit = match formatted("<stdin>", bytes.clone()) {
         Formatted::Broken => Exit::Pack,
         Formatted::Changed(_) if check => Exit::Tests,
         Formatted::Same if check => Exit::Fine,
-        Formatted::Same => write!(out, "{text}").map(|()| Exit::Fine)?,
+        Formatted::Same => out.write_all(&bytes).map(|()| Exit::Fine)?,
         Formatted::Changed(text) => write!(out, "{text}").map(|()| Exit::Fine)?,
     };
     out.flush()?;
     Ok(exit)
 }
 
-fn formatted(name: &str, text: String) -> Formatted {
+fn formatted(name: &str, bytes: Vec<u8>) -> Formatted {
+    let Ok(text) = String::from_utf8(bytes) else {
+        let finding = Diagnostic::error("not-utf8", format!("`{name}` is not UTF-8 text"));
+        eprint!("{}", render_text(&[finding], &SourceMap::default(), colours_on_stderr()));
+        return Formatted::Broken;
+    };
     let file = SourceFile::new(FileId(0), name, text);
     match grammar::format(&file) {
         Ok(formatted) if formatted == file.text => Formatted::Same,

@@ -41,6 +41,15 @@ fn a_broken_file_is_reported_and_left_alone_and_the_others_are_formatted() {
 }
 
 #[test]
+fn what_is_not_text_is_reported_and_left_alone_and_the_others_are_formatted() {
+    let bytes = b"let a = b # caf\xe9";
+    let ran = Run::new("fmt .").file("a.rules", bytes).file("b.rules", UGLY).exit(3).run();
+    ran.complains(&["error[not-utf8]", "a.rules"]);
+    assert_eq!(std::fs::read(ran.folder.path().join("a.rules")).expect("there"), bytes);
+    assert_eq!(ran.read("b.rules"), PRETTY);
+}
+
+#[test]
 fn an_editor_pipes_a_buffer_through() {
     Run::new("fmt -").input(UGLY).stdout(PRETTY).stderr("").run();
     Run::new("fmt -").input(PRETTY).stdout(PRETTY).run();
