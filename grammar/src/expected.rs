@@ -1,11 +1,13 @@
 //! What pest expected and did not find, in words for people, with a hint for the usual reasons.
 
+mod forms;
 mod hints;
 mod words;
 
 pub use words::{RESERVED, keywords};
 pub(crate) use words::{is_reserved, keyword};
 
+use crate::amend::Amended;
 use crate::diagnostic::Diagnostic;
 use crate::lower::Rule;
 use crate::scan::Scan;
@@ -23,13 +25,12 @@ pub(crate) struct Stop<'a> {
     pub expected: Vec<Rule>,
 }
 
-/// The diagnostic for pest's error over `region`. `offset` is where the region's text begins.
-pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, offset: usize, error: &Error<Rule>) -> Diagnostic {
-    let at = offset
-        + match error.location {
-            InputLocation::Pos(at) => at,
-            InputLocation::Span((start, _)) => start,
-        };
+/// The diagnostic for pest's error over `region`, of which `amended` was parsed.
+pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, amended: &Amended, error: &Error<Rule>) -> Diagnostic {
+    let at = amended.original(match error.location {
+        InputLocation::Pos(at) => at,
+        InputLocation::Span((start, _)) => start,
+    });
     let expected = match &error.variant {
         ErrorVariant::ParsingError { positives, .. } => positives.clone(),
         ErrorVariant::CustomError { .. } => Vec::new(),
@@ -42,25 +43,41 @@ pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, offset: usize, error: 
 }
 
 fn plain(stop: &Stop) -> Diagnostic {
-    let expected = list(&stop.expected);
+    // Any name could be called: that says little behind one.
+    let called = |rule: &&Rule| **rule != Rule::open_paren || !stop.after_operand();
+    let expected = list(&stop.expected.iter().filter(called).copied().collect::<Vec<_>>());
+    let form = forms::form(stop);
     let last = stop.scan.tokens.get(stop.region.clone()).and_then(|tokens| tokens.last());
+    let help = |finding: Diagnostic| match form {
+        Some(form) => finding.help(form),
+        None => finding.help("docs/language shows how each clause is written"),
+    };
     if stop.found >= stop.region.end {
         let end = last.map(|token| stop.scan.span(token)).unwrap_or_default();
-        return Diagnostic::error("unexpected-end", format!("expected {expected}, but this ends here"))
-            .at(end, "after this");
+        return help(
+            Diagnostic::error("unexpected-end", format!("expected {expected}, but this ends here"))
+                .at(end, "after this"),
+        );
     }
     let Some(token) = stop.scan.tokens.get(stop.found) else {
-        return Diagnostic::error("unexpected-end", format!("expected {expected}"));
+        return help(Diagnostic::error("unexpected-end", format!("expected {expected}")));
     };
     let text = stop.scan.text(token);
     let shown: String = text.chars().take(40).collect();
-    Diagnostic::error("unexpected-token", format!("expected {expected}, found `{shown}`"))
-        .at(stop.scan.span(token), "not expected here")
+    let only_the_end = stop.expected.iter().all(|rule| *rule == Rule::EOI);
+    let message = if only_the_end {
+        format!("`{shown}` stands behind the end of this `{}`", stop.scan.word(stop.region.start))
+    } else {
+        format!("expected {expected}, found `{shown}`")
+    };
+    help(Diagnostic::error("unexpected-token", message).at(stop.scan.span(token), "not expected here"))
 }
 
 /// `a, b or c`, the most telling first.
 fn list(rules: &[Rule]) -> String {
-    let phrases: BTreeSet<(u8, &str)> = rules.iter().filter_map(|rule| words::phrase(*rule)).collect();
+    // That it could also end here helps nobody, when something is there.
+    let phrases: BTreeSet<(u8, &str)> =
+        rules.iter().filter(|rule| **rule != Rule::EOI).filter_map(|rule| words::phrase(*rule)).collect();
     let mut unique: Vec<String> = Vec::new();
     for (_, phrase) in phrases {
         let phrase = if keyword_like(phrase) { format!("`{phrase}`") } else { phrase.to_owned() };

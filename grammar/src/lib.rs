@@ -14,6 +14,7 @@ pub mod source;
 mod scan;
 mod trivia;
 
+mod amend;
 mod expected;
 mod lower;
 mod parse;
@@ -24,24 +25,25 @@ pub mod ast;
 mod format;
 
 pub mod diagnostic;
+mod mend;
 mod nearest;
 
-pub use diagnostic::{Applicability, Diagnostic, Fix, Label, Severity, render_json, render_text};
+pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity, render_json, render_text};
 pub use expected::{RESERVED, keywords};
 pub use format::format;
-pub use nearest::nearest;
+pub use mend::{Mended, mend};
+pub use nearest::{meant, nearest};
 pub use parse::{Parsed, parse};
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};
 
-/// How many brackets of all kinds may be open at once in rule text.
+/// How many brackets and `not`s may be around one place in rule text.
 pub const MAX_NESTING: usize = 64;
 
-/// How many round and square brackets of them; the rest of [`MAX_NESTING`] is for blocks. The parser
-/// needs some 40 KiB of stack for each in a debug build.
-pub const MAX_EXPRESSION_NESTING: usize = 32;
+/// How many operators `+`, `-`, `*`, `/`, `??` may be around one value: in its own chain, and in those around it.
+pub const MAX_OPERATORS: usize = 250;
 
 /// The deepest expression tree [`parse`] gives, counted in nodes. Walks over a tree may recurse.
-pub const MAX_EXPRESSION_DEPTH: usize = 256;
+pub const MAX_EXPRESSION_DEPTH: usize = 600;
 
 /// The largest file [`parse`] reads, in bytes.
 pub const MAX_FILE_BYTES: usize = 1 << 20;

@@ -9,10 +9,12 @@ mod literal;
 mod policy;
 mod test;
 
+use crate::amend::Amended;
 use crate::ast::{Ident, Item, ListName, Path, PolicyMember, RuleMember, Target, TestMember, Text};
 use crate::diagnostic::Diagnostic;
 use crate::source::{FileId, Span};
 use pest::iterators::Pair as PestPair;
+pub(crate) use policy::{judge_policy, judge_rule};
 
 /// The grammar.
 #[derive(pest_derive::Parser)]
@@ -22,14 +24,14 @@ pub(crate) struct Grammar;
 pub(crate) type Pair<'a> = PestPair<'a, Rule>;
 
 /// Where the parsed slice lies, and what was wrong with its literals.
-pub(crate) struct Lower {
+pub(crate) struct Lower<'a> {
     pub file: FileId,
-    /// Where the slice begins in the file, in bytes.
-    pub offset: usize,
+    /// The text that was parsed, and where it stands in the file.
+    pub amended: &'a Amended<'a>,
     pub problems: Vec<Diagnostic>,
 }
 
-impl Lower {
+impl Lower<'_> {
     pub fn item(&mut self, pair: Pair) -> Option<Item> {
         Some(match pair.as_rule() {
             Rule::import => Item::Import(self.import(pair)?),
@@ -48,7 +50,7 @@ impl Lower {
 
     pub fn span(&self, pair: &Pair) -> Span {
         let span = pair.as_span();
-        Span::new(self.file, self.offset + span.start(), self.offset + span.end())
+        Span::new(self.file, self.amended.original(span.start()), self.amended.original(span.end()))
     }
 
     fn ident(&mut self, pair: Pair) -> Option<Ident> {

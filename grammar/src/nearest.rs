@@ -1,5 +1,7 @@
 //! The name somebody probably meant.
 
+use crate::diagnostic::Applicability;
+
 /// The candidate closest to `name`, if one is close enough to be a slip of the hand: at most one edit for short names,
 /// two from six letters, three from nine. An edit is a letter added, lost, changed or swapped with its neighbour.
 /// Of equally close candidates the first wins.
@@ -9,11 +11,18 @@
 /// assert_eq!(grammar::nearest("banana", ["import", "policy"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    meant(name, candidates).map(|(candidate, _)| candidate)
+}
+
+/// Like [`nearest`], and how sure that is. It is certain when one edit makes it and nothing else is as close; never when
+/// digits differ (`limit1` is not `limit2` misspelt) or when the words are shorter than four letters.
+pub fn meant<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, Applicability)> {
     let wanted: Vec<char> = name.chars().flat_map(char::to_lowercase).take(LONGEST + 1).collect();
     if wanted.is_empty() || wanted.len() > LONGEST {
         return None;
     }
     let mut best: Option<(usize, &str)> = None;
+    let mut rival = false;
     for candidate in candidates {
         let letters: Vec<char> = candidate.chars().flat_map(char::to_lowercase).collect();
         if letters.len() > LONGEST || candidate == name {
@@ -27,11 +36,21 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         };
         // Names that differ only in their capitals are always worth a hint.
         let edits = edits(&wanted, &letters);
-        if edits <= allowed && best.is_none_or(|(fewest, _)| edits < fewest) {
-            best = Some((edits, candidate));
+        match best {
+            _ if edits > allowed => {}
+            Some((fewest, other)) if edits == fewest => rival |= candidate != other,
+            Some((fewest, _)) if edits > fewest => {}
+            Some(_) | None => {
+                best = Some((edits, candidate));
+                rival = false;
+            }
         }
     }
-    best.map(|(_, candidate)| candidate)
+    let (edits, candidate) = best?;
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let long_enough = edits == 0 || wanted.len().max(candidate.chars().count()) >= 4;
+    let certain = edits <= 1 && !rival && long_enough && digits(name) == digits(candidate);
+    Some((candidate, if certain { Applicability::Certain } else { Applicability::Likely }))
 }
 
 /// Longer names are not compared: nobody mistypes them by hand, and the work is quadratic.
@@ -81,6 +100,22 @@ mod tests {
         ];
         for (name, expected) in cases {
             assert_eq!(nearest(name, keywords), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_edit_to_one_name_is_certain() {
+        let cases: [(&str, &[&str], Applicability); 7] = [
+            ("amout", &["amount", "payee"], Applicability::Certain),
+            ("Amount", &["amount"], Applicability::Certain),
+            ("amuont_of", &["amount_of"], Applicability::Certain),
+            ("amt_of_day", &["amount_of_day"], Applicability::Likely),
+            ("limit1", &["limit2"], Applicability::Likely),
+            ("card", &["cart", "care"], Applicability::Likely),
+            ("ERU", &["EUR", "ERN"], Applicability::Likely),
+        ];
+        for (name, candidates, expected) in cases {
+            assert_eq!(meant(name, candidates.iter().copied()).map(|(_, sure)| sure), Some(expected), "{name}");
         }
     }
 

@@ -1,23 +1,29 @@
 //! Rule text to a syntax tree, item by item.
 
 use crate::MAX_FILE_BYTES;
+use crate::amend::{Amended, Change, lies_in};
 use crate::ast;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Edit, Findings, Fix};
 use crate::expected;
 use crate::lower::{Grammar, Lower, Pair, Rule};
 use crate::recover;
 use crate::scan::{Scan, too_deep};
 use crate::source::{SourceFile, Span};
 use pest::Parser as _;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed {
-    /// The items that parsed. Of a policy or test with errors, the members that parsed.
+    /// The items that parsed, slips with a certain fix as if they were fixed. Of an event, policy or test with errors, the
+    /// members that parsed.
     pub file: ast::File,
     /// What was wrong, in order of place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Names whose declarations could not be read: events, fields, lists (without `@`), scripts, reasons, `let`s, policies,
+    /// rules. They exist; to use one is not a second mistake.
+    pub lost: BTreeSet<String>,
 }
 
 /// Reads a file. Never fails: what does not parse is left out and has a diagnostic, the rest is there.
@@ -28,32 +34,71 @@ pub fn parse(source: &SourceFile) -> Parsed {
         let finding = Diagnostic::error("file-too-large", message)
             .at(Span::new(source.id, 0, 0), "")
             .help("split it into several files; a pack is compiled as a whole");
-        return Parsed { file: ast::File::default(), diagnostics: vec![finding] };
+        return Parsed { diagnostics: vec![finding], ..Parsed::nothing() };
     }
     parse_scan(&Scan::of(source))
 }
 
 /// Parses what has been scanned.
 pub(crate) fn parse_scan(scan: &Scan) -> Parsed {
-    let mut parser = Parser { scan, diagnostics: scan.problems.clone() };
+    let mut parser = Parser {
+        scan,
+        diagnostics: scan.problems.clone(),
+        changes: Vec::new(),
+        foreign: Vec::new(),
+        lost: BTreeSet::new(),
+    };
+    for fix in scan.problems.as_slice().iter().filter_map(Diagnostic::certain_fix) {
+        parser.amend(fix);
+    }
     let mut items = Vec::new();
     for region in recover::items(scan) {
         if let Some(finding) = recover::unknown_item(scan, &region) {
-            parser.diagnostics.extend(finding);
-        } else if let Some(finding) = too_deep(scan, region.clone()) {
+            match finding {
+                Some(finding) if parser.amends(&finding, &region) => parser.diagnostics.push(finding),
+                Some(finding) => {
+                    parser.foreign.push(parser.bytes(&region));
+                    parser.diagnostics.push(finding);
+                    parser.lose(&region);
+                    continue;
+                }
+                None => {
+                    parser.lose(&region);
+                    continue;
+                }
+            }
+        }
+        if let Some(finding) = too_deep(scan, region.clone()) {
             parser.diagnostics.push(finding);
+            parser.lose(&region);
         } else {
             items.extend(parser.item(region));
         }
     }
+    parser.forget_inside();
+    parser.diagnostics.extend(scan.notices.iter().cloned());
     parser.diagnostics.sort();
-    parser.diagnostics.dedup();
-    Parsed { file: ast::File { items }, diagnostics: parser.diagnostics }
+    parser.cut_short();
+    Parsed { file: ast::File { items }, diagnostics: parser.diagnostics.finish(&scan.source.name), lost: parser.lost }
 }
+
+impl Parsed {
+    fn nothing() -> Self {
+        Parsed { file: ast::File::default(), diagnostics: Vec::new(), lost: BTreeSet::new() }
+    }
+}
+
+/// How many slips of one clause are mended on the way to its end. Each costs another reading of it.
+const MENDED_AT_MOST: usize = 8;
 
 pub(crate) struct Parser<'a> {
     pub scan: &'a Scan<'a>,
-    pub diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Findings,
+    /// The certain fixes of all findings so far, in order of place, without overlaps.
+    changes: Vec<Change>,
+    /// The bytes of what is no item at all, in order.
+    foreign: Vec<Range<usize>>,
+    lost: BTreeSet<String>,
 }
 
 impl<'a> Parser<'a> {
@@ -64,12 +109,112 @@ impl<'a> Parser<'a> {
                 let before = self.diagnostics.len();
                 let item = recover::item(self, region.clone());
                 // Where the parts have nothing wrong with them, it is how they stand together.
-                if self.diagnostics.len() == before && !self.has_problem(&region) {
+                if self.diagnostics.len() == before && !self.scan.has_problem(&self.bytes(&region)) {
                     self.diagnostics.extend(finding.map(|finding| *finding));
+                }
+                if item.is_none() {
+                    self.lose(&region);
                 }
                 item
             }
         }
+    }
+
+    /// The text of a token, as amended.
+    pub fn word(&self, index: usize) -> &str {
+        let Some(token) = self.scan.tokens.get(index) else { return "" };
+        let change = self.change_at(token.start, token.end);
+        change.map_or_else(|| self.scan.text(token), |change| change.replacement.as_str())
+    }
+
+    fn change_at(&self, start: usize, end: usize) -> Option<&Change> {
+        let place = self.changes.partition_point(|change| (change.start, change.end) < (start, end));
+        self.changes.get(place).filter(|change| (change.start, change.end) == (start, end))
+    }
+
+    /// Notes a fix to be made before anything is parsed again; whether it could be.
+    fn amend(&mut self, fix: &Fix) -> bool {
+        let changes = fix.edits.iter().map(|edit| Change {
+            start: edit.span.start as usize,
+            end: edit.span.end as usize,
+            replacement: edit.replacement.clone(),
+        });
+        let changes: Vec<Change> = changes.collect();
+        if changes.iter().any(|change| self.overlaps(change)) {
+            return false;
+        }
+        for change in changes {
+            let place = self.changes.partition_point(|other| *other < change);
+            self.changes.insert(place, change);
+        }
+        true
+    }
+
+    fn overlaps(&self, change: &Change) -> bool {
+        let place = self.changes.partition_point(|other| *other < *change);
+        let before = place.checked_sub(1).and_then(|place| self.changes.get(place));
+        before.is_some_and(|other| other.end > change.start || other.start == change.start)
+            || self.changes.get(place).is_some_and(|other| other.start < change.end || other.start == change.start)
+    }
+
+    /// Makes the certain fix of a finding, if it has one inside the region.
+    pub fn amends(&mut self, finding: &Diagnostic, region: &Range<usize>) -> bool {
+        let bytes = self.bytes(region);
+        finding.certain_fix().is_some_and(|fix| {
+            let inside = |span: Span| span.start as usize >= bytes.start && span.end as usize <= bytes.end;
+            fix.edits.iter().all(|edit| inside(edit.span)) && self.amend(fix)
+        })
+    }
+
+    pub fn judge(&mut self, judge: impl FnOnce(&mut Vec<Diagnostic>)) {
+        let mut problems = Vec::new();
+        judge(&mut problems);
+        self.diagnostics.extend(problems);
+    }
+
+    /// What is wrong inside of something that is nothing of ours is no finding of its own.
+    fn forget_inside(&mut self) {
+        let serious = |code: &str| matches!(code, "merge-conflict" | "hidden-character" | "unclosed-comment");
+        let foreign = std::mem::take(&mut self.foreign);
+        self.diagnostics.retain(|finding| {
+            let start = finding.span().map_or(0, |span| span.start as usize);
+            let before = foreign.partition_point(|bytes| bytes.end <= start);
+            foreign.get(before).is_none_or(|bytes| start <= bytes.start) || serious(finding.code)
+        });
+    }
+
+    /// In a file that ends too early, all that is missing at its end is one mistake.
+    fn cut_short(&mut self) {
+        let open = &self.scan.brackets.left_open;
+        let Some(last) = self.scan.tokens.last().filter(|_| !open.is_empty()) else { return };
+        let end = u32::try_from(last.end).unwrap_or(u32::MAX);
+        let text = &self.scan.source.text;
+        // A policy or rule that is still open may have had the rest of its clauses.
+        let incomplete = |finding: &Diagnostic| {
+            let name = finding.span().map_or(0, |span| span.end as usize);
+            let brace = text.get(name..).and_then(|rest| rest.find('{')).map(|at| name + at);
+            matches!(finding.code, "missing-default" | "missing-then" | "missing-condition")
+                && brace.is_some_and(|brace| open.contains(&brace))
+        };
+        let at_end = |finding: &Diagnostic| {
+            finding.code == "unexpected-end" && finding.span().is_some_and(|span| span.end == end)
+        };
+        let missing =
+            self.diagnostics.as_slice().iter().find(|finding| at_end(finding)).map(|finding| finding.message.clone());
+        self.diagnostics.retain(|finding| !at_end(finding) && !incomplete(finding));
+        let finding =
+            self.diagnostics.as_mut_slice().iter_mut().rev().find(|finding| finding.code == "unclosed-bracket");
+        if let (Some(finding), Some(missing)) = (finding, missing) {
+            let missing = missing.replace(", but this ends here", "");
+            finding.fix = None;
+            finding.help = Some(format!("the file seems to be cut short: {missing} next"));
+        }
+    }
+
+    /// Notes what a region that could not be read would have declared.
+    pub fn lose(&mut self, region: &Range<usize>) {
+        let names = recover::declared(self.scan, region);
+        self.lost.extend(names.into_iter().map(str::to_owned));
     }
 
     /// Parses the tokens of `region` as `rule`, which holds one thing, and lowers that.
@@ -80,55 +225,75 @@ impl<'a> Parser<'a> {
         region: Range<usize>,
         lower: impl FnOnce(&mut Lower, Pair) -> Option<T>,
     ) -> Result<T, Option<Box<Diagnostic>>> {
-        let (start, end) = self.bytes(&region);
-        if self.scan.has_problem(start, end) {
+        let bytes = self.bytes(&region);
+        if self.is_spoiled(&bytes) {
             return Err(None);
         }
-        let text = self.scan.source.text.get(start..end).unwrap_or_default();
-        let mut pairs = match Grammar::parse(rule, text) {
+        let amended = Amended::of(&self.scan.source.text, bytes.clone(), &self.changes);
+        let mut pairs = match Grammar::parse(rule, &amended.text) {
             Ok(pairs) => pairs,
-            Err(error) => return Err(Some(Box::new(expected::diagnose(self.scan, region, start, &error)))),
+            Err(error) => return Err(Some(Box::new(expected::diagnose(self.scan, region, &amended, &error)))),
         };
-        let mut lowering = Lower { file: self.scan.source.id, offset: start, problems: Vec::new() };
+        let mut lowering = Lower { file: self.scan.source.id, amended: &amended, problems: Vec::new() };
         let inner = pairs.next().and_then(|whole| whole.into_inner().next());
         let lowered = inner.and_then(|pair| lower(&mut lowering, pair));
-        self.diagnostics.append(&mut lowering.problems);
+        self.diagnostics.extend(std::mem::take(&mut lowering.problems));
         lowered.ok_or_else(|| {
-            let span = Span::new(self.scan.source.id, start, end);
+            let span = Span::new(self.scan.source.id, bytes.start, bytes.end);
             Some(Box::new(
                 Diagnostic::error("unexpected-token", "this could not be read").at(span, "please report this text"),
             ))
         })
     }
 
-    /// Like [`Parser::read`], with the error reported.
+    /// Like [`Parser::read`], with the error reported; and when it has a certain fix, with what comes behind it read too.
     pub fn read_or_report<T>(
         &mut self,
         rule: Rule,
         region: Range<usize>,
-        lower: impl FnOnce(&mut Lower, Pair) -> Option<T>,
+        lower: impl Fn(&mut Lower, Pair) -> Option<T>,
     ) -> Option<T> {
-        match self.read(rule, region, lower) {
-            Ok(value) => Some(value),
-            Err(finding) => {
-                self.diagnostics.extend(finding.map(|finding| *finding));
-                None
+        let mut last = None;
+        for _ in 0..=MENDED_AT_MOST {
+            match self.read(rule, region.clone(), &lower) {
+                Ok(value) => return Some(value),
+                Err(None) => break,
+                Err(Some(finding)) => {
+                    let place = finding.span().map(|span| span.start);
+                    // It must get further each time.
+                    if last.is_some() && place <= last {
+                        break;
+                    }
+                    last = place;
+                    let mended = self.amends(&finding, &region);
+                    self.diagnostics.push(*finding);
+                    if !mended {
+                        break;
+                    }
+                }
             }
         }
+        self.lose(&region);
+        None
     }
 
-    pub fn bytes(&self, region: &Range<usize>) -> (usize, usize) {
+    /// Whether something is wrong in these bytes that no certain fix puts right.
+    fn is_spoiled(&self, bytes: &Range<usize>) -> bool {
+        let made = |edit: &Edit| {
+            let change = self.change_at(edit.span.start as usize, edit.span.end as usize);
+            change.is_some_and(|change| lies_in(change, bytes))
+        };
+        let unfixed = |problem: &Diagnostic| problem.certain_fix().is_none_or(|fix| !fix.edits.iter().all(made));
+        self.scan.is_muted(bytes) || self.scan.problems_in(bytes).any(unfixed)
+    }
+
+    pub fn bytes(&self, region: &Range<usize>) -> Range<usize> {
         let tokens = self.scan.tokens.get(region.clone()).unwrap_or_default();
-        (tokens.first().map_or(0, |token| token.start), tokens.last().map_or(0, |token| token.end))
+        tokens.first().map_or(0, |token| token.start)..tokens.last().map_or(0, |token| token.end)
     }
 
     pub fn span(&self, region: &Range<usize>) -> Span {
-        let (start, end) = self.bytes(region);
-        Span::new(self.scan.source.id, start, end)
-    }
-
-    fn has_problem(&self, region: &Range<usize>) -> bool {
-        let (start, end) = self.bytes(region);
-        self.scan.has_problem(start, end)
+        let bytes = self.bytes(region);
+        Span::new(self.scan.source.id, bytes.start, bytes.end)
     }
 }

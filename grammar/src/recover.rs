@@ -1,9 +1,9 @@
 //! Where one item ends and the next begins, and what can be saved of an item with an error in it.
 
-use crate::ast::{Item, Policy, PolicyMember, Rule as RuleNode, Test};
+use crate::ast::{EventDef, Item, Policy, PolicyMember, Rule as RuleNode, Test};
 use crate::diagnostic::Diagnostic;
 use crate::expected::is_reserved;
-use crate::lower::Rule;
+use crate::lower::{Rule, judge_policy, judge_rule};
 use crate::nearest;
 use crate::parse::Parser;
 use crate::scan::{Scan, TokenKind};
@@ -12,6 +12,13 @@ use std::ops::Range;
 const ITEM_WORDS: [&str; 10] =
     ["import", "rates", "event", "list", "script", "reason", "let", "policy", "test", "prove"];
 const POLICY_WORDS: [&str; 6] = ["meta", "default", "combine", "on", "let", "rule"];
+/// Words that begin no member of a policy and stand where one should begin.
+const POLICY_STRANGERS: [&str; 15] = [
+    "policy", "test", "prove", "import", "rates", "event", "list", "script", "reason", "when", "unless", "then",
+    "expect", "if", "else",
+];
+const RULE_STRANGERS: [&str; 10] =
+    ["policy", "test", "prove", "import", "script", "rule", "default", "combine", "expect", "if"];
 const RULE_WORDS: [&str; 9] = ["meta", "mode", "priority", "active", "rollout", "on", "when", "unless", "then"];
 const TEST_WORDS: [&str; 5] = ["at", "event", "history", "list", "expect"];
 
@@ -119,74 +126,184 @@ pub(crate) fn unknown_item(scan: &Scan, region: &Range<usize>) -> Option<Option<
     if ITEM_WORDS.contains(&word) {
         return None;
     }
-    if scan.has_problem(token.start, token.end) {
+    if scan.has_problem(&(token.start..token.end)) {
         return Some(None);
     }
     let span = scan.span(token);
     let shown: String = word.chars().take(40).collect();
     let finding =
         Diagnostic::error("unknown-item", format!("`{shown}` does not start an item")).at(span, "not an item");
-    Some(Some(match (nearest(word, ITEM_WORDS), word) {
-        (Some(meant), _) => finding.suggest(format!("did you mean `{meant}`?"), span, meant),
-        (None, "rule") => finding.help("a rule stands inside a policy: `policy name on event { … }`"),
-        (None, "}" | ")" | "]") => finding.help("a bracket was closed too early above"),
-        (None, _) => finding.help(format!("a file is made of {} and `prove`", listed(&ITEM_WORDS))),
+    let help = match token.kind {
+        TokenKind::Open(b'{' | b'[') | TokenKind::Text => {
+            Some("this reads like JSON; a rule file is made of items such as `policy name on event { … }`".to_owned())
+        }
+        TokenKind::Close(_) => Some("a bracket was closed too early above".to_owned()),
+        _ => home_of(word).or_else(|| other_language(word).map(str::to_owned)),
+    };
+    Some(Some(match help {
+        Some(help) => finding.help(help),
+        None if matches!(word, "const" | "var" | "set" | "define") && scan.word(region.start + 2) == "=" => {
+            finding.correct("to name a value, write `let name = …`", span, "let")
+        }
+        None => finding
+            .near(word, span, ITEM_WORDS)
+            .or_help(format!("a file is made of {} and `prove`", listed(&ITEM_WORDS))),
     }))
+}
+
+/// Where a word stands that starts no item.
+fn home_of(word: &str) -> Option<String> {
+    let home = match word {
+        "rule" | "default" | "combine" => "a policy: `policy name on event { … }`",
+        "when" | "unless" | "then" | "mode" | "priority" | "active" | "rollout" | "block" | "allow" | "challenge" => {
+            "a rule, and a rule in a policy: `rule name { when … then … }`"
+        }
+        "expect" | "history" | "at" => "a test: `test \"…\" { event … expect … }`",
+        "meta" => "a policy or a rule: `meta { owner: \"team\" }`",
+        "on" => "a policy or a rule: `on unknown step_up`",
+        _ => return None,
+    };
+    Some(format!("`{word}` stands inside {home}"))
+}
+
+/// What people write at the top of a file in other languages.
+fn other_language(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "def" | "function" | "fn" | "func" | "class" => {
+            "there are no functions; name an expression with `let name = …`, or compute a value in a `script`"
+        }
+        "select" | "SELECT" | "insert" | "INSERT" => {
+            "there are no queries; history is asked in a rule: `count() of sign_in by user over 1h`"
+        }
+        "if" | "If" | "IF" => "a rule asks: `rule name { when … then … }`, inside a policy",
+        "include" | "require" | "use" | "using" => {
+            "another file is named with `import \"file.rules\"`; a pack is read as a whole"
+        }
+        "type" | "struct" | "schema" | "record" => {
+            "what an action carries is declared with `event name { field: type }`"
+        }
+        _ => return None,
+    })
 }
 
 fn listed(words: &[&str]) -> String {
     words.iter().filter(|word| **word != "prove").map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// The names a region declares that could not be read: its own, and those of the members in it.
+pub(crate) fn declared<'a>(scan: &Scan<'a>, region: &Range<usize>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for index in region.clone() {
+        let word = scan.word(index);
+        let first = index == region.start;
+        let item =
+            first && (ITEM_WORDS.contains(&word) || scan.tokens.get(index).is_some_and(|token| token.depth == 0));
+        let name = if matches!(word, "rule" | "let") || item {
+            index + 1
+        } else if scan.word(index + 1) == ":" {
+            // A field, or an entry that nothing asks for.
+            index
+        } else {
+            continue;
+        };
+        if region.contains(&name) && matches!(scan.kind(name), Some(TokenKind::Word | TokenKind::ListName)) {
+            names.push(scan.word(name).trim_start_matches('@'));
+        }
+    }
+    names
+}
+
 /// Parses an item with an error in it part by part: reports every part that is wrong and keeps those that are right.
 pub(crate) fn item(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
-    match parser.scan.word(region.start) {
+    match parser.word(region.start) {
         "policy" => policy(parser, region),
         "test" => test(parser, region),
+        "event" => event(parser, region),
         _ => parser.read_or_report(Rule::item_only, region, |lower, pair| lower.item(pair)),
     }
 }
 
+fn event(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
+    let Some(block) = Block::of(parser.scan, region.clone(), Starts::Field) else {
+        return parser.read_or_report(Rule::item_only, region, |lower, pair| lower.item(pair));
+    };
+    let head = parser.read_or_report(Rule::event_head_only, block.head, |lower, pair| lower.event_head(pair));
+    let mut fields = Vec::new();
+    for member in block.members {
+        fields.extend(parser.read_or_report(Rule::field_only, member, |lower, pair| lower.field(pair)));
+    }
+    trailing(parser, block.trailing);
+    Some(Item::Event(EventDef { fields, span: parser.span(&region), ..head? }))
+}
+
 fn policy(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
-    let Some(block) = Block::of(parser.scan, region.clone(), &POLICY_WORDS) else {
+    let Some(block) = Block::of(parser.scan, region.clone(), Starts::Word(&POLICY_WORDS, &POLICY_STRANGERS)) else {
         return parser.read_or_report(Rule::item_only, region, |lower, pair| lower.item(pair));
     };
     let head = parser.read_or_report(Rule::policy_head_only, block.head, |lower, pair| lower.policy_head(pair));
     let mut members = Vec::new();
+    let mut whole = true;
     for member in block.members {
-        let is_rule = parser.scan.word(member.start) == "rule";
-        match parser.read(Rule::policy_member_only, member.clone(), |lower, pair| lower.policy_member(pair)) {
+        let mut read = parser.read(Rule::policy_member_only, member.clone(), |lower, pair| lower.policy_member(pair));
+        if parser.word(member.start) != "rule"
+            && let Err(Some(finding)) = &read
+            && finding.certain_fix().is_some_and(|fix| fix.edits.iter().all(|edit| edit.replacement == "rule"))
+            && parser.amends(finding, &member)
+        {
+            parser.diagnostics.push(*finding.clone());
+            read = parser.read(Rule::policy_member_only, member.clone(), |lower, pair| lower.policy_member(pair));
+        }
+        match read {
             Ok(member) => members.push(member),
-            Err(finding) if is_rule => members.extend(rule(parser, member, finding).map(PolicyMember::Rule)),
-            Err(finding) => parser.diagnostics.extend(finding.map(|finding| *finding)),
+            Err(finding) if parser.word(member.start) == "rule" => {
+                members.extend(rule(parser, member, finding).map(PolicyMember::Rule));
+            }
+            Err(_) => {
+                let read =
+                    parser.read_or_report(Rule::policy_member_only, member, |lower, pair| lower.policy_member(pair));
+                whole &= read.is_some();
+                members.extend(read);
+            }
         }
     }
     trailing(parser, block.trailing);
     let (name, target) = head?;
-    Some(Item::Policy(Policy { name, target, members, span: parser.span(&region) }))
+    let policy = Policy { name, target, members, span: parser.span(&region) };
+    if whole {
+        parser.judge(|problems| judge_policy(problems, &policy));
+    }
+    Some(Item::Policy(policy))
 }
 
 fn rule(parser: &mut Parser, region: Range<usize>, whole: Option<Box<Diagnostic>>) -> Option<RuleNode> {
-    let Some(block) = Block::of(parser.scan, region.clone(), &RULE_WORDS) else {
+    let Some(block) = Block::of(parser.scan, region.clone(), Starts::Word(&RULE_WORDS, &RULE_STRANGERS)) else {
         parser.diagnostics.extend(whole.map(|finding| *finding));
+        parser.lose(&region);
         return None;
     };
     let before = parser.diagnostics.len();
     let head = parser.read_or_report(Rule::rule_head_only, block.head, |lower, pair| lower.rule_head(pair));
     let mut members = Vec::new();
+    let mut complete = true;
     for member in block.members {
-        members.extend(parser.read_or_report(Rule::rule_member_only, member, |lower, pair| lower.rule_member(pair)));
+        let read = parser.read_or_report(Rule::rule_member_only, member, |lower, pair| lower.rule_member(pair));
+        complete &= read.is_some();
+        members.extend(read);
     }
     trailing(parser, block.trailing);
-    if parser.diagnostics.len() == before {
+    if parser.diagnostics.len() == before && !parser.scan.has_problem(&parser.bytes(&region)) {
         parser.diagnostics.extend(whole.map(|finding| *finding));
     }
     let (name, title) = head?;
-    Some(RuleNode { name, title, members, span: parser.span(&region) })
+    let rule = RuleNode { name, title, members, span: parser.span(&region) };
+    if complete {
+        parser.judge(|problems| judge_rule(problems, &rule));
+    }
+    Some(rule)
 }
 
 fn test(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
-    let Some(block) = Block::of(parser.scan, region.clone(), &TEST_WORDS) else {
+    let Some(block) = Block::of(parser.scan, region.clone(), Starts::Word(&TEST_WORDS, &[])) else {
         return parser.read_or_report(Rule::item_only, region, |lower, pair| lower.item(pair));
     };
     let name = parser.read_or_report(Rule::test_head_only, block.head, |lower, pair| lower.test_head(pair));
@@ -200,11 +317,7 @@ fn test(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
 
 /// Reports what stands behind the closing brace of an item.
 fn trailing(parser: &mut Parser, region: Range<usize>) {
-    if region.is_empty() {
-        return;
-    }
-    let (start, end) = parser.bytes(&region);
-    if parser.scan.has_problem(start, end) {
+    if region.is_empty() || parser.scan.has_problem(&parser.bytes(&region)) {
         return;
     }
     let shown = parser.scan.word(region.start).to_owned();
@@ -216,6 +329,15 @@ fn trailing(parser: &mut Parser, region: Range<usize>) {
     );
 }
 
+/// How a member of a block begins.
+#[derive(Clone, Copy)]
+enum Starts<'a> {
+    /// With one of these words; or, at the start of a line, with one of those that do not belong here.
+    Word(&'a [&'a str], &'a [&'a str]),
+    /// With a name and a colon.
+    Field,
+}
+
 /// A block taken apart into its members.
 struct Block {
     head: Range<usize>,
@@ -225,7 +347,7 @@ struct Block {
 
 impl Block {
     /// Nothing if there is no block: no brace is opened.
-    fn of(scan: &Scan, region: Range<usize>, words: &[&str]) -> Option<Block> {
+    fn of(scan: &Scan, region: Range<usize>, starts: Starts) -> Option<Block> {
         let open = region.clone().find(|index| scan.kind(*index) == Some(TokenKind::Open(b'{')))?;
         let depth = scan.tokens.get(open)?.depth + 1;
         let close = scan.brackets.close_of(open).filter(|close| *close < region.end);
@@ -233,7 +355,11 @@ impl Block {
         let mut members = Vec::new();
         let mut start = open + 1;
         for index in open + 2..end {
-            if member_starts(scan, index, depth, words) {
+            let starts = match starts {
+                Starts::Word(words, strangers) => member_starts(scan, index, depth, words, strangers),
+                Starts::Field => field_starts(scan, index, depth),
+            };
+            if starts {
                 members.push(start..index);
                 start = index;
             }
@@ -245,15 +371,27 @@ impl Block {
     }
 }
 
-fn member_starts(scan: &Scan, index: usize, depth: usize, words: &[&str]) -> bool {
-    let Some(token) = scan.tokens.get(index).filter(|token| token.depth == depth && token.kind == TokenKind::Word)
-    else {
-        return false;
-    };
-    if goes_on(scan, index - 1) || is_operator(scan, index + 1) || scan.word(index + 1) == ":" {
-        return false;
+fn field_starts(scan: &Scan, index: usize, depth: usize) -> bool {
+    let named = scan.tokens.get(index).is_some_and(|token| token.depth == depth && token.kind == TokenKind::Word);
+    named && (scan.word(index + 1) == ":" || scan.tokens.get(index).is_some_and(|token| token.starts_line))
+}
+
+fn member_starts(scan: &Scan, index: usize, depth: usize, words: &[&str], strangers: &[&str]) -> bool {
+    let Some(token) = scan.tokens.get(index).filter(|token| token.depth == depth) else { return false };
+    // `"rule": { … }`
+    let json =
+        token.kind == TokenKind::Text && token.starts_line && scan.word(index + 1) == ":" && !strangers.is_empty();
+    if json && !goes_on(scan, index - 1) {
+        return true;
     }
     let word = scan.text(token);
+    let colon = scan.word(index + 1) == ":" && !words.contains(&word);
+    if token.kind != TokenKind::Word || goes_on(scan, index - 1) || is_operator(scan, index + 1) || colon {
+        return false;
+    }
+    if strangers.contains(&word) && token.starts_line && !words.contains(&word) {
+        return true;
+    }
     match word {
         // These words also stand inside members.
         "on" => scan.word(index + 1) == "unknown" || token.starts_line,

@@ -4,15 +4,18 @@
 //! begin, so that each is parsed alone, and refuses what nests too deep. On the way it meets the mistakes people make with
 //! characters (quotes, operators of other languages, units) and reports them better than a grammar could.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Applicability, Diagnostic, Findings};
 use crate::source::{SourceFile, Span};
+use std::ops::Range;
 
 mod brackets;
 mod characters;
+mod conflict;
 mod depth;
+mod foreign;
 
 pub(crate) use brackets::Brackets;
-pub(crate) use characters::meant_unit;
+pub(crate) use characters::{meant_unit, twelve_hours};
 pub(crate) use depth::too_deep;
 
 /// A word, number, string, bracket or operator.
@@ -55,20 +58,50 @@ pub(crate) struct Scan<'a> {
     pub tokens: Vec<Token>,
     pub comments: Vec<Comment>,
     pub brackets: Brackets,
-    /// What is wrong already, in order of place. Text with one of these in it is not parsed.
-    pub problems: Vec<Diagnostic>,
+    /// What is wrong already, in order of place. Text with one of these in it is parsed only as far as they have certain
+    /// fixes.
+    pub problems: Findings,
+    /// What is wrong and in the way of nothing.
+    pub notices: Vec<Diagnostic>,
+    /// Places that nothing is to be parsed across, besides those problems; in order.
+    pub muted: Vec<usize>,
 }
 
 impl<'a> Scan<'a> {
     pub fn of(source: &'a SourceFile) -> Self {
-        let mut scanner =
-            Scanner { source, at: 0, line_start: 0, tokens: Vec::new(), comments: Vec::new(), problems: Vec::new() };
+        if let Some(finding) = foreign::two_byte_text(source) {
+            let brackets = Brackets::of(source, &mut [], &mut Findings::default());
+            let mut problems = Findings::default();
+            problems.push(finding);
+            return Scan {
+                source,
+                tokens: Vec::new(),
+                comments: Vec::new(),
+                brackets,
+                problems,
+                notices: Vec::new(),
+                muted: Vec::new(),
+            };
+        }
+        let mut scanner = Scanner {
+            source,
+            at: 0,
+            line_start: 0,
+            tokens: Vec::new(),
+            comments: Vec::new(),
+            problems: Findings::default(),
+            muted: Vec::new(),
+            returns: Vec::new(),
+            passed_over: None,
+            no_conflict_ends: false,
+        };
         scanner.run();
-        let Scanner { mut tokens, comments, mut problems, .. } = scanner;
+        let notices = scanner.lone_returns().into_iter().collect();
+        let Scanner { mut tokens, comments, mut problems, muted, .. } = scanner;
         let brackets = Brackets::of(source, &mut tokens, &mut problems);
         characters::judge(source, &tokens, &mut problems);
         problems.sort();
-        Scan { source, tokens, comments, brackets, problems }
+        Scan { source, tokens, comments, brackets, problems, notices, muted }
     }
 
     pub fn text(&self, token: &Token) -> &'a str {
@@ -88,12 +121,25 @@ impl<'a> Scan<'a> {
         Span::new(self.source.id, token.start, token.end)
     }
 
-    /// Whether a problem lies in these bytes.
-    pub fn has_problem(&self, start: usize, end: usize) -> bool {
+    /// The problems in these bytes.
+    pub fn problems_in(&self, region: &Range<usize>) -> impl Iterator<Item = &Diagnostic> {
+        let start = |problem: &Diagnostic| problem.span().map_or(0, |span| span.start as usize);
         // Sorted by where they start, so the search is short.
-        let first =
-            self.problems.partition_point(|problem| problem.span().is_some_and(|span| (span.start as usize) < start));
-        self.problems.get(first).and_then(Diagnostic::span).is_some_and(|span| (span.start as usize) < end)
+        let problems = self.problems.as_slice();
+        let first = problems.partition_point(|problem| start(problem) < region.start);
+        let end = region.end;
+        problems.iter().skip(first).take_while(move |problem| start(problem) < end)
+    }
+
+    /// Whether a problem lies in these bytes.
+    pub fn has_problem(&self, region: &Range<usize>) -> bool {
+        self.problems_in(region).next().is_some() || self.is_muted(region)
+    }
+
+    /// Whether these bytes hold a place that nothing is to be parsed across.
+    pub fn is_muted(&self, region: &Range<usize>) -> bool {
+        let first = self.muted.partition_point(|place| *place < region.start);
+        self.muted.get(first).is_some_and(|place| *place < region.end)
     }
 }
 
@@ -103,26 +149,37 @@ struct Scanner<'a> {
     line_start: usize,
     tokens: Vec<Token>,
     comments: Vec<Comment>,
-    problems: Vec<Diagnostic>,
+    problems: Findings,
+    muted: Vec<usize>,
+    /// Carriage returns that no line feed follows.
+    returns: Vec<usize>,
+    /// The side of a merge conflict that is not read: where it starts and ends.
+    passed_over: Option<(usize, usize)>,
+    /// That no merge conflict ends from here on.
+    no_conflict_ends: bool,
 }
 
 /// Operators of two characters or more, ours and other languages', longest first.
-const LONG_SYMBOLS: [&str; 15] =
-    ["!==", "===", "==", "!=", ">=", "<=", "->", "..", "??", "&&", "||", "<>", "=>", "=<", "//"];
+const LONG_SYMBOLS: [&str; 18] =
+    ["...", "!==", "===", "==", "!=", ">=", "<=", "->", "..", "??", "&&", "||", "<>", "=>", "=<", "//", "**", ":="];
 
 impl Scanner<'_> {
     fn run(&mut self) {
         while let Some(byte) = self.peek(0) {
+            if self.at == self.line_start && self.conflict() {
+                continue;
+            }
             match byte {
                 b'\n' => {
                     self.at += 1;
                     self.line_start = self.at;
                 }
-                b' ' | b'\t' | b'\r' => self.at += 1,
+                b' ' | b'\t' => self.at += 1,
+                b'\r' => self.carriage_return(),
                 b'#' => self.line_comment(),
                 b'/' if self.peek(1) == Some(b'*') => self.block_comment(),
                 b'"' => self.string(),
-                b'\'' => self.single_quoted(),
+                b'\'' | b'`' => self.foreign_string(char::from(byte)),
                 b'0'..=b'9' => self.number(),
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                     let end = self.end_of_word(self.at);
@@ -177,9 +234,10 @@ impl Scanner<'_> {
     }
 
     fn line_comment(&mut self) {
-        let length = self.rest().find('\n').unwrap_or(self.rest().len());
+        let length = self.rest().find(['\n', '\r']).unwrap_or(self.rest().len());
         let written = self.rest().get(..length).unwrap_or_default().trim_end().len();
         self.comments.push(Comment { start: self.at, end: self.at + written });
+        self.hidden_characters(self.at, self.at + length, false);
         self.at += length;
     }
 
@@ -204,6 +262,7 @@ impl Scanner<'_> {
         if let Some(newline) = self.source.text.get(self.at..end).and_then(|comment| comment.rfind('\n')) {
             self.line_start = self.at + newline + 1;
         }
+        self.hidden_characters(self.at, end, false);
         self.at = end;
     }
 
@@ -212,7 +271,7 @@ impl Scanner<'_> {
         let mut end = None;
         for (index, byte) in self.rest().bytes().enumerate().skip(1) {
             match byte {
-                b'\n' => break,
+                b'\n' | b'\r' => break,
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,
                 b'"' => {
@@ -222,82 +281,77 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        let end = end.unwrap_or_else(|| {
-            let line = self.rest().split('\n').next().unwrap_or_default().trim_end();
-            let end = self.at + line.len();
-            self.problems.push(
-                Diagnostic::error("unclosed-string", "this string never ends")
-                    .at(self.span(self.at, end), "a string ends on the line it starts on")
-                    .suggest("close it with `\"`; write `\\n` for a line break", self.span(end, end), "\""),
-            );
-            end
-        });
+        let end = end.unwrap_or_else(|| self.unclosed_string());
+        self.hidden_characters(self.at, end, true);
         self.token(TokenKind::Text, end);
     }
 
-    fn single_quoted(&mut self) {
-        let inner = self.rest().get(1..).unwrap_or_default();
-        let stop = inner.find(['\'', '\n']).filter(|stop| inner.as_bytes().get(*stop) == Some(&b'\''));
-        match stop.and_then(|stop| inner.get(..stop)) {
-            Some(inner) => {
-                let (end, replacement) = (self.at + inner.len() + 2, format!("\"{}\"", inner.replace('"', "\\\"")));
-                self.problems.push(
-                    Diagnostic::error("single-quotes", "strings are written in double quotes")
-                        .at(self.span(self.at, end), "single quotes")
-                        .correct(format!("write `{replacement}`"), self.span(self.at, end), replacement),
-                );
-                self.token(TokenKind::Text, end);
-            }
-            None => self.unexpected(1, None),
-        }
-    }
-
-    /// Characters beyond ASCII have no meaning outside strings and comments; some are lookalikes of ours.
-    fn foreign(&mut self) {
-        let Some(first) = self.rest().chars().next() else { return };
-        if first == '\u{feff}' && self.at == 0 {
-            // A byte order mark, left by an editor.
-            self.at += first.len_utf8();
-            self.line_start = self.at;
-            return;
-        }
-        let replacement = match first {
-            '“' | '”' | '„' | '«' | '»' => Some("\""),
-            '‘' | '’' => Some("\""),
-            '–' | '—' | '−' => Some("-"),
-            '≥' => Some(">="),
-            '≤' => Some("<="),
-            '≠' => Some("!="),
-            '…' => Some(".."),
-            '×' => Some("*"),
-            '÷' => Some("/"),
-            '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{200b}' => Some(" "),
-            _ => None,
-        };
-        let length = match replacement {
-            Some(_) => first.len_utf8(),
-            None => self.rest().find(|c: char| c.is_ascii()).unwrap_or(self.rest().len()),
-        };
-        self.unexpected(length, replacement);
-    }
-
-    fn unexpected(&mut self, length: usize, replacement: Option<&str>) {
-        let span = self.span(self.at, self.at + length);
-        let shown: String = self.rest().get(..length).unwrap_or_default().chars().take(20).collect();
+    /// A `*/` that closes nothing.
+    fn comment_end(&mut self) {
+        let span = self.span(self.at, self.at + 2);
         let finding =
-            Diagnostic::error("unexpected-character", format!("`{}` has no meaning here", shown.escape_debug()))
-                .at(span, "not part of the language");
-        self.problems.push(match replacement {
-            Some(" ") => finding.correct("this blank is not a plain space; use one", span, " "),
-            Some(plain) => finding.correct(format!("write `{plain}`"), span, plain),
-            None => finding
-                .help("names are made of ASCII letters, digits and `_`; anything may stand in a string or a comment"),
+            Diagnostic::error("unmatched-bracket", "this `*/` closes nothing").at(span, "no comment is open here");
+        let last = self.comments.last().copied();
+        let nested = last.filter(|comment| {
+            let inner = self.source.text.get(comment.start + 2..comment.end);
+            inner.is_some_and(|inner| inner.contains("/*"))
         });
-        self.at += length;
+        let finding = match nested {
+            Some(comment) => {
+                // What stands between was meant to be a comment too.
+                let behind =
+                    |problem: &Diagnostic| problem.span().is_some_and(|span| span.start as usize >= comment.end);
+                while self.problems.pop_if(|problem| behind(problem)).is_some() {}
+                while self.tokens.pop_if(|token| token.start >= comment.end).is_some() {}
+                self.muted.push(self.at);
+                finding
+                    .also(self.span(comment.start, comment.start + 2), "this comment ended at its first `*/`")
+                    .help("comments do not nest: leave out the inner one")
+            }
+            None => finding.suggest("leave it out", span, ""),
+        };
+        self.problems.push(finding);
+        self.at += 2;
+    }
+
+    /// The end of a line; a line feed should be behind it.
+    fn carriage_return(&mut self) {
+        if self.peek(1) != Some(b'\n') {
+            self.returns.push(self.at);
+            self.line_start = self.at + 1;
+        }
+        self.at += 1;
+    }
+
+    /// Carriage returns alone end lines for us and for few others: what is behind a comment would not be seen.
+    fn lone_returns(&self) -> Option<Diagnostic> {
+        // At the end of the file it hides nothing.
+        let first = self.returns.first().copied().filter(|at| at + 1 < self.source.text.len())?;
+        let edits = self.returns.iter().map(|at| (self.span(*at, at + 1), "\n"));
+        Some(
+            Diagnostic::error("lone-carriage-return", "lines end with a carriage return alone")
+                .at(self.span(first, first + 1), "the first")
+                .with_edits("save the file with line feeds, as all tools read it", edits, Applicability::Certain),
+        )
     }
 
     fn symbol(&mut self) {
         let rest = self.rest();
+        // `a */* b */ c` is a product and a comment.
+        if rest.starts_with("*/") && !rest.starts_with("*/*") {
+            return self.comment_end();
+        }
+        if rest.starts_with("---") {
+            let dashes = rest.bytes().take_while(|byte| *byte == b'-').count();
+            let span = self.span(self.at, self.at + dashes);
+            self.problems.push(
+                Diagnostic::error("unexpected-character", "a line of dashes has no meaning here")
+                    .at(span, "not part of the language")
+                    .correct("leave it out, or begin it with `#`", span, ""),
+            );
+            self.at += dashes;
+            return;
+        }
         // `a //* b */ c` is a division and a comment.
         let long = LONG_SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).filter(|_| !rest.starts_with("//*"));
         let length = long.map_or(1, |symbol| symbol.len());
@@ -311,7 +365,12 @@ impl Scanner<'_> {
                 );
                 self.at += 1;
             }
-            Some(byte) if length == 1 && !b"=<>+-*/?:.,!@%&|".contains(&byte) => self.unexpected(1, None),
+            // Nothing is divided by a division, and nothing is negated twice: both start comments elsewhere.
+            Some(b'/') if length == 2 && !self.closes_more(2) => self.foreign_comment("//"),
+            Some(b'-') if rest.starts_with("--") && !matches!(self.peek(2), Some(b'0'..=b'9' | b'-')) => {
+                self.foreign_comment("--");
+            }
+            Some(byte) if length == 1 && !b"=<>+-*/?:.,!@%&|".contains(&byte) => self.no_meaning(),
             _ => self.token(TokenKind::Symbol, self.at + length),
         }
     }

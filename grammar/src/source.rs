@@ -74,10 +74,19 @@ impl SourceFile {
             offset -= 1;
         }
         let before = self.text.get(..offset).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        // A carriage return alone ends a line too; with a line feed behind it, that one does.
+        let follows = self.text.get(offset..).unwrap_or_default();
+        let returns = || {
+            before.match_indices('\r').filter(|(at, _)| {
+                let next = before.as_bytes().get(at + 1).or(follows.as_bytes().first());
+                next != Some(&b'\n')
+            })
+        };
+        let last_return = returns().map(|(at, _)| at).max();
+        let line_start = before.rfind('\n').max(last_return).map_or(0, |end| end + 1);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Position {
-            line: count(before.bytes().filter(|byte| *byte == b'\n').count() + 1),
+            line: count(before.bytes().filter(|byte| *byte == b'\n').count() + returns().count() + 1),
             column: count(before.get(line_start..).unwrap_or_default().chars().count() + 1),
         }
     }

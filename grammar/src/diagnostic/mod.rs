@@ -4,8 +4,10 @@
 //! ([`render_json`]), and shown in an editor. The parser makes them, and so does every later stage.
 
 pub mod codes;
+mod findings;
 mod render;
 
+pub(crate) use findings::Findings;
 pub use render::{render_json, render_text};
 
 use crate::source::Span;
@@ -60,7 +62,7 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// More to know.
     pub notes: Vec<String>,
-    /// An edit that would do it.
+    /// Edits that would do it.
     pub fix: Option<Fix>,
 }
 
@@ -75,24 +77,32 @@ pub struct Label {
     pub primary: bool,
 }
 
-/// An edit that would resolve a finding.
+/// What would resolve a finding: edits to be made together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fix {
-    /// What to replace; empty to insert.
-    pub span: Span,
-    /// What to put there.
-    pub replacement: String,
+    /// In order of place, not overlapping.
+    pub edits: Vec<Edit>,
     /// How sure we are.
     pub applicability: Applicability,
 }
 
+/// A piece of source to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Edit {
+    /// What to replace; empty to insert.
+    pub span: Span,
+    /// What to put there.
+    pub replacement: String,
+}
+
 /// How sure a [`Fix`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Applicability {
-    /// It is what was meant; a tool may apply it unasked.
+    /// It is what was meant; a tool may apply it unasked. In JSON `machine-applicable`.
+    #[serde(rename = "machine-applicable")]
     Certain,
-    /// It is probably what was meant; ask first.
+    /// It is probably what was meant; ask first. In JSON `maybe`.
+    #[serde(rename = "maybe")]
     Likely,
 }
 
@@ -151,16 +161,49 @@ impl Diagnostic {
         self.with_fix(help, span, replacement, Applicability::Certain)
     }
 
-    fn with_fix(
-        mut self,
+    /// Says what to do next and offers the edit that does it, as sure as `applicability` says.
+    pub fn with_fix(
+        self,
         help: impl Into<String>,
         span: Span,
         replacement: impl Into<String>,
         applicability: Applicability,
     ) -> Self {
+        self.with_edits(help, [(span, replacement)], applicability)
+    }
+
+    /// Says what to do next and offers the edits that do it together. They do not overlap.
+    pub fn with_edits(
+        mut self,
+        help: impl Into<String>,
+        edits: impl IntoIterator<Item = (Span, impl Into<String>)>,
+        applicability: Applicability,
+    ) -> Self {
         self.help = Some(help.into());
-        self.fix = Some(Fix { span, replacement: replacement.into(), applicability });
+        let edits = edits.into_iter().map(|(span, replacement)| Edit { span, replacement: replacement.into() });
+        let mut edits: Vec<Edit> = edits.collect();
+        edits.sort();
+        self.fix = Some(Fix { edits, applicability });
         self
+    }
+
+    /// Offers the candidate closest to `name` in place of what is at `span`, if one is close.
+    pub fn near<'n>(self, name: &str, span: Span, candidates: impl IntoIterator<Item = &'n str>) -> Self {
+        match crate::nearest::meant(name, candidates) {
+            Some((near, sure)) => self.with_fix(format!("did you mean `{near}`?"), span, near, sure),
+            None => self,
+        }
+    }
+
+    /// Says what to do next unless that has been said.
+    pub fn or_help(mut self, text: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| text.into());
+        self
+    }
+
+    /// The edits that a tool may make unasked, if there are any.
+    pub fn certain_fix(&self) -> Option<&Fix> {
+        self.fix.as_ref().filter(|fix| fix.applicability == Applicability::Certain)
     }
 
     /// Where the problem is: the first primary label.

@@ -56,8 +56,11 @@ fn snippet<'a>(file: &'a SourceFile, finding: &'a Diagnostic) -> Snippet<'a, ann
     let last = bounds.iter().map(|(_, end)| *end).max().unwrap_or_default();
     // Only these lines: the renderer's work grows with what it is given.
     let from = file.text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-    let until =
-        file.text.get(last..).and_then(|after| after.find('\n')).map_or(file.text.len(), |length| last + length);
+    let until = file
+        .text
+        .get(last..)
+        .and_then(|after| after.find(['\n', '\r']))
+        .map_or(file.text.len(), |length| last + length);
     let line = file.position(u32::try_from(from).unwrap_or(u32::MAX)).line;
     let mut snippet = Snippet::source(file.text.get(from..until).unwrap_or_default())
         .line_start(line as usize)
@@ -139,10 +142,15 @@ struct JsonLabel<'a> {
 
 #[derive(Serialize)]
 struct JsonFix<'a> {
+    applicability: Applicability,
+    edits: Vec<JsonEdit<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonEdit<'a> {
     #[serde(flatten)]
     place: Option<JsonPlace<'a>>,
     replacement: &'a str,
-    applicability: Applicability,
 }
 
 impl<'a> JsonPlace<'a> {
@@ -178,9 +186,12 @@ impl<'a> JsonFinding<'a> {
             help: finding.help.as_deref(),
             notes: &finding.notes,
             fix: finding.fix.as_ref().map(|fix| JsonFix {
-                place: JsonPlace::of(fix.span, sources),
-                replacement: &fix.replacement,
                 applicability: fix.applicability,
+                edits: fix
+                    .edits
+                    .iter()
+                    .map(|edit| JsonEdit { place: JsonPlace::of(edit.span, sources), replacement: &edit.replacement })
+                    .collect(),
             }),
         }
     }

@@ -6,7 +6,7 @@ use crate::ast::{
     ScriptDef, Text, TypeRef,
 };
 
-impl Lower {
+impl Lower<'_> {
     pub(super) fn import(&mut self, pair: Pair) -> Option<Import> {
         Some(Import { path: self.text(child(&pair, Rule::string)?)?, span: self.span(&pair) })
     }
@@ -16,6 +16,13 @@ impl Lower {
     }
 
     pub(super) fn event(&mut self, pair: Pair) -> Option<EventDef> {
+        let head = self.event_head(child(&pair, Rule::event_head)?)?;
+        let fields = all(&pair, Rule::field_def).map(|field| self.field(field)).collect::<Option<_>>()?;
+        Some(EventDef { fields, span: self.span(&pair), ..head })
+    }
+
+    /// An event without its fields.
+    pub fn event_head(&mut self, pair: Pair) -> Option<EventDef> {
         let aliases = match child(&pair, Rule::aliases) {
             Some(aliases) => all(&aliases, Rule::string).map(|alias| self.text(alias)).collect::<Option<_>>()?,
             None => Vec::new(),
@@ -24,16 +31,11 @@ impl Lower {
             Some(requires) => all(&requires, Rule::ident).map(|name| self.ident(name)).collect::<Option<_>>()?,
             None => Vec::new(),
         };
-        Some(EventDef {
-            name: self.new_name(child(&pair, Rule::ident)?)?,
-            aliases,
-            requires,
-            fields: all(&pair, Rule::field_def).map(|field| self.field(field)).collect::<Option<_>>()?,
-            span: self.span(&pair),
-        })
+        let name = self.new_name(child(&pair, Rule::ident)?)?;
+        Some(EventDef { name, aliases, requires, fields: Vec::new(), span: self.span(&pair) })
     }
 
-    fn field(&mut self, pair: Pair) -> Option<FieldDef> {
+    pub fn field(&mut self, pair: Pair) -> Option<FieldDef> {
         Some(FieldDef {
             name: self.new_name(child(&pair, Rule::ident)?)?,
             ty: self.type_ref(child(&pair, Rule::type_ref)?)?,

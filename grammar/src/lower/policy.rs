@@ -10,14 +10,14 @@ use crate::ast::{
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-impl Lower {
+impl Lower<'_> {
     pub(super) fn policy(&mut self, pair: Pair) -> Option<Policy> {
         let (name, target) = policy_head(self, child(&pair, Rule::policy_head)?)?;
         let span = self.span(&pair);
         let members = pair.into_inner().filter(|inner| is_policy_member(inner.as_rule()));
         let members = members.map(|member| policy_member(self, member)).collect::<Option<_>>()?;
         let policy = Policy { name, target, members, span };
-        judge_policy(self, &policy);
+        judge_policy(&mut self.problems, &policy);
         Some(policy)
     }
 }
@@ -121,7 +121,7 @@ fn rule(lower: &mut Lower, pair: Pair) -> Option<RuleNode> {
     let members = pair.into_inner().filter(|inner| is_rule_member(inner.as_rule()));
     let members = members.map(|member| rule_member(lower, member)).collect::<Option<_>>()?;
     let rule = RuleNode { name, title, members, span };
-    judge_rule(lower, &rule);
+    judge_rule(&mut lower.problems, &rule);
     Some(rule)
 }
 
@@ -297,11 +297,11 @@ fn rule_clause(member: &RuleMember) -> &'static str {
 }
 
 /// Reports what is missing in, or twice in, a whole policy.
-fn judge_policy(lower: &mut Lower, policy: &Policy) {
+pub(crate) fn judge_policy(problems: &mut Vec<Diagnostic>, policy: &Policy) {
     let clauses = policy.members.iter().filter_map(|member| Some((policy_clause(member)?, member.span())));
-    once_each(lower, "policy", clauses);
+    once_each(problems, "policy", clauses);
     if policy.default().is_none() {
-        lower.problems.push(
+        problems.push(
             Diagnostic::error("missing-default", format!("policy `{}` has no `default`", policy.name.name))
                 .at(policy.name.span, "says nothing when no rule matches")
                 .help("add `default allow`, `default challenge qr` or `default block`"),
@@ -310,18 +310,18 @@ fn judge_policy(lower: &mut Lower, policy: &Policy) {
 }
 
 /// Reports what is missing in, or twice in, a whole rule.
-pub(super) fn judge_rule(lower: &mut Lower, rule: &RuleNode) {
-    once_each(lower, "rule", rule.members.iter().map(|member| (rule_clause(member), member.span())));
+pub(crate) fn judge_rule(problems: &mut Vec<Diagnostic>, rule: &RuleNode) {
+    once_each(problems, "rule", rule.members.iter().map(|member| (rule_clause(member), member.span())));
     let name = &rule.name;
     if rule.then().is_none() {
-        lower.problems.push(
+        problems.push(
             Diagnostic::error("missing-then", format!("rule `{}` has no `then`", name.name))
                 .at(name.span, "does nothing when it matches")
                 .help("say what happens: `then block`, `then challenge qr`, `then allow`, `then score 10`, `then nothing`"),
         );
     }
     if rule.when().is_none() && rule.unless().is_none() {
-        lower.problems.push(
+        problems.push(
             Diagnostic::error("missing-condition", format!("rule `{}` has no `when`", name.name))
                 .at(name.span, "would match everything")
                 .help("say when it matches: `when …`; what always holds belongs into the policy's `default`"),
@@ -329,7 +329,7 @@ pub(super) fn judge_rule(lower: &mut Lower, rule: &RuleNode) {
     }
 }
 
-fn once_each<'a>(lower: &mut Lower, whole: &str, clauses: impl Iterator<Item = (&'a str, Span)>) {
+fn once_each<'a>(problems: &mut Vec<Diagnostic>, whole: &str, clauses: impl Iterator<Item = (&'a str, Span)>) {
     let mut seen: Vec<(&str, Span)> = Vec::new();
     for (clause, span) in clauses {
         match seen.iter().find(|(earlier, _)| *earlier == clause) {
@@ -339,7 +339,7 @@ fn once_each<'a>(lower: &mut Lower, whole: &str, clauses: impl Iterator<Item = (
                     "then" => "a rule has one outcome; put its effects behind it",
                     _ => "keep one of them",
                 };
-                lower.problems.push(
+                problems.push(
                     Diagnostic::error("duplicate-clause", format!("this {whole} has `{clause}` twice"))
                         .at(span, "again")
                         .also(*before, "first here")

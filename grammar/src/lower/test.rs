@@ -7,7 +7,7 @@ use crate::ast::{
     RecordEntry, RecordValue, Test, TestAt, TestEvent, TestHistory, TestList, TestMember,
 };
 
-impl Lower {
+impl Lower<'_> {
     pub(super) fn test(&mut self, pair: Pair) -> Option<Test> {
         let name = self.test_head(child(&pair, Rule::test_head)?)?;
         let span = self.span(&pair);

@@ -1,37 +1,47 @@
 //! Which bracket closes which, and what to do when it does not add up.
 
 use super::{Token, TokenKind};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Applicability, Diagnostic, Findings};
 use crate::source::{SourceFile, Span};
 
 /// For each opening bracket, the token that closes it.
 #[derive(Debug)]
 pub(crate) struct Brackets {
     closed_by: Vec<Option<usize>>,
+    /// Where those stand that are open where the file ends, in bytes, outermost first.
+    pub left_open: Vec<usize>,
 }
 
 impl Brackets {
     /// Matches brackets and writes each token's depth into it.
-    pub(super) fn of(source: &SourceFile, tokens: &mut [Token], problems: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn of(source: &SourceFile, tokens: &mut [Token], problems: &mut Findings) -> Self {
         // When something stays open to the end of the file, the item it is in has probably lost a bracket: look again,
         // and end an item where another one clearly starts.
         let mut matching = Matching::of(source, tokens, false);
-        if matching.left_open {
+        if !matching.left_open.is_empty() {
             matching = Matching::of(source, tokens, true);
         }
         for (token, depth) in tokens.iter_mut().zip(&matching.depths) {
             token.depth = *depth;
         }
-        // A string or comment that never ends has probably swallowed the bracket.
-        let swallowed =
-            problems.iter().filter(|problem| matches!(problem.code, "unclosed-string" | "unclosed-comment"));
-        let last = swallowed.filter_map(Diagnostic::span).map(|span| span.start).max();
+        // A string or comment that never ends, between the bracket and where it was missed, has probably swallowed its partner.
+        let swallowed: Vec<u32> = problems
+            .as_slice()
+            .iter()
+            .filter(|problem| matches!(problem.code, "unclosed-string" | "unclosed-comment" | "merge-conflict"))
+            .filter_map(|problem| problem.span().map(|span| span.start))
+            .collect();
         matching.problems.retain(|problem| {
-            problem.code != "unclosed-bracket"
-                || problem.span().is_none_or(|span| last.is_none_or(|last| span.start > last))
+            let missed = problem.labels.iter().map(|label| label.span.end).max().unwrap_or_default();
+            let opened = problem.span().map_or(0, |span| span.start);
+            problem.code != "unclosed-bracket" || !swallowed.iter().any(|place| (opened..missed).contains(place))
         });
-        problems.append(&mut matching.problems);
-        Brackets { closed_by: matching.closed_by }
+        for problem in matching.problems.as_mut_slice() {
+            // Only to be compared: a caret at the end of the file says nothing.
+            problem.labels.retain(|label| label.primary || !label.text.is_empty());
+        }
+        problems.append(matching.problems);
+        Brackets { closed_by: matching.closed_by, left_open: matching.left_open }
     }
 
     pub fn close_of(&self, open: usize) -> Option<usize> {
@@ -42,8 +52,8 @@ impl Brackets {
 struct Matching {
     closed_by: Vec<Option<usize>>,
     depths: Vec<usize>,
-    problems: Vec<Diagnostic>,
-    left_open: bool,
+    problems: Findings,
+    left_open: Vec<usize>,
 }
 
 impl Matching {
@@ -51,16 +61,16 @@ impl Matching {
         let mut matching = Matching {
             closed_by: vec![None; tokens.len()],
             depths: Vec::new(),
-            problems: Vec::new(),
-            left_open: false,
+            problems: Findings::default(),
+            left_open: Vec::new(),
         };
         let mut open = Stack::default();
         for (index, token) in tokens.iter().enumerate() {
             if recover && !open.is_empty() && starts_item(source, tokens, index) {
-                matching.report_unclosed(source, tokens, open.split_off(0));
+                matching.report_unclosed(source, tokens, open.split_off(0), index);
             }
             if recover && let Some(outer) = rule_in_rule(source, tokens, index, &open) {
-                matching.report_unclosed(source, tokens, open.split_off(outer));
+                matching.report_unclosed(source, tokens, open.split_off(outer), index);
             }
             match token.kind {
                 TokenKind::Open(bracket) => {
@@ -68,10 +78,13 @@ impl Matching {
                     open.push(bracket, index);
                 }
                 TokenKind::Close(bracket) => {
+                    if recover && let Some(outer) = outdented(source, tokens, index, &open) {
+                        matching.report_unclosed(source, tokens, open.split_off(outer), index);
+                    }
                     match open.partner(bracket) {
                         Some(position) => {
                             let unclosed = open.split_off(position + 1);
-                            matching.report_unclosed(source, tokens, unclosed);
+                            matching.report_unclosed(source, tokens, unclosed, index);
                             let opener = open.split_off(position).first().map(|(_, opener)| *opener);
                             if let Some(slot) = opener.and_then(|opener| matching.closed_by.get_mut(opener)) {
                                 *slot = Some(index);
@@ -87,17 +100,90 @@ impl Matching {
                 _ => matching.depths.push(open.len()),
             }
         }
-        matching.left_open = !open.is_empty();
-        matching.report_unclosed(source, tokens, open.split_off(0));
+        let start = |(_, opener): &(u8, usize)| tokens.get(*opener).map(|token| token.start);
+        matching.left_open = open.open.iter().filter_map(start).collect();
+        matching.report_unclosed(source, tokens, open.split_off(0), tokens.len());
         matching
     }
 
-    fn report_unclosed(&mut self, source: &SourceFile, tokens: &[Token], openers: Vec<(u8, usize)>) {
-        for (bracket, opener) in openers {
-            let token = tokens.get(opener);
-            self.problems.extend(token.map(|token| unclosed(bracket, Span::new(source.id, token.start, token.end))));
+    /// Reports brackets that are found open at the token `missed`: one mistake, however many they are.
+    fn report_unclosed(&mut self, source: &SourceFile, tokens: &[Token], openers: Vec<(u8, usize)>, missed: usize) {
+        let Some(((bracket, opener), outer)) = openers.split_last() else { return };
+        let span = |token: usize| tokens.get(token).map(|token| Span::new(source.id, token.start, token.end));
+        let Some(place) = span(*opener) else { return };
+        let open = char::from(*bracket);
+        let mut finding = Diagnostic::error("unclosed-bracket", format!("this `{open}` is never closed"));
+        finding = finding.at(place, "opened here");
+        for (_, opener) in outer.iter().rev().take(MOST_SHOWN) {
+            finding = finding.also(span(*opener).unwrap_or(place), "nor is this");
         }
+        // Where the bracket was missed: to tell what stands between.
+        let until = tokens.get(missed).map_or(source.text.len(), |token| token.start);
+        finding = finding.also(Span::new(source.id, until, until), "");
+        let (mut place, mut sure) = closing_place(source, tokens, *bracket, *opener, missed);
+        if !outer.is_empty() {
+            // All of them end where the file or the block does.
+            place = missed.saturating_sub(1);
+            sure = if openers.iter().all(|(bracket, _)| *bracket == b'{') { sure } else { Applicability::Likely };
+        }
+        let closers = || openers.iter().rev().map(|(bracket, _)| char::from(closer(*bracket)));
+        let help = match closers().find(|other| *other != char::from(closer(*bracket))) {
+            None if outer.is_empty() => format!("add the missing `{}`", char::from(closer(*bracket))),
+            None => format!("add the {} missing `{}`", openers.len(), char::from(closer(*bracket))),
+            Some(_) => {
+                let shown: Vec<String> = closers().take(MOST_SHOWN).map(String::from).collect();
+                format!("add the missing `{}`", shown.join("` and `"))
+            }
+        };
+        if openers.len() > crate::MAX_NESTING {
+            self.problems.push(finding.help(help));
+            return;
+        }
+        let after = tokens.get(place).map_or(until, |token| token.end);
+        let closing: String =
+            openers.iter().rev().map(|(bracket, opener)| closing(source, tokens, *bracket, *opener, after)).collect();
+        self.problems.push(finding.with_fix(help, Span::new(source.id, after, after), closing, sure));
     }
+}
+
+/// More than these nobody reads.
+const MOST_SHOWN: usize = 4;
+
+/// What closes this bracket behind the byte `after`: on a line of its own where the block is on several, as the formatter
+/// has it.
+fn closing(source: &SourceFile, tokens: &[Token], bracket: u8, opener: usize, after: usize) -> String {
+    let start = tokens.get(opener).map_or(0, |token| token.end);
+    if bracket != b'{' {
+        return char::from(closer(bracket)).to_string();
+    }
+    if !source.text.get(start..after).unwrap_or_default().contains('\n') {
+        return " }".to_owned();
+    }
+    let line = source.text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let indent = source.text.get(line..).unwrap_or_default().chars().take_while(|c| matches!(c, ' ' | '\t'));
+    format!("\n{}}}", indent.collect::<String>())
+}
+
+/// Behind which token the missing bracket belongs, and whether that is certain.
+fn closing_place(
+    source: &SourceFile,
+    tokens: &[Token],
+    bracket: u8,
+    opener: usize,
+    missed: usize,
+) -> (usize, Applicability) {
+    let last = missed.saturating_sub(1);
+    if bracket == b'{' {
+        // A block ends before what cannot be in it.
+        return (last, Applicability::Certain);
+    }
+    // An expression or a list ends before the next clause, or with its line.
+    let text =
+        |index: usize| tokens.get(index).and_then(|token| source.text.get(token.start..token.end)).unwrap_or_default();
+    let end = (opener + 1..missed).take(LONGEST_LINE).find(|index| {
+        matches!(text(*index), "then" | "unless" | "when") || tokens.get(*index).is_some_and(|token| token.starts_line)
+    });
+    (end.map_or(last, |end| end - 1), Applicability::Likely)
 }
 
 /// The brackets that are open, outermost first: their kinds and their tokens.
@@ -169,6 +255,38 @@ fn starts_item(source: &SourceFile, tokens: &[Token], index: usize) -> bool {
     }
 }
 
+/// Where a `}` at the start of a line stands under the line of an outer brace and not under that of the innermost: how many
+/// brackets that leaves open.
+fn outdented(source: &SourceFile, tokens: &[Token], index: usize, open: &Stack) -> Option<usize> {
+    let closing = tokens.get(index).filter(|token| token.starts_line && token.kind == TokenKind::Close(b'}'))?;
+    // Of a line that a person would write; nothing behind more than that is looked at.
+    let indent = |at: usize| {
+        let near = source.text.as_bytes().get(at.saturating_sub(LONGEST_LINE)..at)?;
+        let newline = near.iter().rposition(|byte| *byte == b'\n');
+        let line = match newline {
+            Some(newline) => near.get(newline + 1..)?,
+            None if near.len() < LONGEST_LINE => near,
+            None => return None,
+        };
+        Some(line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count())
+    };
+    let wanted = indent(closing.start)?;
+    let stands_under = |opener: &(u8, usize)| {
+        opener.0 == b'{' && tokens.get(opener.1).is_some_and(|token| indent(token.start) == Some(wanted))
+    };
+    let innermost = open.open.last()?;
+    if stands_under(innermost) {
+        return None;
+    }
+    // Nobody indents deeper than this.
+    let from = open.len().saturating_sub(crate::MAX_NESTING);
+    let outer = open.open.get(from..)?.iter().rposition(stands_under)?;
+    Some(from + outer + 1)
+}
+
+/// In bytes or in tokens: nobody writes more on one line, and farther nobody looks for what is missing.
+const LONGEST_LINE: usize = 400;
+
 /// Where a rule starts inside another, the place of the outer one's brace among those that are open.
 fn rule_in_rule(source: &SourceFile, tokens: &[Token], index: usize, open: &Stack) -> Option<usize> {
     let text =
@@ -190,13 +308,6 @@ fn closer(opener: u8) -> u8 {
         b'(' => b')',
         _ => b']',
     }
-}
-
-fn unclosed(bracket: u8, span: Span) -> Diagnostic {
-    let (open, close) = (char::from(bracket), char::from(closer(bracket)));
-    Diagnostic::error("unclosed-bracket", format!("this `{open}` is never closed"))
-        .at(span, "opened here")
-        .help(format!("add the missing `{close}`"))
 }
 
 fn unmatched(bracket: u8, span: Span) -> Diagnostic {

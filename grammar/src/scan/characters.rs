@@ -1,8 +1,7 @@
 //! Mistakes one can see in a token and its neighbours: operators of other languages, `=` for `==`, unknown units.
 
 use super::{Token, TokenKind};
-use crate::diagnostic::Diagnostic;
-use crate::nearest;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::{SourceFile, Span};
 
 /// The units a number may carry, glued to it.
@@ -24,47 +23,176 @@ pub(crate) fn meant_unit(word: &str) -> Option<&'static str> {
     })
 }
 
-pub(super) fn judge(source: &SourceFile, tokens: &[Token], problems: &mut Vec<Diagnostic>) {
+pub(super) fn judge(source: &SourceFile, tokens: &[Token], problems: &mut Findings) {
+    let mut open: Vec<Inside> = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
+        let here = Here { source, tokens, index };
         match token.kind {
-            TokenKind::Symbol => problems.extend(wrong_symbol(source, tokens, index, token)),
+            TokenKind::Open(b'{') if open.last() == Some(&Inside::Entries) => open.push(Inside::Entries),
+            TokenKind::Open(b'{') => open.push(here.opens()),
+            TokenKind::Open(_) => open.push(Inside::Other),
+            TokenKind::Close(_) => drop(open.pop()),
+            TokenKind::Symbol => problems.extend(wrong_symbol(&here, open.last().copied().unwrap_or(Inside::Other))),
             TokenKind::Number => problems.extend(wrong_unit(source, token)),
-            _ => {}
+            TokenKind::Word | TokenKind::Text | TokenKind::ListName => {}
         }
     }
 }
 
-fn wrong_symbol(source: &SourceFile, tokens: &[Token], index: usize, token: &Token) -> Option<Diagnostic> {
-    let text =
-        |index: usize| tokens.get(index).and_then(|token| source.text.get(token.start..token.end)).unwrap_or_default();
-    let span = Span::new(source.id, token.start, token.end);
-    let written = text(index);
+/// What the innermost open bracket holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// Braces with `key: value`, or a block of events' fields.
+    Entries,
+    /// Braces of a policy, a rule or a test.
+    Members,
+    /// An expression, a list, something else, or nothing at all.
+    Other,
+}
+
+/// A token among its neighbours.
+struct Here<'a> {
+    source: &'a SourceFile,
+    tokens: &'a [Token],
+    index: usize,
+}
+
+impl<'a> Here<'a> {
+    fn text(&self, index: usize) -> &'a str {
+        self.tokens.get(index).and_then(|token| self.source.text.get(token.start..token.end)).unwrap_or_default()
+    }
+
+    fn before(&self, distance: usize) -> &'a str {
+        self.index.checked_sub(distance).map_or("", |index| self.text(index))
+    }
+
+    fn after(&self, distance: usize) -> &'a str {
+        self.text(self.index + distance)
+    }
+
+    fn span(&self, index: usize) -> Span {
+        self.tokens.get(index).map_or_else(Span::default, |token| Span::new(self.source.id, token.start, token.end))
+    }
+
+    /// Whether nothing is between this token and the one at this distance.
+    fn touches_next(&self) -> bool {
+        let end = self.tokens.get(self.index).map(|token| token.end);
+        end.is_some() && end == self.tokens.get(self.index + 1).map(|token| token.start)
+    }
+
+    fn touches_last(&self) -> bool {
+        let last = self.index.checked_sub(1).and_then(|index| self.tokens.get(index));
+        last.is_some() && last.map(|token| token.end) == self.tokens.get(self.index).map(|token| token.start)
+    }
+
+    /// What this brace begins.
+    fn opens(&self) -> Inside {
+        if self.before(1) == "meta" || self.before(2) == "challenge" || self.before(2) == "x" {
+            return Inside::Entries;
+        }
+        // `event name "alias" requires ip, device {`, `policy name on sign_in, payment {`
+        let head = self.tokens.get(..self.index).unwrap_or_default().iter().enumerate().rev().take(LONGEST_HEAD);
+        for (index, token) in head {
+            match (token.kind, self.text(index)) {
+                (TokenKind::Word, "event") if index + 1 < self.index => return Inside::Entries,
+                (TokenKind::Word, "policy" | "rule" | "test") if index + 1 < self.index => return Inside::Members,
+                (TokenKind::Word | TokenKind::Text, _) | (TokenKind::Symbol, ",") => {}
+                _ => break,
+            }
+        }
+        Inside::Other
+    }
+}
+
+/// In tokens; a longer one is not understood.
+const LONGEST_HEAD: usize = 64;
+
+const OUTCOMES: [&str; 5] = ["allow", "challenge", "block", "score", "nothing"];
+
+/// Words that something follows without a colon.
+const NO_COLON: [&str; 18] = [
+    "when", "unless", "then", "default", "combine", "mode", "priority", "active", "rollout", "reason", "severity",
+    "flag", "expect", "at", "meta", "unknown", "score", "add",
+];
+
+fn wrong_symbol(here: &Here, inside: Inside) -> Option<Diagnostic> {
+    let span = here.span(here.index);
+    let written = here.text(here.index);
+    // `let x =` and `list @x: type =` are the two places for a single one.
+    let named = here.index.checked_sub(1).and_then(|index| here.tokens.get(index)).map(|token| token.kind);
+    let lets = named == Some(TokenKind::Word) && matches!(here.before(2), "let" | "const" | "var" | "set" | "define");
+    let lists = named == Some(TokenKind::ListName) && here.before(2) == "list";
+    let names = lets || lists || (here.before(2) == ":" && here.before(4) == "list");
+    let outcome_follows = OUTCOMES.contains(&here.after(1));
     let meant = match written {
+        "=>" | "->" if outcome_follows => "then",
         "&&" | "&" => "and",
         "||" | "|" => "or",
         "!" => "not ",
         "===" => "==",
         "!==" | "<>" => "!=",
+        "..." => "..",
         "=>" => ">=",
         "=<" => "<=",
-        "//" => {
+        ":=" if names => "=",
+        "==" if lets && here.before(2) == "let" => "=",
+        ":=" => "==",
+        // A name that is none is somebody else's finding.
+        "=" if names || here.before(1) == "let" || here.before(3) == "let" => return None,
+        "=" if inside == Inside::Entries => {
             return Some(
-                Diagnostic::error("wrong-operator", "`//` does not start a comment")
-                    .at(span, "not an operator")
-                    .correct("comments start with `#`", span, "#"),
+                Diagnostic::error("single-equals", "`=` does not stand between a key and its value")
+                    .at(span, "names a value, only after `let` and `list`")
+                    .correct("write `:`", span, ":"),
             );
         }
         "=" => {
-            let before = |distance: usize| index.checked_sub(distance).map_or("", text);
-            // `let x =` and `list @x: type =` are the two places for a single one.
-            // A name that is none is somebody else's finding.
-            if before(2) == "let" || before(3) == "let" || (before(2) == ":" && before(4) == "list") {
-                return None;
-            }
             return Some(
                 Diagnostic::error("single-equals", "`=` does not compare")
                     .at(span, "names a value, only after `let` and `list`")
                     .correct("to compare, write `==`", span, "=="),
+            );
+        }
+        ":" if inside == Inside::Members && NO_COLON.contains(&here.before(1)) && here.after(1) != ":" => {
+            return Some(
+                Diagnostic::error("wrong-operator", format!("`{}` stands without a colon", here.before(1)))
+                    .at(span, "not needed")
+                    .correct("leave it out", span, ""),
+            );
+        }
+        "." if here.touches_next()
+            && !here.touches_last()
+            && here.after(1).starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            let number = format!("0.{}", here.after(1));
+            return Some(
+                Diagnostic::error("unexpected-token", format!("`.{}` is not a number", here.after(1)))
+                    .at(span.to(here.span(here.index + 1)), "begins with its point")
+                    .correct(format!("write `{number}`"), span.before(), "0"),
+            );
+        }
+        "." if here.touches_last()
+            && !here.touches_next()
+            && here.before(1).ends_with(|c: char| c.is_ascii_digit()) =>
+        {
+            return Some(
+                Diagnostic::error("unexpected-token", format!("`{}.` is not a number", here.before(1)))
+                    .at(here.span(here.index - 1).to(span), "ends with its point")
+                    .correct(format!("write `{}`", here.before(1)), span, ""),
+            );
+        }
+        "//" => {
+            return Some(
+                Diagnostic::error("wrong-operator", "`//` is not an operator here")
+                    .at(span, "an operator of another language")
+                    .suggest("to divide, write `/`; comments start with `#`", span, "/"),
+            );
+        }
+        "**" => {
+            return Some(
+                Diagnostic::error("wrong-operator", "`**` is not an operator here")
+                    .at(span, "an operator of another language")
+                    .help("there are no powers; multiply with `*`"),
             );
         }
         _ => return None,
@@ -94,13 +222,45 @@ fn wrong_unit(source: &SourceFile, token: &Token) -> Option<Diagnostic> {
     }
     let span = Span::new(source.id, token.start, token.end);
     let unit_span = Span::new(source.id, token.start + unit_at, token.end);
+    if unit.starts_with(['e', 'E']) && unit.bytes().skip(1).all(|byte| byte.is_ascii_digit()) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{text}` is not a number"))
+                .at(span, "numbers have no exponent")
+                .help("write all digits, grouped by `_`: `1_000_000`"),
+        );
+    }
+    if number == "0" && unit.starts_with(['x', 'b', 'o', 'X', 'B', 'O']) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{text}` is not a number"))
+                .at(span, "not in decimal digits")
+                .help("write it in decimal digits"),
+        );
+    }
+    if let Some(time) = twelve_hours(number, unit) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{text}` is not a time of day"))
+                .at(span, "the clock has 24 hours")
+                .correct(format!("write `{time}`"), span, time),
+        );
+    }
     let finding = Diagnostic::error("unknown-unit", format!("there is no unit `{unit}`")).at(unit_span, "not a unit");
     Some(if unit.len() == 3 && unit.bytes().all(|byte| byte.is_ascii_uppercase()) {
         let spaced = format!("{number} {unit}");
         finding.correct(format!("an amount of money has a space before its currency: `{spaced}`"), span, spaced)
-    } else if let Some(meant) = meant_unit(unit).or_else(|| nearest(unit, UNITS)) {
-        finding.suggest(format!("did you mean `{number}{meant}`?"), unit_span, meant)
+    } else if let Some(meant) = meant_unit(unit) {
+        finding.correct(format!("did you mean `{number}{meant}`?"), unit_span, meant)
     } else {
-        finding.help("units are `ms`, `s`, `m`, `h`, `d`, `w`, `%`, `km` and `km/h`")
+        finding.near(unit, unit_span, UNITS).or_help("units are `ms`, `s`, `m`, `h`, `d`, `w`, `%`, `km` and `km/h`")
     })
+}
+
+/// `11pm` as `23:00`.
+pub(crate) fn twelve_hours(number: &str, half: &str) -> Option<String> {
+    let hour: u8 = number.parse().ok().filter(|hour| (1..=12).contains(hour))?;
+    let hour = match half.to_ascii_lowercase().as_str() {
+        "am" => hour % 12,
+        "pm" => hour % 12 + 12,
+        _ => return None,
+    };
+    Some(format!("{hour:02}:00"))
 }

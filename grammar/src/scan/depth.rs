@@ -2,51 +2,78 @@
 
 use super::{Scan, TokenKind};
 use crate::diagnostic::Diagnostic;
-use crate::{MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_NESTING, MAX_NESTING};
+use crate::{MAX_EXPRESSION_DEPTH, MAX_NESTING, MAX_OPERATORS};
 use std::ops::Range;
 
 /// What one pair of brackets can add to the depth of a tree besides its operators: the bracket, `or`, `and`, a comparison
 /// and the operand itself.
 const NODES_PER_BRACKET: usize = 5;
 
-/// What stands between two brackets, and how deep the expression tree under it may get.
+const _: () = assert!(MAX_EXPRESSION_DEPTH >= MAX_OPERATORS + NODES_PER_BRACKET * (MAX_NESTING + 1));
+
+/// What stands between two brackets, and how many operators are around what is in it.
 #[derive(Default)]
 struct Level {
-    /// The deepest operand of the chain that is being read.
+    /// The most operators in an operand of the chain that is being read.
     operand: usize,
-    /// The operators of that chain; each may put the operands before it one deeper.
+    /// The operators of that chain; each may put the operands before it one deeper in the tree.
     operators: usize,
-    /// The deepest chain so far.
+    /// The `not`s in front of the condition that is being read.
+    nots: usize,
+    /// Whether the next `and` belongs to a `between`.
+    between: bool,
+    /// The most operators in a chain so far.
     deepest: usize,
 }
 
 impl Level {
-    fn depth(&self) -> usize {
-        self.deepest.max(self.operand + self.operators + NODES_PER_BRACKET)
+    fn most(&self) -> usize {
+        self.deepest.max(self.operand + self.operators)
     }
 
-    fn next_chain(&mut self) {
-        *self = Level { deepest: self.depth(), ..Level::default() };
+    fn next_condition(&mut self) {
+        *self = Level { deepest: self.most(), ..Level::default() };
+    }
+
+    fn next_operand(&mut self) {
+        *self = Level { deepest: self.most(), nots: self.nots, ..Level::default() };
+    }
+
+    fn read(&mut self, word: &str) {
+        match word {
+            "+" | "-" | "*" | "/" | "??" => self.operators += 1,
+            "not" => self.nots += 1,
+            "between" => {
+                self.next_operand();
+                self.between = true;
+            }
+            "and" if self.between => self.next_operand(),
+            word if BETWEEN_OPERANDS.contains(&word) => self.next_operand(),
+            word if BETWEEN_CONDITIONS.contains(&word) => self.next_condition(),
+            _ => {}
+        }
     }
 }
 
-/// What is wrong with an item that nests too deep. An item that passes has at most [`MAX_NESTING`] brackets open at once,
-/// and its expression trees are at most [`MAX_EXPRESSION_DEPTH`] nodes deep: this counts an upper bound of that.
+/// What is wrong with an item that nests too deep. In an item that passes, at most [`MAX_NESTING`] brackets and `not`s are
+/// around anything, and at most [`MAX_OPERATORS`]: its expression trees are at most [`MAX_EXPRESSION_DEPTH`] nodes deep.
 pub(crate) fn too_deep(scan: &Scan, item: Range<usize>) -> Option<Diagnostic> {
     let mut levels = vec![Level::default()];
     let mut open: Vec<u8> = Vec::new();
     let mut date_dashes = 0;
     for index in item {
         let token = scan.tokens.get(index)?;
+        let mut nests = false;
         match token.kind {
             TokenKind::Open(bracket) => {
                 open.push(bracket);
                 levels.push(Level::default());
+                nests = true;
             }
             TokenKind::Close(_) => {
                 // A block in braces is no operand of anything.
                 let block = open.pop() == Some(b'{');
-                let inner = if levels.len() > 1 { levels.pop().map_or(0, |level| level.depth()) } else { 0 };
+                let inner = if levels.len() > 1 { levels.pop().map_or(0, |level| level.most()) } else { 0 };
                 if let Some(level) = levels.last_mut().filter(|_| !block) {
                     level.operand = level.operand.max(inner);
                 }
@@ -54,28 +81,26 @@ pub(crate) fn too_deep(scan: &Scan, item: Range<usize>) -> Option<Diagnostic> {
             TokenKind::Number if starts_date(scan, index) => date_dashes = 2,
             TokenKind::Symbol if date_dashes > 0 && scan.text(token) == "-" => date_dashes -= 1,
             TokenKind::Word | TokenKind::Symbol => {
+                let word = scan.text(token);
+                nests = word == "not";
                 if let Some(level) = levels.last_mut() {
-                    match scan.text(token) {
-                        "+" | "-" | "*" | "/" | "??" | "not" => level.operators += 1,
-                        "let" if scan.word(index + 2) == "=" => level.next_chain(),
-                        text if ENDS_CHAIN.contains(&text) => level.next_chain(),
-                        _ => {}
+                    if word == "let" && scan.word(index + 2) == "=" {
+                        level.next_condition();
                     }
+                    level.read(word);
                 }
             }
             TokenKind::Number | TokenKind::Text | TokenKind::ListName => {}
         }
         let span = scan.span(token);
-        let in_expression = open.iter().filter(|bracket| **bracket != b'{').count();
-        if open.len() > MAX_NESTING || in_expression > MAX_EXPRESSION_NESTING {
-            let limit = if open.len() > MAX_NESTING { MAX_NESTING } else { MAX_EXPRESSION_NESTING };
+        if nests && open.len() + levels.iter().map(|level| level.nots).sum::<usize>() > MAX_NESTING {
             return Some(
-                Diagnostic::error("nested-too-deep", format!("more than {limit} brackets are open here"))
-                    .at(span, "one too many")
+                Diagnostic::error("nested-too-deep", format!("this is nested more than {MAX_NESTING} deep"))
+                    .at(span, "one level too many")
                     .help("give an inner part a name with `let` and use the name"),
             );
         }
-        if levels.last().is_some_and(|level| level.depth() > MAX_EXPRESSION_DEPTH) {
+        if levels.last().is_some_and(|level| level.most() > MAX_OPERATORS) {
             return Some(
                 Diagnostic::error("expression-too-deep", "this expression has too many operators in a row")
                     .at(span, "one too many")
@@ -97,9 +122,10 @@ fn starts_date(scan: &Scan, index: usize) -> bool {
             .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
 }
 
-/// Operators and words between operands that do not nest in each other. Only words that can be no name, or a long chain
-/// could hide behind names.
-const ENDS_CHAIN: [&str; 20] = [
-    ",", "==", "!=", "<", "<=", ">", ">=", "and", "or", "in", "is", "between", "when", "unless", "then", "rule", "by",
-    "over", "of", "where",
-];
+/// Operators between two operands of one condition.
+const BETWEEN_OPERANDS: [&str; 8] = ["==", "!=", "<", "<=", ">", ">=", "in", "is"];
+
+/// What stands between conditions, or between clauses. Only words that can be no name, or a long chain could hide behind
+/// names.
+const BETWEEN_CONDITIONS: [&str; 11] =
+    [",", "and", "or", "when", "unless", "then", "rule", "by", "over", "of", "where"];

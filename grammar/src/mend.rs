@@ -1,0 +1,146 @@
+//! Certain fixes made in the text itself, and kept only where they make it better.
+
+use crate::diagnostic::{Diagnostic, Edit, Fix};
+use crate::source::SourceFile;
+use std::collections::BTreeMap;
+
+/// Fixes can uncover others; more rounds than this no text has needed.
+const MOST_ROUNDS: usize = 10;
+
+/// How many fixes are tried one by one, where all of them together went wrong.
+const MOST_TRIED_ALONE: usize = 100;
+
+/// Files with their certain fixes made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mended {
+    /// All files, those without a fix unchanged.
+    pub files: Vec<SourceFile>,
+    /// The findings that were fixed, as they were found.
+    pub fixed: Vec<Diagnostic>,
+    /// What is left to find.
+    pub left: Vec<Diagnostic>,
+}
+
+/// Makes every certain fix of what `check` finds in the files, again until there is none left.
+///
+/// Of fixes that overlap only the first is made in one round. A round is kept if what it fixed is no longer found and no
+/// error is found that was not there before; else its fixes are tried one by one, and those that fail this are left to people.
+/// `check` is told which files may be changed, and finds things in no others.
+pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<Diagnostic>) -> Mended {
+    let mut left = check(&files);
+    let mut mended = Mended { files, fixed: Vec::new(), left: Vec::new() };
+    // Fixes that made things worse, not to be tried again.
+    let mut refused: Vec<Diagnostic> = Vec::new();
+    for _ in 0..MOST_ROUNDS {
+        let chosen = without_overlaps(left.iter().filter(|finding| !refused.contains(finding)));
+        if chosen.is_empty() {
+            break;
+        }
+        if let Some((files, found)) = better(&mended.files, &left, &chosen, &mut check) {
+            mended.fixed.extend(chosen);
+            (mended.files, left) = (files, found);
+            continue;
+        }
+        // From the last one back, so that the places of the others stay right.
+        let mut alone = chosen;
+        alone.truncate(MOST_TRIED_ALONE);
+        let mut progress = false;
+        for finding in alone.into_iter().rev() {
+            match better(&mended.files, &left, std::slice::from_ref(&finding), &mut check) {
+                Some((files, found)) => {
+                    (mended.files, left) = (files, found);
+                    mended.fixed.push(finding);
+                    progress = true;
+                }
+                None => refused.push(finding),
+            }
+        }
+        if !progress {
+            break;
+        }
+    }
+    mended.fixed.sort();
+    mended.left = left;
+    mended
+}
+
+/// The findings with certain fixes that do not touch each other, the first of those that do.
+fn without_overlaps<'a>(findings: impl Iterator<Item = &'a Diagnostic>) -> Vec<Diagnostic> {
+    let mut chosen = Vec::new();
+    let mut edits: Vec<&Edit> = Vec::new();
+    for finding in findings {
+        let Some(fix) = finding.certain_fix() else { continue };
+        let free = |edit: &Edit| {
+            let place = edits.partition_point(|other| other.span < edit.span);
+            let touches = |other: &&Edit| {
+                other.span.file == edit.span.file
+                    && other.span.start <= edit.span.end
+                    && edit.span.start <= other.span.end
+            };
+            !place.checked_sub(1).and_then(|place| edits.get(place)).is_some_and(touches)
+                && !edits.get(place).is_some_and(touches)
+        };
+        if fix.edits.iter().all(free) {
+            for edit in &fix.edits {
+                edits.insert(edits.partition_point(|other| other.span < edit.span), edit);
+            }
+            chosen.push(finding.clone());
+        }
+    }
+    chosen
+}
+
+/// The files with these fixes made and what is found in them then, if that is better.
+fn better(
+    files: &[SourceFile],
+    before: &[Diagnostic],
+    fixes: &[Diagnostic],
+    check: &mut impl FnMut(&[SourceFile]) -> Vec<Diagnostic>,
+) -> Option<(Vec<SourceFile>, Vec<Diagnostic>)> {
+    let changed = with_fixes(files, fixes.iter().filter_map(Diagnostic::certain_fix))?;
+    let after = check(&changed);
+    let (had, has) = (counted(before), counted(&after));
+    let count = |counts: &BTreeMap<Key, usize>, key: &Key| counts.get(key).copied().unwrap_or_default();
+    let gone = counted(fixes).iter().all(|(key, fixed)| count(&has, key) + fixed <= count(&had, key));
+    let no_worse = after.iter().filter(|finding| finding.is_error()).all(|finding| {
+        let key = key(finding);
+        count(&has, &key) <= count(&had, &key)
+    });
+    (gone && no_worse).then_some((changed, after))
+}
+
+/// What makes a finding the same after its place has moved.
+type Key = (u32, &'static str, String);
+
+fn key(finding: &Diagnostic) -> Key {
+    (finding.span().map_or(0, |span| span.file.0), finding.code, finding.message.clone())
+}
+
+fn counted(findings: &[Diagnostic]) -> BTreeMap<Key, usize> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(key(finding)).or_default() += 1;
+    }
+    counts
+}
+
+/// The files with these fixes made; nothing if one does not fit.
+fn with_fixes<'a>(files: &[SourceFile], fixes: impl Iterator<Item = &'a Fix>) -> Option<Vec<SourceFile>> {
+    let mut edits: Vec<&Edit> = fixes.flat_map(|fix| &fix.edits).collect();
+    edits.sort();
+    let mut changed = files.to_vec();
+    for file in &mut changed {
+        let mut text = String::with_capacity(file.text.len());
+        let mut at = 0;
+        for edit in edits.iter().filter(|edit| edit.span.file == file.id) {
+            text.push_str(file.text.get(at..edit.span.start as usize)?);
+            text.push_str(&edit.replacement);
+            at = edit.span.end as usize;
+        }
+        if at > 0 || !text.is_empty() {
+            text.push_str(file.text.get(at..)?);
+            file.text = text;
+        }
+    }
+    Some(changed)
+}
