@@ -24,8 +24,13 @@ pub(crate) fn ratio(a: i128, b: i128) -> Option<Decimal> {
     if let (Some(a), Some(b)) = (short(a), short(b)) {
         return a.checked_div(b);
     }
+    ratio_of(&BigInt::from(a), &BigInt::from(b))
+}
+
+/// The same for numbers of any length.
+pub(crate) fn ratio_of(a: &BigInt, b: &BigInt) -> Option<Decimal> {
     let rounded_to = |places: u32| {
-        let scaled = quotient_of(BigInt::from(a) * BigInt::from(10).pow(places), BigInt::from(b))?;
+        let scaled = quotient_of(a * BigInt::from(10).pow(places), b.clone())?;
         Decimal::try_from_i128_with_scale(scaled, places).ok()
     };
     (0..=Decimal::MAX_SCALE).rev().find_map(rounded_to).map(|ratio| ratio.normalize())

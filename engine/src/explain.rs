@@ -33,6 +33,7 @@ pub fn explain(program: &Program, signals: &Signals) -> Trace {
         outcome: verdict.outcome,
         decided_by: verdict.decided_by.clone(),
         policy_version: program.version().to_owned(),
+        rates: signals.rates.clone(),
         policies,
         would_change: turns(program, signals, &atoms, verdict.outcome),
         verdict,

@@ -12,6 +12,7 @@ mod exact;
 pub mod interval;
 pub mod maybe;
 pub mod money;
+pub mod rates;
 pub mod tri;
 pub mod value;
 

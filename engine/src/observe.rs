@@ -1,14 +1,16 @@
 //! What history keeps of an event, and the signals that come of asking it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
+    codes::Currency,
     evaluate::{Lists, Scene, in_layout},
     event::UNDECLARED,
     history::{Observation, Snapshot, observation::Observed, plan::EventKind},
     lists::ListState,
     maybe::{Maybe, Why},
-    program::Program,
+    program::{Kept, Program},
+    rates::Rate,
     signals::{Listed, Located, Signals},
     status::Status,
     tri::Tri,
@@ -36,7 +38,14 @@ impl Program {
         let event = &located.event;
         let kind = occasion.kind.unwrap_or(EventKind::Action(event.id));
         let mut scene = Scene::new(self, located, None, Lists::State(lists));
-        let fields = self.recorded.fields.iter().map(|expr| scene.read(expr).maybe()).collect();
+        let field = |kept: &Kept| match (scene.read(&kept.expr).maybe(), kept.currency) {
+            (Maybe::Known(Value::Money(amount)), Some(currency)) => match scene.exchange.convert(amount, currency) {
+                Ok(amount) => Maybe::Known(Value::Money(amount)),
+                Err(why) => Maybe::Unknown(why),
+            },
+            (value, _) => value,
+        };
+        let fields = self.recorded.fields.iter().map(field).collect();
         let zones = self.recorded.zones.iter().map(|expr| match scene.read(expr).maybe() {
             Maybe::Known(Value::Text(name)) => Maybe::Known(name),
             Maybe::Known(_) => Maybe::Unknown(Why::LookupFailed),
@@ -81,7 +90,31 @@ impl Program {
             };
             self.questions.iter().enumerate().map(answer).collect()
         };
-        Signals { located, observed, listed, scripts: Vec::new() }
+        let rates = self.rates_for(&located, &observed);
+        Signals { located, observed, listed, rates, scripts: Vec::new() }
+    }
+
+    /// The rates in force for the currencies that may meet in this event.
+    fn rates_for(&self, located: &Located, observed: &Observed) -> Vec<Rate> {
+        let Some(rates) = &self.rates else { return Vec::new() };
+        let mut currencies: BTreeSet<Currency> = self.currencies.iter().copied().collect();
+        let mut note = |value: &Value| match value {
+            Value::Money(amount) => drop(currencies.insert(amount.currency)),
+            Value::List(values) => values.iter().for_each(|value| {
+                if let Value::Money(amount) = value {
+                    currencies.insert(amount.currency);
+                }
+            }),
+            _ => {}
+        };
+        located.event.fields.iter().for_each(|(_, value)| note(value));
+        let intervals = observed.windows.iter().filter_map(Maybe::known);
+        intervals.for_each(|interval| interval.lo.iter().chain(&interval.hi).for_each(&mut note));
+        if currencies.len() < 2 {
+            return Vec::new();
+        }
+        let others = currencies.into_iter().filter(|currency| *currency != rates.base());
+        others.filter_map(|currency| rates.at(currency, located.event.time)).collect()
     }
 
     /// Where and with what the event happened.

@@ -6,12 +6,14 @@ use grammar::{SourceMap, Span};
 use jiff::Timestamp;
 
 use crate::{
+    codes::Currency,
     event::{EventId, Slot},
     history::plan::{EventKind, HistoryPlan},
     index::{Index, Numbering},
     ir::{Atom, Cond, Expr},
     lists::List,
     outcome::{Claimant, Level, Outcome, Severity},
+    rates::Rates,
     schema::EventSchema,
     script::Script,
     testing::TestCase,
@@ -37,6 +39,9 @@ pub struct Program {
     pub(crate) lists: Vec<List>,
     pub(crate) questions: Vec<ListQuestion>,
     pub(crate) scripts: Vec<Script>,
+    pub(crate) rates: Option<Rates>,
+    /// Of the amounts that the rules name.
+    pub(crate) currencies: Vec<Currency>,
     pub(crate) plan: Arc<HistoryPlan>,
     pub(crate) recorded: Recorded,
     pub(crate) needs: Needs,
@@ -79,11 +84,20 @@ impl<'a> Policies<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     /// By `FieldRef`.
-    pub fields: Vec<Expr>,
+    pub fields: Vec<Kept>,
     /// By `FilterId`.
     pub filters: Vec<Filter>,
     /// By `ZoneRef`.
     pub zones: Vec<Expr>,
+}
+
+/// A field of past events.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Where it is read.
+    pub expr: Expr,
+    /// The currency in which its amounts are kept, each at the rate of its own time.
+    pub currency: Option<Currency>,
 }
 
 /// A `where` clause.

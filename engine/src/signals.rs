@@ -10,6 +10,7 @@ use crate::{
     event::Event,
     history::observation::Observed,
     maybe::{Maybe, Why},
+    rates::Rate,
     tri::Tri,
     value::{Country, GeoFix, Precision},
     verdict::ScriptResult,
@@ -26,6 +27,9 @@ pub struct Signals {
     /// What lists that change at run time answered, in the order of the program's questions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<Listed>,
+    /// The exchange rates in force when the event happened, of the currencies that could meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<Rate>,
     /// What scripts returned when the decision was made. A replay takes these instead of running them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<ScriptResult>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     maybe::Why,
     outcome::Outcome,
+    rates::Rate,
     tri::Tri,
     verdict::{DecidedBy, Verdict},
 };
@@ -21,6 +22,9 @@ pub struct Trace {
     pub decided_by: DecidedBy,
     /// The pack's version.
     pub policy_version: String,
+    /// The exchange rates by which amounts in two currencies met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<Rate>,
     /// Every policy that applies to the event, and all of its rules.
     pub policies: Vec<PolicyTrace>,
     /// Conditions any one of which, turned round, would have changed the answer.

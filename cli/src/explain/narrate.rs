@@ -22,6 +22,9 @@ pub fn text(heading: &str, trace: &Trace) -> String {
     tell_unknown(&mut text, &trace.verdict.unknown);
     tell_shadow(&mut text, trace);
     tell_turns(&mut text, &trace.would_change);
+    for rate in &trace.rates {
+        let _ = writeln!(text, "rate {rate}");
+    }
     let _ = writeln!(text, "pack {}", trace.policy_version);
     text
 }

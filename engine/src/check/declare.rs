@@ -37,11 +37,7 @@ impl<'a> Checker<'a> {
                 ast::Item::Reason(reason) => self.reason(reason),
                 ast::Item::Let(definition) => self.let_in(None, definition),
                 ast::Item::Import(import) => self.import(import),
-                ast::Item::Rates(rates) => self.report(
-                    Diagnostic::error("not-supported", "exchange rates are not supported yet")
-                        .at(rates.span, "not yet")
-                        .help("compare amounts of one currency only"),
-                ),
+                ast::Item::Rates(rates) => self.rates(rates),
                 ast::Item::Policy(_) | ast::Item::Test(_) | ast::Item::Prove(_) => {}
             }
         }
@@ -358,7 +354,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The text of a file that the pack names.
-    fn pack_file(&mut self, path: &ast::Text) -> Option<String> {
+    pub(super) fn pack_file(&mut self, path: &ast::Text) -> Option<String> {
         let Some(bytes) = self.beside(path) else {
             let text = format!("the pack has no file `{}`", path.value);
             let names: Vec<&str> = self.pack.files.keys().map(String::as_str).collect();
@@ -548,7 +544,7 @@ fn parsed_from_text(element: &Type) -> Option<()> {
 }
 
 /// The cells of one line of CSV (RFC 4180, without line breaks inside quotes).
-fn csv_cells(line: &str) -> Vec<String> {
+pub(super) fn csv_cells(line: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut quoted = false;
     let mut chars = line.chars().peekable();

@@ -169,7 +169,7 @@ impl<'a> Checker<'a> {
         };
         let text = format!("({} ?? {})", value.text, fallback.text);
         self.same_currency(&value, &fallback, coalesce.fallback.span)?;
-        let currency = value.currency.or(fallback.currency);
+        let currency = self.joined_currency(&value, &fallback);
         let expr = Expr::Coalesce(Box::new(value.expr), Box::new(fallback.expr));
         Some(Typed { currency, ..Typed::new(expr, ty, text) })
     }
@@ -197,23 +197,13 @@ impl<'a> Checker<'a> {
         };
         self.same_currency(&left, &right, arithmetic.op_span)?;
         let text = format!("({} {symbol} {})", left.text, right.text);
-        let currency = if ty == Type::Money { left.currency.or(right.currency) } else { None };
+        let currency = match (&ty, &left.ty, &right.ty) {
+            (Type::Money, Type::Money, Type::Money) => self.joined_currency(&left, &right),
+            (Type::Money, _, _) => left.currency.or(right.currency),
+            (_, _, _) => None,
+        };
         let expr = Expr::Arithmetic(op, Box::new(left.expr), Box::new(right.expr));
         Some(Typed { currency, ..Typed::new(expr, ty, text) })
-    }
-
-    fn same_currency(&mut self, left: &Typed, right: &Typed, span: Span) -> Option<()> {
-        if let (Some(a), Some(b)) = (left.currency, right.currency)
-            && a != b
-        {
-            self.report(
-                Diagnostic::error("two-currencies", format!("{a} and {b} never mix"))
-                    .at(span, format!("{a} here, {b} there"))
-                    .help("write both in one currency"),
-            );
-            return None;
-        }
-        Some(())
     }
 
     fn compare(&mut self, compare: &'a ast::Compare, scope: &Scope) -> Option<Checked> {
@@ -319,6 +309,7 @@ impl<'a> Checker<'a> {
         high: &'a ast::Expr,
         scope: &Scope,
     ) -> Option<Checked> {
+        let mut currencies = Vec::new();
         let mut bound = |bound: &'a ast::Expr, op: Comparison, symbol: &str| {
             let mark = self.begin_atom();
             let value_typed = self.value(value, scope, money_of(bound));
@@ -334,13 +325,16 @@ impl<'a> Checker<'a> {
                 return None;
             }
             self.same_currency(&value_typed, &bound_typed, bound.span)?;
+            currencies.push(bound_typed.currency);
             let text = format!("{} {symbol} {}", value_typed.text, bound_typed.text);
             Some(self.atom(mark, Ask::Compare(op, value_typed.expr, bound_typed.expr), text))
         };
-        let low = bound(low, Comparison::AtLeast, ">=");
-        let high = bound(high, Comparison::AtMost, "<=");
-        let (low, high) = (low?, high?);
-        Some(Checked { text: format!("({} and {})", low.text, high.text), cond: Cond::All(vec![low.cond, high.cond]) })
+        let lower = bound(low, Comparison::AtLeast, ">=");
+        let upper = bound(high, Comparison::AtMost, "<=");
+        let (lower, upper) = (lower?, upper?);
+        self.meet(currencies.first().copied().flatten(), currencies.last().copied().flatten(), high.span)?;
+        let text = format!("({} and {})", lower.text, upper.text);
+        Some(Checked { cond: Cond::All(vec![lower.cond, upper.cond]), text })
     }
 
     fn presence(&mut self, presence: &'a ast::Presence, scope: &Scope) -> Option<Checked> {

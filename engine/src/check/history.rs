@@ -11,7 +11,7 @@ use crate::{
     codes::Currency,
     history::plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
     ir::{Ask, Expr},
-    program::Filter,
+    program::{Filter, Kept},
     types::Type,
     value::Value,
 };
@@ -35,7 +35,9 @@ impl<'a> Checker<'a> {
         self.not_in_where(span, scope)?;
         let event = self.event_kind(&aggregate.event)?;
         let past = past_scope(event, scope);
-        let argument = aggregate.argument.as_ref().map(|path| self.recorded_field(path, &past));
+        let counts = aggregate.function == ast::AggregateFn::Count;
+        let currency = hint.filter(|_| !counts && self.draft.rates.is_some());
+        let argument = aggregate.argument.as_ref().map(|path| self.recorded_field(path, &past, currency));
         let filter = aggregate.filter.as_ref().map(|filter| self.filter(filter, event, &past));
         let keys: Vec<_> = aggregate.keys.iter().map(|key| self.key(key, &past, scope)).collect();
         let window = self.window(&aggregate.window, scope);
@@ -215,21 +217,26 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A field of past events that history records.
-    fn recorded_field(&mut self, path: &ast::Path, past: &Scope) -> Option<(FieldRef, Typed)> {
+    /// A field of past events that history records; amounts of money in this currency, if one is given.
+    fn recorded_field(
+        &mut self,
+        path: &ast::Path,
+        past: &Scope,
+        currency: Option<Currency>,
+    ) -> Option<(FieldRef, Typed)> {
         let marks = (self.optional.len(), self.reads.len());
         let typed = self.resolve(path, past);
         // A past event without the field is skipped: nothing is unknown because of it.
         self.optional.truncate(marks.0);
         self.reads.truncate(marks.1);
         let typed = typed?;
-        self.record(&typed, path).map(|field| (field, typed))
+        self.record(&typed, path, currency).map(|field| (field, typed))
     }
 
     /// A key: a field that past events have, and the event being judged.
     fn key(&mut self, path: &ast::Path, past: &Scope, scope: &Scope) -> Option<(FieldRef, String)> {
         let now = self.resolve(path, scope)?;
-        let (field, then) = self.recorded_field(path, past)?;
+        let (field, then) = self.recorded_field(path, past, None)?;
         if then.ty != now.ty {
             let text = format!("`{}` is {} now and was {} then", now.text, now.ty, then.ty);
             self.report(Diagnostic::error("type-mismatch", text).at(path.span, "two types"));
@@ -274,10 +281,10 @@ impl<'a> Checker<'a> {
 
     fn current_field(&mut self, path: &ast::Path, scope: &Scope) -> Option<(FieldRef, String)> {
         let typed = self.resolve(path, scope)?;
-        self.record(&typed, path).map(|field| (field, typed.text))
+        self.record(&typed, path, None).map(|field| (field, typed.text))
     }
 
-    fn record(&mut self, typed: &Typed, path: &ast::Path) -> Option<FieldRef> {
+    fn record(&mut self, typed: &Typed, path: &ast::Path, currency: Option<Currency>) -> Option<FieldRef> {
         let anchored = match &typed.expr {
             Expr::Field(_) => false,
             Expr::Signal(signal) => signal_is_history(*signal),
@@ -292,9 +299,14 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        let field = self.draft.plan.intern_field(&typed.text)?;
+        let currency = currency.filter(|_| typed.ty == Type::Money);
+        let name = match currency {
+            Some(currency) => format!("{} in {currency}", typed.text),
+            None => typed.text.clone(),
+        };
+        let field = self.draft.plan.intern_field(&name)?;
         if usize::from(field.0) == self.draft.recorded.fields.len() {
-            self.draft.recorded.fields.push(typed.expr.clone());
+            self.draft.recorded.fields.push(Kept { expr: typed.expr.clone(), currency });
         }
         Some(field)
     }

@@ -74,7 +74,12 @@ impl Checker<'_> {
     fn money(&mut self, money: &ast::Money) -> Option<Money> {
         let currency = self.currency(&money.currency)?;
         match Money::parse(&money.amount.digits(), currency) {
-            Ok(money) => Some(money),
+            Ok(money) => {
+                if !self.draft.currencies.contains(&currency) {
+                    self.draft.currencies.push(currency);
+                }
+                Some(money)
+            }
             Err(MoneyError::TooManyDecimals { exponent, .. }) => {
                 let decimals = match exponent {
                     0 => "no decimals".to_owned(),

@@ -191,6 +191,7 @@ impl<'a> Checker<'a> {
         let typed = self.value(value, scope, None);
         let mut values = Vec::new();
         let mut sound = true;
+        let mut currency = typed.as_ref().and_then(|typed| typed.currency);
         for element in elements {
             let constant = self.value(element, scope, None);
             let (Some(typed), Some(constant)) = (&typed, constant) else {
@@ -210,6 +211,8 @@ impl<'a> Checker<'a> {
                 );
                 sound = false;
             } else if let Expr::Const(value) = constant.expr {
+                sound &= self.meet(currency, constant.currency, element.span).is_some();
+                currency = currency.or(constant.currency);
                 values.push(value);
             }
         }
@@ -224,6 +227,7 @@ impl<'a> Checker<'a> {
         let value_typed = self.value(value, scope, None);
         let set_typed = self.value(set, scope, None);
         let (value_typed, set_typed) = (value_typed?, set_typed?);
+        self.same_currency(&value_typed, &set_typed, set.span)?;
         let text = format!("{} in {}", value_typed.text, set_typed.text);
         let ask = match (&value_typed.ty, &set_typed.ty, set_typed.expr) {
             (Type::Ip, Type::Cidr, Expr::Const(Value::Cidr(net))) => Ask::Within(value_typed.expr, [net].into()),

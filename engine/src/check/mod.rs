@@ -12,6 +12,7 @@ mod literal;
 mod membership;
 mod outcome;
 mod policy;
+mod rates;
 mod resolve;
 mod tests;
 
@@ -44,6 +45,7 @@ use std::{
 use grammar::{Diagnostic, SourceMap, Span, ast};
 
 use crate::{
+    codes::Currency,
     event::EventId,
     history::plan::{Asked, EventKind, HistoryPlan},
     index::{Index, Numbering},
@@ -51,6 +53,7 @@ use crate::{
     lists::List,
     pack::{Limits, PackSource},
     program::{ListQuestion, Needs, Panel, Policy, Program, ReasonText, Recorded},
+    rates::Rates,
     schema::{EventSchema, StandardField, standard_fields},
     script::Script,
 };
@@ -176,6 +179,8 @@ pub(crate) struct Checker<'a> {
     pub list_names: HashMap<String, (usize, Span)>,
     pub script_names: HashMap<String, (usize, Span)>,
     pub reason_names: HashMap<String, (usize, Span)>,
+    /// Where the pack declares rates.
+    pub rates_span: Option<Span>,
     /// Scripts and lists that are declared with mistakes: using one is not a second mistake.
     pub broken: BTreeSet<String>,
     pub lets: HashMap<(Option<usize>, String), Let<'a>>,
@@ -211,6 +216,9 @@ pub(crate) struct Draft {
     pub lists: Vec<List>,
     pub questions: Vec<ListQuestion>,
     pub scripts: Vec<Script>,
+    pub rates: Option<Rates>,
+    /// Of the amounts that the rules name.
+    pub currencies: Vec<Currency>,
     pub plan: HistoryPlan,
     pub recorded: Recorded,
     pub tests: Vec<crate::testing::TestCase>,
@@ -237,6 +245,8 @@ impl Draft {
             lists: self.lists,
             questions: self.questions,
             scripts: self.scripts,
+            rates: self.rates,
+            currencies: self.currencies,
             plan: Arc::new(self.plan),
             recorded: self.recorded,
             needs: self.needs,
@@ -253,7 +263,10 @@ impl Draft {
             Some(known) => known,
             None => {
                 let judging: Vec<&Policy> = policies.iter().filter_map(|index| self.policies.get(*index)).collect();
-                panels.push(Panel { policies: policies.clone(), index: Index::new(&judging, &self.atoms, numbering) });
+                panels.push(Panel {
+                    policies: policies.clone(),
+                    index: Index::new(&judging, &self.atoms, numbering, self.rates.is_some()),
+                });
                 panels.len() - 1
             }
         };
@@ -300,6 +313,7 @@ impl<'a> Checker<'a> {
             list_names: HashMap::new(),
             script_names: HashMap::new(),
             reason_names: HashMap::new(),
+            rates_span: None,
             broken: BTreeSet::new(),
             lets: HashMap::new(),
             used_lets: BTreeSet::new(),

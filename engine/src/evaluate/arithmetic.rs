@@ -3,30 +3,30 @@
 use rust_decimal::Decimal;
 
 use super::scene::Reading;
-use crate::{exact, interval::Interval, ir::Arithmetic, maybe::Why, value::Value};
+use crate::{exact, interval::Interval, ir::Arithmetic, maybe::Why, rates::Exchange, value::Value};
 
 const MS_PER_HOUR: Decimal = Decimal::from_parts(3_600_000, 0, 0, false, 0);
 
 /// `a op b`. Unknown in, unknown out; intervals give intervals.
-pub(crate) fn arithmetic(op: Arithmetic, a: Reading, b: Reading) -> Reading {
+pub(crate) fn arithmetic(op: Arithmetic, a: Reading, b: Reading, exchange: Exchange<'_>) -> Reading {
     match (a, b) {
-        (Reading::Known(a), Reading::Known(b)) => match on_values(op, &a, &b) {
+        (Reading::Known(a), Reading::Known(b)) => match on_values(op, &a, &b, exchange) {
             Ok(value) => Reading::Known(value),
             Err(why) => Reading::Unknown(why),
         },
         (Reading::Unknown(why), _) | (_, Reading::Unknown(why)) => Reading::Unknown(why),
         (a, b) => match (a.interval(), b.interval()) {
-            (Ok(a), Ok(b)) => on_intervals(op, &a, &b),
+            (Ok(a), Ok(b)) => on_intervals(op, &a, &b, exchange),
             (Err(why), _) | (_, Err(why)) => Reading::Unknown(why),
         },
     }
 }
 
-fn on_intervals(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>) -> Reading {
+fn on_intervals(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>, exchange: Exchange<'_>) -> Reading {
     let why = a.why.or(b.why);
     let fails = |why| Reading::Unknown(why);
     let both = |x: &Option<Value>, y: &Option<Value>| match (x, y) {
-        (Some(x), Some(y)) => on_values(op, x, y).map(Some),
+        (Some(x), Some(y)) => on_values(op, x, y, exchange).map(Some),
         (_, _) => Ok(None),
     };
     let bounds = match op {
@@ -36,7 +36,7 @@ fn on_intervals(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>) -> Rea
         // extremes lie at the corners; with an infinite corner nothing is known but that.
         Arithmetic::Multiply | Arithmetic::Divide => {
             let (Some(a0), Some(a1), Some(b0), Some(b1)) = (&a.lo, &a.hi, &b.lo, &b.hi) else {
-                return half_open(op, a, b, why);
+                return half_open(op, a, b, why, exchange);
             };
             if op == Arithmetic::Divide && sign(b0) != sign(b1) {
                 return fails(why.unwrap_or(Why::Overflow));
@@ -44,7 +44,7 @@ fn on_intervals(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>) -> Rea
             let mut least: Option<Value> = None;
             let mut most: Option<Value> = None;
             for (x, y) in [(a0, b0), (a0, b1), (a1, b0), (a1, b1)] {
-                match on_values(op, x, y) {
+                match on_values(op, x, y, exchange) {
                     Ok(corner) => {
                         if least.as_ref().is_none_or(|old| corner.compare(old).is_some_and(|order| order.is_lt())) {
                             least = Some(corner.clone());
@@ -66,7 +66,13 @@ fn on_intervals(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>) -> Rea
 }
 
 /// `[k, ∞) * c` and `[k, ∞) / c` for a positive point `c`, which a saturated counter needs.
-fn half_open(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>, why: Option<Why>) -> Reading {
+fn half_open(
+    op: Arithmetic,
+    a: &Interval<Value>,
+    b: &Interval<Value>,
+    why: Option<Why>,
+    exchange: Exchange<'_>,
+) -> Reading {
     let unknown = Reading::Unknown(why.unwrap_or(Why::Saturated));
     let point = |interval: &Interval<Value>| match (&interval.lo, &interval.hi) {
         (Some(lo), Some(hi)) if lo.same(hi) == Some(true) => Some(lo.clone()),
@@ -81,8 +87,8 @@ fn half_open(op: Arithmetic, a: &Interval<Value>, b: &Interval<Value>, why: Opti
         return unknown;
     }
     let apply = |bound: &Option<Value>| match bound {
-        Some(bound) if swapped => on_values(op, &factor, bound).map(Some),
-        Some(bound) => on_values(op, bound, &factor).map(Some),
+        Some(bound) if swapped => on_values(op, &factor, bound, exchange).map(Some),
+        Some(bound) => on_values(op, bound, &factor, exchange).map(Some),
         None => Ok(None),
     };
     match (apply(&open.lo), apply(&open.hi)) {
@@ -110,21 +116,22 @@ fn sign(value: &Value) -> i32 {
     }
 }
 
-fn on_values(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, Why> {
+fn on_values(op: Arithmetic, a: &Value, b: &Value, exchange: Exchange<'_>) -> Result<Value, Why> {
     use Value::{Distance, Duration, Int, Money, Percent, Speed, Timestamp};
     let overflow = Why::Overflow;
-    if let (Money(a), Money(b)) = (a, b)
-        && a.currency != b.currency
-    {
-        return Err(Why::CurrencyMismatch);
+    if let (Money(a), Money(b)) = (a, b) {
+        // The result is in the currency of the left side.
+        return match op {
+            Arithmetic::Add => a.plus(exchange.convert(*b, a.currency)?).map(Money).ok_or(overflow),
+            Arithmetic::Subtract => a.minus(exchange.convert(*b, a.currency)?).map(Money).ok_or(overflow),
+            Arithmetic::Divide => exchange.ratio(*a, *b).map(Value::Decimal),
+            Arithmetic::Multiply => Err(overflow),
+        };
     }
     let value = match (op, a, b) {
         (Arithmetic::Add, Int(a), Int(b)) => a.checked_add(*b).map(Int),
         (Arithmetic::Subtract, Int(a), Int(b)) => a.checked_sub(*b).map(Int),
         (Arithmetic::Multiply, Int(a), Int(b)) => a.checked_mul(*b).map(Int),
-        (Arithmetic::Add, Money(a), Money(b)) => a.plus(*b).map(Money),
-        (Arithmetic::Subtract, Money(a), Money(b)) => a.minus(*b).map(Money),
-        (Arithmetic::Divide, Money(a), Money(b)) => a.ratio(*b).map(Value::Decimal),
         (Arithmetic::Multiply, Money(money), Percent(share)) | (Arithmetic::Multiply, Percent(share), Money(money)) => {
             money.share(*share).map(Money)
         }

@@ -105,7 +105,7 @@ impl<'s, 'a> Blame<'s, 'a> {
     fn missing(&self, fields: &[FieldRef]) -> Option<Cause> {
         fields.iter().find_map(|field| {
             let index = usize::from(field.0);
-            let Reading::Unknown(why) = self.scene.read(self.scene.program.recorded.fields.get(index)?) else {
+            let Reading::Unknown(why) = self.scene.read(&self.scene.program.recorded.fields.get(index)?.expr) else {
                 return None;
             };
             Some((Arc::clone(self.scene.program.plan.fields.get(index)?), why))

@@ -19,6 +19,7 @@ use crate::{
     index::Index,
     outcome::Outcome,
     program::{Policies, Program},
+    rates::Exchange,
     signals::{Located, Signals},
     verdict::Verdict,
 };
@@ -95,7 +96,9 @@ impl Ruling {
 /// The scene of recorded or fresh signals.
 pub(crate) fn scene<'a>(program: &'a Program, signals: &'a Signals, located: &'a Located) -> Scene<'a> {
     let lists = Lists::Answered(&signals.listed);
-    Scene { recorded_scripts: Some(&signals.scripts), ..Scene::new(program, located, Some(&signals.observed), lists) }
+    let exchange = Exchange::Recorded(&signals.rates);
+    let scene = Scene::new(program, located, Some(&signals.observed), lists);
+    Scene { recorded_scripts: Some(&signals.scripts), exchange, ..scene }
 }
 
 /// Signals from the audit log carry their fields by name; the program reads them by slot.

@@ -1,6 +1,6 @@
 //! What one event looks like to a condition: reading values and asking questions.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, cmp::Ordering, sync::Arc};
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
@@ -13,6 +13,7 @@ use crate::{
     lists::{ListState, plain},
     maybe::{Maybe, Why},
     program::Program,
+    rates::Exchange,
     signals::{Listed, Located},
     status::Status,
     travel,
@@ -89,6 +90,8 @@ pub(crate) struct Scene<'a> {
     /// None while history is being told about the event.
     pub observed: Option<&'a Observed>,
     pub lists: Lists<'a>,
+    /// How amounts in two currencies meet.
+    pub exchange: Exchange<'a>,
     /// The status of a past event, in a `where` clause.
     pub status: Option<Status>,
     /// Results of scripts from the audit log, for a replay.
@@ -110,6 +113,7 @@ impl<'a> Scene<'a> {
             located,
             observed,
             lists,
+            exchange: Exchange::Declared(program.rates.as_ref(), located.event.time),
             status: None,
             recorded_scripts: None,
             scripts_run: false,
@@ -185,15 +189,15 @@ impl<'a> Scene<'a> {
                 Reading::Known(Value::Bool(value)) => (Tri::from(value), None),
                 other => unknown(other),
             },
-            Ask::Compare(op, a, b) => compare(*op, self.read(a), self.read(b)),
-            Ask::Among(expr, values) => among(&self.read(expr), values),
+            Ask::Compare(op, a, b) => compare(*op, self.read(a), self.read(b), self.exchange),
+            Ask::Among(expr, values) => among(&self.read(expr), values, self.exchange),
             Ask::Within(expr, networks) => match self.read(expr) {
                 Reading::Known(Value::Ip(ip)) => (Tri::from(networks.iter().any(|net| net.contains(&ip))), None),
                 other => unknown(other),
             },
             Ask::Contains(element, list) => match (self.read(element), self.read(list)) {
                 (Reading::Unknown(why), _) => (Tri::Unknown, Some(why)),
-                (value, Reading::Known(Value::List(values))) => among(&value, &values),
+                (value, Reading::Known(Value::List(values))) => among(&value, &values, self.exchange),
                 (_, other) => unknown(other),
             },
             Ask::Listed(question) => self.listed(*question),
@@ -272,7 +276,7 @@ impl<'a> Scene<'a> {
             Expr::Signal(signal) => self.signal(*signal),
             Expr::Window(slot) => self.history(|observed| observed.windows.get(*slot)),
             Expr::Seen(slot) => self.history(|observed| observed.seen.get(*slot)),
-            Expr::Arithmetic(op, a, b) => arithmetic(*op, self.read(a), self.read(b)),
+            Expr::Arithmetic(op, a, b) => arithmetic(*op, self.read(a), self.read(b), self.exchange),
             Expr::Coalesce(value, fallback) => match self.read(value) {
                 Reading::Unknown(Why::Absent) => self.read(fallback),
                 known => known,
@@ -477,15 +481,15 @@ fn unknown(reading: Reading) -> Answer {
 }
 
 /// `in [a, b]` is `== a or == b`.
-fn among(value: &Reading, values: &[Value]) -> Answer {
+fn among(value: &Reading, values: &[Value], exchange: Exchange<'_>) -> Answer {
     let mut unsure = None;
     for other in values {
         let (equal, why) = match value {
-            Reading::Known(value) => match value.same(other) {
+            Reading::Known(value) => match same(value, other, exchange) {
                 Some(equal) => (Tri::from(equal), None),
                 None => (Tri::Unknown, Some(Why::CurrencyMismatch)),
             },
-            weak => compare(Comparison::Equal, weak.clone(), Reading::Known(other.clone())),
+            weak => compare(Comparison::Equal, weak.clone(), Reading::Known(other.clone()), exchange),
         };
         match equal {
             Tri::True => return (Tri::True, None),
@@ -499,14 +503,30 @@ fn among(value: &Reading, values: &[Value]) -> Answer {
     }
 }
 
-pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
+/// Which is more, in whatever currencies; `None` where the two do not compare.
+fn order(a: &Value, b: &Value, exchange: Exchange<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Money(a), Value::Money(b)) => exchange.compare(*a, *b).ok(),
+        (a, b) => a.compare(b),
+    }
+}
+
+fn same(a: &Value, b: &Value, exchange: Exchange<'_>) -> Option<bool> {
+    match (a, b) {
+        (Value::Money(_), Value::Money(_)) => order(a, b, exchange).map(Ordering::is_eq),
+        (a, b) => a.same(b),
+    }
+}
+
+pub(crate) fn compare(op: Comparison, a: Reading, b: Reading, exchange: Exchange<'_>) -> Answer {
+    let order = |a: &Value, b: &Value| order(a, b, exchange);
     if let (Reading::Known(a), Reading::Known(b)) = (&a, &b) {
         let result = match op {
-            Comparison::Equal => a.same(b),
-            Comparison::Less => a.compare(b).map(std::cmp::Ordering::is_lt),
-            Comparison::AtMost => a.compare(b).map(std::cmp::Ordering::is_le),
-            Comparison::Greater => a.compare(b).map(std::cmp::Ordering::is_gt),
-            Comparison::AtLeast => a.compare(b).map(std::cmp::Ordering::is_ge),
+            Comparison::Equal => same(a, b, exchange),
+            Comparison::Less => order(a, b).map(Ordering::is_lt),
+            Comparison::AtMost => order(a, b).map(Ordering::is_le),
+            Comparison::Greater => order(a, b).map(Ordering::is_gt),
+            Comparison::AtLeast => order(a, b).map(Ordering::is_ge),
         };
         return match result {
             Some(result) => (Tri::from(result), None),
@@ -517,9 +537,9 @@ pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
         (Ok(a), Ok(b)) => (a, b),
         (Err(why), _) | (_, Err(why)) => return (Tri::Unknown, Some(why)),
     };
-    let less = |a: &Interval<Value>, b: &Interval<Value>| a.less_by(b, Value::compare);
+    let less = |a: &Interval<Value>, b: &Interval<Value>| a.less_by(b, order);
     let result = match op {
-        Comparison::Equal => a.equal_by(&b, Value::compare),
+        Comparison::Equal => a.equal_by(&b, order),
         Comparison::Less => less(&a, &b),
         Comparison::AtMost => less(&b, &a).not(),
         Comparison::Greater => less(&b, &a),
@@ -528,9 +548,9 @@ pub(crate) fn compare(op: Comparison, a: Reading, b: Reading) -> Answer {
     if !result.is_unknown() {
         return (result, None);
     }
-    // Two currencies do not compare, however well each is known.
+    // Two currencies without a rate do not compare, however well each is known.
     let ends = |interval: &Interval<Value>| interval.lo.clone().or_else(|| interval.hi.clone());
-    let mixed = matches!((ends(&a), ends(&b)), (Some(a), Some(b)) if a.compare(&b).is_none());
+    let mixed = matches!((ends(&a), ends(&b)), (Some(a), Some(b)) if order(&a, &b).is_none());
     (result, if mixed { Some(Why::CurrencyMismatch) } else { a.why.or(b.why).or(Some(Why::CurrencyMismatch)) })
 }
 

@@ -39,14 +39,15 @@ struct Topic {
 }
 
 impl Index {
-    /// The index over all rules of these policies that are not switched off.
-    pub fn new(policies: &[&Policy], atoms: &[Atom], numbering: &Numbering) -> Index {
+    /// The index over all rules of these policies that are not switched off. Where `rates` bring currencies together, what
+    /// an amount is in another one changes from day to day, so that tests of amounts are left to the conditions.
+    pub fn new(policies: &[&Policy], atoms: &[Atom], numbering: &Numbering, rates: bool) -> Index {
         let (places, drafts) = tests_of(policies, atoms);
         let stride = match places.len().div_ceil(BITS) {
             words @ (0 | 1) => words,
             words => words.next_multiple_of(LANES),
         };
-        let mut topics = topics(&drafts, atoms, stride);
+        let mut topics = topics(&drafts, atoms, stride, rates);
         let worth = |topic: &Topic| -> f64 {
             let of = |(test, prepared): (&usize, &Prepared)| {
                 let rules = drafts.get(*test).map_or(0, |draft| draft.rules.len());
@@ -318,7 +319,7 @@ fn collect<'a>(cond: &Cond, atoms: &'a [Atom], asks: &mut Vec<&'a Ask>) {
 }
 
 /// Tests by what they are about. A test about several things is about its own condition.
-fn topics(drafts: &[Draft<'_>], atoms: &[Atom], width: usize) -> Vec<Topic> {
+fn topics(drafts: &[Draft<'_>], atoms: &[Atom], width: usize, rates: bool) -> Vec<Topic> {
     let mut sources: Vec<(Source, Vec<usize>)> = Vec::new();
     let mut number_of: HashMap<Source, usize> = HashMap::new();
     let mut alone: Vec<usize> = Vec::new();
@@ -340,6 +341,7 @@ fn topics(drafts: &[Draft<'_>], atoms: &[Atom], width: usize) -> Vec<Topic> {
     for (source, tests) in sources {
         let asks = tests.iter().filter_map(|test| drafts.get(*test)).flat_map(|draft| draft.asks.iter().copied());
         let domain = Domain::of(asks)
+            .filter(|domain| !(rates && domain.is_money()))
             .filter(|domain| domain.len() <= MOST_CLASSES && domain.len().saturating_mul(width) <= MOST_WORDS);
         let Some(domain) = domain else {
             alone.extend(tests);

@@ -124,6 +124,11 @@ impl Domain {
         Some(Domain::Points { constants, ordered, kind: common })
     }
 
+    /// Whether its values are amounts of money.
+    pub fn is_money(&self) -> bool {
+        matches!(self, Domain::Points { kind: Kind::Money, .. })
+    }
+
     fn addresses(constants: &[Value]) -> Domain {
         let (mut v4, mut v6) = (vec![0], vec![0]);
         for value in constants {

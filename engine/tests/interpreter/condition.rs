@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use grammar::ast::{self, CompareOp};
 
-use super::{Answer, Cause, Fact, Plain, World, constant, plain};
+use super::{Answer, Cause, Exchange, Fact, Plain, World, constant, plain};
 
 /// A condition without `and`, `or`, `not`.
 #[derive(Debug)]
@@ -119,16 +119,16 @@ impl<'a> World<'a> {
             },
             Question::Compare(left, op, right) => {
                 let (left, right) = (self.beside(left, amount(right)), self.beside(right, amount(left)));
-                plain::compare(*op, left, right)
+                plain::compare(*op, left, right, self.exchange(self.this))
             }
             Question::Among(value, elements) => {
                 let value = self.fact(value);
-                among(value, elements.iter().map(|element| self.fact(element)))
+                among(value, elements.iter().map(|element| self.fact(element)), self.exchange(self.this))
             }
             Question::Contains(value, list) => match (self.fact(value), self.fact(list)) {
                 (Fact::Unknown(cause), _) | (_, Fact::Unknown(cause)) => Err(cause),
                 (value, Fact::Known(Plain::List(elements))) => {
-                    among(value, elements.iter().map(|element| Fact::Known(*element)))
+                    among(value, elements.iter().map(|element| Fact::Known(*element)), self.exchange(self.this))
                 }
                 (_, other) => panic!("{other:?} is no list"),
             },
@@ -183,7 +183,7 @@ impl<'a> World<'a> {
                     Plain::Net(base, length) => inside(ip, base, length),
                     element => element == Plain::Ip(ip),
                 })),
-                value => among(value, elements.map(Fact::Known)),
+                value => among(value, elements.map(Fact::Known), self.exchange(self.this)),
             };
         }
         let value = match value {
@@ -359,10 +359,10 @@ fn one_of<'a>(value: &'a ast::Expr, set: &'a ast::Expr) -> Question<'a> {
 }
 
 /// `in [a, b]` is `== a or == b`.
-fn among<'a>(value: Fact<'a>, elements: impl Iterator<Item = Fact<'a>>) -> Answer {
+fn among<'a>(value: Fact<'a>, elements: impl Iterator<Item = Fact<'a>>, exchange: Exchange<'_>) -> Answer {
     let mut result = Ok(false);
     for element in elements {
-        match plain::compare(CompareOp::Equal, value, element) {
+        match plain::compare(CompareOp::Equal, value, element, exchange) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(cause) => result = result.and(Err(cause)),

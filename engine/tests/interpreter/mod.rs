@@ -18,7 +18,8 @@ use std::{
 
 use grammar::ast;
 
-pub use plain::{Answer, Cause, Fact, Plain};
+use plain::Exchange;
+pub use plain::{Answer, Cause, Fact, Plain, Rate};
 
 /// What can be read about one event, by path; what is not here is absent.
 pub type Record = Vec<(&'static str, Fact<'static>)>;
@@ -69,6 +70,7 @@ pub struct Pack<'a> {
     /// Declared fields, by name.
     types: HashMap<&'a str, &'a str>,
     patterns: RefCell<HashMap<String, regex::Regex>>,
+    rates: &'a [Rate],
 }
 
 struct PolicyOf<'a> {
@@ -81,7 +83,7 @@ struct PolicyOf<'a> {
 }
 
 impl<'a> Pack<'a> {
-    pub fn new(source: &'a str, file: &'a ast::File) -> Pack<'a> {
+    pub fn new(source: &'a str, file: &'a ast::File, rates: &'a [Rate]) -> Pack<'a> {
         let mut lists = HashMap::new();
         let mut types = HashMap::new();
         let mut shared = HashMap::new();
@@ -110,7 +112,7 @@ impl<'a> Pack<'a> {
             order.sort_by_key(|index| -priority(rules[*index]));
             PolicyOf { policy, lets, rules, order }
         });
-        Pack { source, policies: policies.collect(), lists, types, patterns: RefCell::default() }
+        Pack { source, policies: policies.collect(), lists, types, patterns: RefCell::default(), rates }
     }
 
     /// Judges an event that has just been observed.
@@ -139,6 +141,10 @@ impl<'a> World<'a> {
         self.lets.get(path.single()?).copied()
     }
 
+    fn exchange(&self, event: &Past) -> Exchange<'a> {
+        Exchange { rates: self.pack.rates, at: event.at }
+    }
+
     // ---- values
 
     fn fact(&self, expr: &'a ast::Expr) -> Fact<'a> {
@@ -155,7 +161,7 @@ impl<'a> World<'a> {
             },
             ast::ExprKind::Arithmetic(arithmetic) => {
                 let (left, right) = (self.fact(&arithmetic.left), self.fact(&arithmetic.right));
-                plain::arithmetic(arithmetic.op, left, right)
+                plain::arithmetic(arithmetic.op, left, right, self.exchange(self.this))
             }
             ast::ExprKind::Aggregate(aggregate) => self.once(expr, || self.aggregate(aggregate)),
             ast::ExprKind::Seen(seen) => self.once(expr, || self.seen(seen)),

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::{
     Cause, Fact, Past, Plain, World, lookup,
-    plain::{half_even, order},
+    plain::{NO_RATES, half_even, order},
 };
 
 impl<'a> World<'a> {
@@ -49,7 +49,19 @@ impl<'a> World<'a> {
         let field = field.text();
         let (mut sure, mut perhaps) = (Vec::new(), Vec::new());
         for (certain, event) in passes {
-            match lookup(&event.record, &field) {
+            // Amounts are kept in the currency that they are compared with, at the rate of their own time.
+            let fact = match (lookup(&event.record, &field), self.hint.get()) {
+                (Fact::Known(Plain::Money(minor, currency)), Some(hint))
+                    if !self.pack.rates.is_empty() && aggregate.function != ast::AggregateFn::Count =>
+                {
+                    match self.exchange(event).convert(minor, currency, hint) {
+                        Ok(minor) => Fact::Known(Plain::Money(minor, hint)),
+                        Err(cause) => return Fact::Unknown(cause),
+                    }
+                }
+                (fact, _) => fact,
+            };
+            match fact {
                 Fact::Known(value) if certain => sure.push(value),
                 Fact::Known(value) => perhaps.push(value),
                 Fact::Unknown("absent") => {}
@@ -170,7 +182,7 @@ fn whole<'a>(least: usize, most: usize) -> Fact<'a> {
 fn distinct<'a>(values: &[Plain<'a>], known: &[Plain<'a>]) -> Vec<Plain<'a>> {
     let mut found: Vec<Plain<'a>> = Vec::new();
     for value in values {
-        let same = |other: &Plain<'a>| order(*value, *other).is_some_and(|order| order.is_eq());
+        let same = |other: &Plain<'a>| order(*value, *other, NO_RATES).is_some_and(|order| order.is_eq());
         if !known.iter().any(same) && !found.iter().any(same) {
             found.push(*value);
         }
@@ -186,11 +198,11 @@ fn currency<'a>(value: &Plain<'a>) -> Option<&'a str> {
 }
 
 fn least<'p, 'a: 'p>(values: impl Iterator<Item = &'p Plain<'a>>) -> Plain<'a> {
-    *values.min_by(|a, b| order(**a, **b).expect("one currency")).expect("there is one")
+    *values.min_by(|a, b| order(**a, **b, NO_RATES).expect("one currency")).expect("there is one")
 }
 
 fn most<'p, 'a: 'p>(values: impl Iterator<Item = &'p Plain<'a>>) -> Plain<'a> {
-    *values.max_by(|a, b| order(**a, **b).expect("one currency")).expect("there is one")
+    *values.max_by(|a, b| order(**a, **b, NO_RATES).expect("one currency")).expect("there is one")
 }
 
 /// In whole steps of the value's unit.

@@ -41,13 +41,59 @@ pub enum Fact<'a> {
     Unknown(Cause),
 }
 
+/// What one euro is worth, from a moment on.
+#[derive(Clone, Debug)]
+pub struct Rate {
+    pub currency: &'static str,
+    pub from: i64,
+    pub worth: Decimal,
+}
+
+/// The rates at one moment.
+#[derive(Clone, Copy)]
+pub struct Exchange<'a> {
+    pub rates: &'a [Rate],
+    pub at: i64,
+}
+
+impl Exchange<'_> {
+    fn worth(self, currency: &str) -> Option<Decimal> {
+        if currency == "EUR" {
+            return Some(Decimal::ONE).filter(|_| !self.rates.is_empty());
+        }
+        let begun = self.rates.iter().filter(|rate| rate.currency == currency && rate.from <= self.at);
+        begun.max_by_key(|rate| rate.from).map(|rate| rate.worth)
+    }
+
+    /// One smallest unit of `from` in smallest units of `to`, as a fraction.
+    fn fraction(self, from: &str, to: &str) -> Option<(BigInt, BigInt)> {
+        if from == to {
+            return Some((1.into(), 1.into()));
+        }
+        let (from_worth, to_worth) = (self.worth(from)?, self.worth(to)?);
+        let ten = |power| BigInt::from(10).pow(power);
+        let over = BigInt::from(to_worth.mantissa()) * ten(exponent(to)) * ten(from_worth.scale());
+        let under = BigInt::from(from_worth.mantissa()) * ten(exponent(from)) * ten(to_worth.scale());
+        Some((over, under))
+    }
+
+    pub fn convert(self, minor: i128, from: &str, to: &str) -> Result<i128, Cause> {
+        let (over, under) = self.fraction(from, to).ok_or("currency_mismatch")?;
+        half_even(&(over * minor), &under).ok_or("overflow")
+    }
+}
+
 /// Yes, no, or why neither.
 pub type Answer = Result<bool, Cause>;
 
 impl<'a> Fact<'a> {
     /// Between these two; one value if they are equal.
     pub fn between(low: Plain<'a>, high: Plain<'a>, cause: Cause) -> Fact<'a> {
-        if order(low, high) == Some(Ordering::Equal) { Fact::Known(low) } else { Fact::Between(low, high, cause) }
+        if order(low, high, NO_RATES) == Some(Ordering::Equal) {
+            Fact::Known(low)
+        } else {
+            Fact::Between(low, high, cause)
+        }
     }
 
     fn ends(self) -> Result<(Plain<'a>, Plain<'a>, Option<Cause>), Cause> {
@@ -59,14 +105,19 @@ impl<'a> Fact<'a> {
     }
 }
 
-/// Which is more; nothing for amounts in two currencies.
-pub fn order(a: Plain<'_>, b: Plain<'_>) -> Option<Ordering> {
+pub const NO_RATES: Exchange<'static> = Exchange { rates: &[], at: 0 };
+
+/// Which is more; nothing for amounts in two currencies that no rate brings together.
+pub fn order(a: Plain<'_>, b: Plain<'_>, exchange: Exchange<'_>) -> Option<Ordering> {
     use Plain::{Asn, Bool, Day, Distance, Int, Ip, List, Millis, Moment, Money, Percent, Speed, Word};
     Some(match (a, b) {
         (Bool(a), Bool(b)) => a.cmp(&b),
         (Int(a), Int(b)) => a.cmp(&b),
         (Percent(a), Percent(b)) | (Speed(a), Speed(b)) | (Distance(a), Distance(b)) => a.cmp(&b),
-        (Money(a, ours), Money(b, theirs)) => return (ours == theirs).then(|| a.cmp(&b)),
+        (Money(a, ours), Money(b, theirs)) => {
+            let (over, under) = exchange.fraction(theirs, ours)?;
+            (under * a).cmp(&(over * b))
+        }
         (Millis(a), Millis(b)) | (Moment(a), Moment(b)) => a.cmp(&b),
         (Day(a), Day(b)) => a.cmp(&b),
         (Word(a), Word(b)) => a.cmp(b),
@@ -95,11 +146,11 @@ fn decimal(value: Plain<'_>) -> Decimal {
     number(value).unwrap_or_else(|| panic!("{value:?} is no number"))
 }
 
-pub fn compare(op: CompareOp, a: Fact<'_>, b: Fact<'_>) -> Answer {
+pub fn compare(op: CompareOp, a: Fact<'_>, b: Fact<'_>, exchange: Exchange<'_>) -> Answer {
     let (low_a, high_a, cause_a) = a.ends()?;
     let (low_b, high_b, cause_b) = b.ends()?;
     let unsure = cause_a.or(cause_b).unwrap_or("absent");
-    let order = |a, b| order(a, b).ok_or("currency_mismatch");
+    let order = |a, b| order(a, b, exchange).ok_or("currency_mismatch");
     // Certain only if it holds, or fails, for every pair of values in between.
     let less = |(low_a, high_a), (low_b, high_b)| {
         if order(high_a, low_b)?.is_lt() {
@@ -128,7 +179,7 @@ pub fn compare(op: CompareOp, a: Fact<'_>, b: Fact<'_>) -> Answer {
     }
 }
 
-pub fn arithmetic<'a>(op: ArithmeticOp, a: Fact<'a>, b: Fact<'a>) -> Fact<'a> {
+pub fn arithmetic<'a>(op: ArithmeticOp, a: Fact<'a>, b: Fact<'a>, exchange: Exchange<'_>) -> Fact<'a> {
     let (a, b) = match (a.ends(), b.ends()) {
         (Ok(a), Ok(b)) => (a, b),
         (Err(cause), _) | (_, Err(cause)) => return Fact::Unknown(cause),
@@ -141,13 +192,13 @@ pub fn arithmetic<'a>(op: ArithmeticOp, a: Fact<'a>, b: Fact<'a>) -> Fact<'a> {
     let mut ends: Option<(Plain<'a>, Plain<'a>)> = None;
     for x in [a.0, a.1] {
         for y in [b.0, b.1] {
-            let corner = match on_values(op, x, y) {
+            let corner = match on_values(op, x, y, exchange) {
                 Ok(corner) => corner,
                 Err(cause) => return Fact::Unknown(cause),
             };
             let (low, high) = ends.unwrap_or((corner, corner));
-            let low = if order(corner, low) == Some(Ordering::Less) { corner } else { low };
-            let high = if order(corner, high) == Some(Ordering::Greater) { corner } else { high };
+            let low = if order(corner, low, NO_RATES) == Some(Ordering::Less) { corner } else { low };
+            let high = if order(corner, high, NO_RATES) == Some(Ordering::Greater) { corner } else { high };
             ends = Some((low, high));
         }
     }
@@ -166,13 +217,18 @@ fn sign(value: Plain<'_>) -> Ordering {
     }
 }
 
-fn on_values<'a>(op: ArithmeticOp, a: Plain<'a>, b: Plain<'a>) -> Result<Plain<'a>, Cause> {
+fn on_values<'a>(op: ArithmeticOp, a: Plain<'a>, b: Plain<'a>, exchange: Exchange<'_>) -> Result<Plain<'a>, Cause> {
     use ArithmeticOp::{Add, Divide, Multiply, Subtract};
     use Plain::{Distance, Int, Millis, Moment, Money, Percent, Speed};
-    if let (Money(_, ours), Money(_, theirs)) = (a, b)
+    // Two amounts: in the currency of the left side.
+    if let (Money(left, ours), Money(right, theirs)) = (a, b)
         && ours != theirs
     {
-        return Err("currency_mismatch");
+        if op == Divide {
+            let (over, under) = exchange.fraction(theirs, ours).ok_or("currency_mismatch")?;
+            return quotient(&(under * left), &(over * right)).map(Plain::Decimal).ok_or("overflow");
+        }
+        return on_values(op, a, Money(exchange.convert(right, theirs, ours)?, ours), exchange);
     }
     let result = match (op, a, b) {
         (Add, Int(a), Int(b)) => a.checked_add(b).map(Int),
@@ -267,6 +323,14 @@ pub fn half_even(dividend: &BigInt, divisor: &BigInt) -> Option<i128> {
         floor += 1;
     }
     i128::try_from(floor).ok()
+}
+
+/// The quotient to as many decimals as there is room for.
+fn quotient(dividend: &BigInt, divisor: &BigInt) -> Option<Decimal> {
+    (0..=28_u32).rev().find_map(|places| {
+        let scaled = half_even(&(dividend * BigInt::from(10).pow(places)), divisor)?;
+        Decimal::try_from_i128_with_scale(scaled, places).ok()
+    })
 }
 
 /// How many decimals the currencies of the tests have.

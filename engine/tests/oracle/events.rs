@@ -16,6 +16,7 @@ use super::{
         Fact, Plain, Record,
         plain::{exponent, minor_units},
     },
+    rules::Style,
 };
 
 /// 2026-01-01T00:00:00Z, a Thursday.
@@ -32,11 +33,20 @@ pub struct Told {
 }
 
 /// An event at this moment.
-pub fn event(dice: &mut Dice, at_ms: i64, history: bool) -> Told {
+pub fn event(dice: &mut Dice, at_ms: i64, style: Style) -> Told {
     let mut record: Record = Vec::new();
     let known = Fact::Known;
+    // A threshold on a sum keeps no more than takes the sum over it, so an amount below zero later makes it unknown;
+    // that has tests of its own.
+    let summed = style.history && style.sums;
+    let int = move |dice: &mut Dice| dice.range(if summed { 0 } else { -2 }, 9);
+    let decimal = move |digits: &str| if summed { decimal(digits).abs() } else { decimal(digits) };
+    let money = move |dice: &mut Dice| match money(dice) {
+        Plain::Money(minor, currency) if summed => Plain::Money(minor.abs(), currency),
+        money => money,
+    };
     record.push(("user", known(Plain::Word(dice.pick(&["u", "u", "v"])))));
-    record.push(("n", known(Plain::Int(dice.range(-2, 9)))));
+    record.push(("n", known(Plain::Int(int(dice)))));
     record.push(("d", known(Plain::Decimal(decimal(dice.pick(&DECIMALS))))));
     record.push(("amount", known(money(dice))));
     record.push(("kind", known(Plain::Word(dice.pick(&WORDS)))));
@@ -47,9 +57,9 @@ pub fn event(dice: &mut Dice, at_ms: i64, history: bool) -> Told {
             record.push((name, known(value(dice))));
         }
     };
-    // A sum over the past that overflows is still known to lie above every constant, so none is made to.
-    let large = move |dice: &mut Dice| !history && dice.once_in(20);
-    maybe("m", &|dice| Plain::Int(if large(dice) { i64::MAX - dice.range(0, 3) } else { dice.range(-2, 9) }));
+    // Nor can a sum be told that does not fit, except that it lies above every constant.
+    let large = move |dice: &mut Dice| !summed && dice.once_in(20);
+    maybe("m", &|dice| Plain::Int(if large(dice) { i64::MAX - dice.range(0, 3) } else { int(dice) }));
     maybe("x", &|dice| Plain::Decimal(decimal(dice.pick(&DECIMALS))));
     maybe("p", &|dice| Plain::Percent(decimal(dice.pick(&["0", "10", "12.5", "33.3", "50", "100", "-10"]))));
     maybe("fee", &money);
@@ -89,7 +99,8 @@ pub fn event(dice: &mut Dice, at_ms: i64, history: bool) -> Told {
         _ => None,
     };
     if let Some(currency) = currency.filter(|_| !dice.once_in(4)) {
-        record.push(("limit", known(Plain::Money(amount(dice, currency), currency))));
+        let minor = amount(dice, currency);
+        record.push(("limit", known(Plain::Money(if summed { minor.abs() } else { minor }, currency))));
     }
     surroundings(dice, &mut record);
     let ending = match dice.below(4) {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::interpreter;
 use dice::Dice;
 use events::{START_MS, Told};
-use interpreter::{Entry, Pack, Past, Plain, Said};
+use interpreter::{Entry, Pack, Past, Plain, Rate, Said};
 use rules::{Policy, Style};
 pub use shrink::smallest;
 
@@ -26,6 +26,7 @@ pub struct Case {
     policies: Vec<Policy>,
     events: Vec<Told>,
     history: bool,
+    rates: bool,
 }
 
 /// Where engine and interpreter differ.
@@ -47,28 +48,28 @@ pub fn case(seed: u64, number: u64) -> Case {
         2 | 5 | 8 => (20 + dice.below(21), dice.once_in(2)),
         _ => (1 + dice.below(12), false),
     };
-    let style = Style { rules: if history { rules.min(12) } else { rules }, history, flat };
+    let (sums, rates) = (dice.once_in(2), dice.once_in(4));
+    let style = Style { rules: if history { rules.min(12) } else { rules }, history, sums, rates, flat };
     drawn(&mut dice, style, if history { 120 } else { EVENTS })
 }
 
 /// A small case, thrown with these bytes.
 pub fn given(bytes: &[u8]) -> Case {
     let mut dice = Dice::given(bytes);
-    let style = Style { rules: 1 + dice.below(8), history: dice.once_in(2), flat: false };
+    let (rules, history, sums, rates) = (1 + dice.below(8), dice.once_in(2), dice.once_in(2), dice.once_in(4));
     let events = 1 + dice.below(20);
-    drawn(&mut dice, style, events)
+    drawn(&mut dice, Style { rules, history, sums, rates, flat: false }, events)
 }
 
 fn drawn(dice: &mut Dice, style: Style, events: usize) -> Case {
-    let history = style.history;
     let policies = rules::policies(dice, style);
     let mut at_ms = 0;
     let events = (0..events).map(|_| {
         // Often the same moment as the one before.
         at_ms += dice.pick(&[0, 0, 1, 999, 5_000, 10_000, 20_000]);
-        events::event(dice, at_ms, history)
+        events::event(dice, at_ms, style)
     });
-    Case { events: events.collect(), policies, history }
+    Case { events: events.collect(), policies, history: style.history, rates: style.rates }
 }
 
 /// Events for one compiled pack that does not ask about the past.
@@ -87,14 +88,17 @@ impl Case {
 
     /// The first event on which the two differ, or why the pack does not compile.
     fn compare(&self) -> Result<Option<Mismatch>, String> {
-        let source = rules::source(&self.policies);
-        let compilation = compile(&PackSource::of_rules(&source));
+        let source = rules::source(&self.policies, self.rates);
+        let mut files = PackSource::of_rules(&source);
+        files.files.insert("rates.csv".to_owned(), rules::RATES.into());
+        let compilation = compile(&files);
         let Some(program) = compilation.program else {
             let errors: Vec<_> = compilation.diagnostics.into_iter().filter(|finding| finding.is_error()).collect();
             return Err(grammar::render_text(&errors, &compilation.sources, false));
         };
         let file = grammar::parse(&compilation.sources.files()[0]).file;
-        let pack = Pack::new(&source, &file);
+        let rates = if self.rates { rates() } else { Vec::new() };
+        let pack = Pack::new(&source, &file, &rates);
         let mut stream = Stream::new(Arc::clone(&program));
         let mut memory = Memory::default();
         for (at, event) in self.events.iter().enumerate() {
@@ -122,7 +126,7 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&rules::source(&self.policies))?;
+        f.write_str(&rules::source(&self.policies, self.rates))?;
         for told in &self.events {
             writeln!(f, "\nafter {} ms, challenge: {:?}", told.at_ms, told.ending)?;
             for (name, fact) in &told.record {
@@ -131,6 +135,21 @@ impl fmt::Display for Case {
         }
         Ok(())
     }
+}
+
+/// `rules::RATES`, as the interpreter reads it.
+fn rates() -> Vec<Rate> {
+    let rate = |currency, from: &str, worth: &str| Rate {
+        currency,
+        from: from.parse::<Timestamp>().map_or(i64::MIN, Timestamp::as_millisecond),
+        worth: worth.parse().expect("it is a number"),
+    };
+    vec![
+        rate("USD", "", "1.25"),
+        rate("USD", "2026-01-01T00:02:00Z", "2"),
+        rate("JPY", "", "160.5"),
+        rate("KWD", "2027-01-01T00:00:00Z", "0.33"),
+    ]
 }
 
 /// The engine's verdict in the interpreter's words.

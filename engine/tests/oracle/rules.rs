@@ -81,6 +81,10 @@ pub struct Style {
     pub rules: usize,
     /// Whether conditions ask about the past.
     pub history: bool,
+    /// Whether sums are among what they ask.
+    pub sums: bool,
+    /// Whether currencies meet.
+    pub rates: bool,
     /// Mostly `field op constant`, as large packs are.
     pub flat: bool,
 }
@@ -92,8 +96,17 @@ pub fn policies(dice: &mut Dice, style: Style) -> Vec<Policy> {
     (0..many).map(|index| writer.policy(index, many)).collect()
 }
 
-pub fn source(policies: &[Policy]) -> String {
-    let mut text = HEADER.to_owned();
+/// What one euro is worth. A dinar is not worth anything yet, and a unidad is not in the file.
+pub const RATES: &str = "base,currency,rate,from
+EUR,USD,1.25,
+EUR,USD,2,2026-01-01T00:02:00Z
+EUR,JPY,160.5,
+EUR,KWD,0.33,2027-01-01
+";
+
+pub fn source(policies: &[Policy], rates: bool) -> String {
+    let mut text = if rates { "rates from \"rates.csv\"\n".to_owned() } else { String::new() };
+    text.push_str(HEADER);
     for policy in policies {
         let _ = write!(text, "{policy}");
     }
@@ -539,7 +552,10 @@ impl Writer<'_> {
             Type::Int => dice.range(-2, 9).to_string(),
             Type::Decimal => dice.pick(&["0.5", "1.0", "1.5", "2.25", "-0.5", "47.5", "1", "0"]).to_owned(),
             Type::Percent => dice.pick(&["10%", "50%", "12.5%", "0%", "100%"]).to_owned(),
-            Type::Money => format!("{} {currency}", dice.pick(&["0", "1", "5", "10", "15", "30", "-5"])),
+            Type::Money => {
+                let currency = if self.style.rates { dice.pick(&["EUR", "USD", "JPY"]) } else { currency };
+                format!("{} {currency}", dice.pick(&["0", "1", "5", "10", "15", "30", "-5"]))
+            }
             Type::Duration => dice.pick(&["0s", "30s", "1m", "90s", "15m", "1h", "500ms"]).to_owned(),
             Type::Timestamp => {
                 dice.pick(&["2026-01-01", "2026-01-01T00:00:30Z", "2026-01-01T00:05:00Z", "2025-12-31"]).to_owned()
@@ -568,7 +584,8 @@ impl Writer<'_> {
         let over = |function: &str, field: &str, writer: &mut Self| writer.aggregate(&format!("{function}({field})"));
         let numeric = |fields: &[&'static str], writer: &mut Self| {
             let field = writer.dice.pick(fields);
-            let function = writer.dice.pick(&["sum", "min", "max", "sum", "sum"]);
+            let functions = if writer.style.sums { &["sum", "sum", "sum", "min", "max"][..] } else { &["min", "max"] };
+            let function = writer.dice.pick(functions);
             let distinct = if writer.dice.once_in(6) { "distinct " } else { "" };
             over(function, &format!("{distinct}{field}"), writer)
         };
