@@ -231,6 +231,74 @@ fn no_exemption_rests_on_what_is_absent() {
     }
 }
 
+/// The last verdict of a stream of events that differ in their fields, one second apart.
+fn last_of(rules: &str, events: &[&[(&str, serde_json::Value)]]) -> Verdict {
+    let compilation = compile(&PackSource::of_rules(rules));
+    let drawn = grammar::render_text(&compilation.diagnostics, &compilation.sources, false);
+    let program = compilation.program.unwrap_or_else(|| panic!("{drawn}"));
+    let mut stream = Stream::new(Arc::clone(&program));
+    let mut at: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is a time");
+    let mut last = None;
+    for fields in events {
+        at += jiff::SignedDuration::from_secs(1);
+        let mut input = EventInput::new("e", "u", at);
+        input.custom.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let event = program.decode(&input).expect("the event fits its schema");
+        last = Some(stream.push(Located::nowhere(Arc::new(event))).1);
+    }
+    last.expect("there is an event")
+}
+
+#[test]
+fn evidence_that_lies_across_a_constant_is_unknown_and_no_other_rule_changes_that() {
+    // Two earlier events of which nobody knows whether they count: between none and two of them.
+    let events: [&[(&str, serde_json::Value)]; 3] = [&[("n", 1.into())], &[("n", 1.into())], &[("n", 1.into())]];
+    let count = "count() of e where (m > 0) by user over 1h";
+    for (condition, holds) in [
+        (format!("{count} == 1"), None),
+        (format!("{count} != 1"), None),
+        (format!("{count} between 2 and 0"), None),
+        (format!("{count} in [1, 7]"), None),
+        (format!("{count} in [3, 7]"), Some(false)),
+        (format!("{count} not in [3, 7]"), Some(true)),
+        (format!("{count} < 3"), Some(true)),
+        (format!("{count} > 2"), Some(false)),
+    ] {
+        for other in ["true", &format!("{count} == 0"), &format!("{count} > 1"), &format!("{count} in [0, 2, 9]")] {
+            let rules = format!(
+                "event e {{ n: int  m: int? }}\n\
+                 policy p on e {{ default allow on unknown skip\n  rule r {{ when {condition} then block }}\n\
+                 rule other {{ when {other} then nothing }}\n}}\n"
+            );
+            let verdict = last_of(&rules, &events);
+            let said = if verdict.rules.iter().any(|hit| &*hit.rule == "r") {
+                Some(true)
+            } else if verdict.unknown.iter().any(|unknown| &*unknown.rule == "r") {
+                None
+            } else {
+                Some(false)
+            };
+            assert_eq!(said, holds, "{condition} beside {other}");
+        }
+    }
+}
+
+#[test]
+fn points_that_might_block_stand_against_an_exemption_and_say_why() {
+    let rules = "event e { n: int  m: int? }\n\
+        policy p on e { default allow on unknown step_up combine score { challenge at 10, block at 20 }\n\
+          rule exempt { active until 2100-01-01 when n == 1 then allow final }\n\
+          rule points { when n == 1 then score 15 }\n\
+          rule more { when m > 1 then score 5 }\n}\n";
+    let told = last_of(rules, &[&[("n", 1.into()), ("m", 1.into())]]);
+    assert_eq!((told.outcome, told.decided_by.word()), (Outcome::Allow, "exempt"), "points ask for a challenge only");
+    let untold = last_of(rules, &[&[("n", 1.into())]]);
+    assert_eq!((untold.outcome, untold.decided_by.word()), (Outcome::Challenge, "unknown"));
+    assert!(untold.reasons.iter().any(|reason| reason.code == "UNKNOWN:more:m"), "{:?}", untold.reasons);
+    let blocked = last_of(rules, &[&[("n", 1.into()), ("m", 2.into())]]);
+    assert_eq!(blocked.outcome, Outcome::Block);
+}
+
 #[test]
 fn a_rollout_reaches_its_share_and_only_grows() {
     let reached = |percent: &str| -> Vec<usize> {

@@ -210,7 +210,9 @@ impl<'a> Judged<'a> {
         let Some(policy) = self.policy(decided.policy) else { return Vec::new() };
         match decided.by {
             By::Unknown => {
+                // What the points might reach is a matter of the rules that are left out.
                 let before = decide_without_unknown(decided.policy, policy, &self.hits);
+                let before = Decided { might: decided.might, ..before };
                 self.ranked(|hit| hit.policy == decided.policy && raises(policy, before, hit))
             }
             By::Rule(_) | By::Default | By::Score => Vec::new(),

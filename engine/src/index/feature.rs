@@ -120,15 +120,19 @@ impl Feature {
         }
     }
 
-    /// No constant lies between the ends of an interval within one class, so all comparisons come out the same.
+    /// Where no constant lies on or between the ends of an interval, all comparisons come out the same. That the ends are
+    /// in one class is not enough: all that is not a constant is alike to `==`, on both sides of it.
     fn between(&self, interval: &Interval<Value>) -> Option<u16> {
         match (&interval.lo, &interval.hi) {
             (Some(lo), Some(hi)) if lo.same(hi) == Some(true) => Some(self.partition.class(lo)),
             (_, _) if self.exact => None,
             (Some(lo), hi) => {
-                let low = self.partition.class(lo);
-                let high = hi.as_ref().map_or_else(|| self.partition.highest(), |hi| self.partition.class(hi));
-                (low == high && low != ODD).then_some(low)
+                let low = self.partition.position(lo)?;
+                let high = match hi {
+                    Some(hi) => self.partition.position(hi)?,
+                    None => self.partition.last()?,
+                };
+                (low == high).then(|| self.partition.class_at(low))
             }
             (None, Some(_) | None) => None,
         }

@@ -323,16 +323,19 @@ pub(super) struct Stretches {
 impl Stretches {
     #[inline]
     fn class(&self, number: i64) -> u16 {
-        let before = self.cuts.partition_point(|cut| *cut < number);
-        let exactly = self.cuts.get(before) == Some(&number);
-        self.classes.get(2 * before + usize::from(exactly)).copied().unwrap_or(ODD)
+        self.classes.get(self.position(number)).copied().unwrap_or(ODD)
     }
 
-    /// The class of a fixed-point number, which may lie between two whole ones.
-    fn fixed(&self, number: Decimal) -> u16 {
+    #[inline]
+    fn position(&self, number: i64) -> usize {
+        let before = self.cuts.partition_point(|cut| *cut < number);
+        2 * before + usize::from(self.cuts.get(before) == Some(&number))
+    }
+
+    /// The position of a fixed-point number, which may lie between two whole ones.
+    fn fixed(&self, number: Decimal) -> usize {
         let before = self.cuts.partition_point(|cut| Decimal::from(*cut) < number);
-        let exactly = self.cuts.get(before).is_some_and(|cut| Decimal::from(*cut) == number);
-        self.classes.get(2 * before + usize::from(exactly)).copied().unwrap_or(ODD)
+        2 * before + usize::from(self.cuts.get(before).is_some_and(|cut| Decimal::from(*cut) == number))
     }
 }
 
@@ -395,11 +398,9 @@ impl Partition {
     /// The class of a value.
     pub fn class(&self, value: &Value) -> u16 {
         match self {
-            Partition::Direct { stretches, .. } | Partition::Whole(stretches) => match value {
-                // A fixed-point field may be compared with whole numbers only.
-                Value::Decimal(number) if stretches.kind == Kind::Int => stretches.fixed(*number),
-                _ => whole(value, stretches.kind).map_or(ODD, |number| stretches.class(number)),
-            },
+            Partition::Direct { .. } | Partition::Whole(_) | Partition::Ordered { .. } => {
+                self.position(value).map_or(ODD, |position| self.class_at(position))
+            }
             Partition::Texts { kind: wanted, classes, other, .. } => match text(value) {
                 Some(text) if kind(value) == Some(*wanted) => classes.get(text).copied().unwrap_or(*other),
                 Some(_) | None => ODD,
@@ -409,14 +410,6 @@ impl Partition {
                 Value::Ip(IpAddr::V6(ip)) => within(v6, v6_classes, ip.to_bits()),
                 _ => ODD,
             },
-            Partition::Ordered { cuts, classes } => {
-                if !cuts.iter().take(1).all(|cut| cut.compare(value).is_some()) {
-                    return ODD;
-                }
-                let before = cuts.partition_point(|cut| cut.compare(value).is_some_and(std::cmp::Ordering::is_lt));
-                let exactly = cuts.get(before).is_some_and(|cut| cut.same(value) == Some(true));
-                classes.get(2 * before + usize::from(exactly)).copied().unwrap_or(ODD)
-            }
             Partition::Alike | Partition::Condition(_) | Partition::Answer => ODD,
         }
     }
@@ -467,17 +460,48 @@ impl Partition {
         }
     }
 
-    /// The class beyond the last constant.
-    pub fn highest(&self) -> u16 {
+    /// Where a value lies among the constants, as in [`Domain::Points`]; none where there is no order to lie in.
+    pub fn position(&self, value: &Value) -> Option<usize> {
         match self {
-            Partition::Direct { classes, .. }
-            | Partition::Whole(Stretches { classes, .. })
-            | Partition::Ordered { classes, .. } => classes.last().copied().unwrap_or(ODD),
+            Partition::Direct { stretches, .. } | Partition::Whole(stretches) => match value {
+                // A fixed-point field may be compared with whole numbers only.
+                Value::Decimal(number) if stretches.kind == Kind::Int => Some(stretches.fixed(*number)),
+                _ => whole(value, stretches.kind).map(|number| stretches.position(number)),
+            },
+            Partition::Ordered { cuts, .. } => {
+                cuts.first()?.compare(value)?;
+                let before = cuts.partition_point(|cut| cut.compare(value).is_some_and(std::cmp::Ordering::is_lt));
+                let exactly = cuts.get(before).is_some_and(|cut| cut.same(value) == Some(true));
+                Some(2 * before + usize::from(exactly))
+            }
             Partition::Alike
             | Partition::Condition(_)
             | Partition::Answer
             | Partition::Texts { .. }
-            | Partition::Addresses { .. } => ODD,
+            | Partition::Addresses { .. } => None,
+        }
+    }
+
+    /// The position beyond the last constant.
+    pub fn last(&self) -> Option<usize> {
+        self.by_position().and_then(|classes| classes.len().checked_sub(1))
+    }
+
+    /// The class of a position.
+    pub fn class_at(&self, position: usize) -> u16 {
+        self.by_position().and_then(|classes| classes.get(position)).copied().unwrap_or(ODD)
+    }
+
+    fn by_position(&self) -> Option<&[u16]> {
+        match self {
+            Partition::Direct { stretches: Stretches { classes, .. }, .. }
+            | Partition::Whole(Stretches { classes, .. })
+            | Partition::Ordered { classes, .. } => Some(classes),
+            Partition::Alike
+            | Partition::Condition(_)
+            | Partition::Answer
+            | Partition::Texts { .. }
+            | Partition::Addresses { .. } => None,
         }
     }
 }
