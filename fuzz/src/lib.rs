@@ -88,7 +88,11 @@ fn compiled(pack: &PackSource) -> Option<Arc<Program>> {
 
 fn show(diagnostics: &[Diagnostic], sources: &SourceMap) {
     for finding in diagnostics {
-        let spans = finding.labels.iter().map(|label| label.span).chain(finding.fix.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.span)));
+        let spans = finding
+            .labels
+            .iter()
+            .map(|label| label.span)
+            .chain(finding.fix.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.span)));
         for span in spans {
             let text = sources.get(span.file).map_or("", |source| &source.text);
             assert!(text.get(span.range()).is_some(), "{finding:?} points outside the text");
