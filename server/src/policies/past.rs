@@ -1,6 +1,7 @@
 //! A tenant's history in memory, and how the journal gives it back.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use challenge::TenantId;
@@ -71,12 +72,12 @@ pub enum When {
 impl Past {
     /// A tenant without a past, or whose past is about to be remembered.
     pub(super) fn empty(program: &Program) -> Past {
-        Past::of(History::new(program.history_plan().clone(), Limits::default()))
+        Past::of(History::new(program.history_plan().clone(), Limits::default()).seeded(seed()))
     }
 
     /// A tenant with a past that was not read.
     pub(super) fn unknown_before(program: &Program, since: Timestamp) -> Past {
-        Past::of(History::warming(program.history_plan().clone(), Limits::default(), since))
+        Past::of(History::warming(program.history_plan().clone(), Limits::default(), since).seeded(seed()))
     }
 
     fn of(history: History) -> Past {
@@ -196,6 +197,12 @@ impl Past {
         self.seq += 1;
         self.history.remember(&observation(program, lists, &located, self.seq, Some(kind), false));
     }
+}
+
+/// A secret of this process: whoever chooses ids must not be able to choose such that collide in history's tables.
+fn seed() -> [u64; 4] {
+    let dice = std::hash::RandomState::new();
+    [0, 1, 2, 3].map(|n: u64| dice.hash_one(n))
 }
 
 fn observation(

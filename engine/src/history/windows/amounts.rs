@@ -114,6 +114,11 @@ impl Amounts {
         }
     }
 
+    /// Looks at what is kept.
+    pub fn warm(&self) -> i64 {
+        self.recent.warm()
+    }
+
     /// Notes an amount's currency.
     fn meet(&mut self, currency: Option<Currency>) {
         match (self.currency, currency) {

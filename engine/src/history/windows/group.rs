@@ -6,7 +6,6 @@ use super::{
     super::{
         atom::{self, Key},
         hashing::Hashing,
-        limits::Limits,
         observation::Observed,
         plan::EventKind,
         position::{Lost, Position},
@@ -29,6 +28,9 @@ pub(super) struct Group {
 /// Parts of an event by structure of the group.
 type Parts = SmallVec<[Option<Brought>; 4]>;
 
+/// An event's key, with its hash.
+pub(super) type Hashed = (u64, Key);
+
 impl Group {
     /// An empty group; events up to `hidden` may be missing.
     pub fn new(plan: &GroupPlan, hidden: Lost) -> Group {
@@ -44,8 +46,8 @@ impl Group {
         quota: Quota,
         observed: &mut Observed,
     ) {
+        let Some((_, key)) = key(plan, hashing, asking, Some(&mut *observed)) else { return };
         let parts = parts(plan, asking);
-        let Some(key) = key(plan, asking, &parts, Some(&mut *observed)) else { return };
         let feeds = parts.iter().any(Option::is_some);
         match self.keys.get(hashing, &key) {
             Some(slot) => read(plan, asking, &slot.value, &parts, observed),
@@ -54,35 +56,39 @@ impl Group {
         }
     }
 
-    /// Answers what the event asks, if anybody wants to know, then takes it in. Returns the key if it is pending in
-    /// some structure.
+    /// Looks at what is kept under the key of an event that is about to be observed.
+    pub fn warm(&self, (hash, key): &Hashed) {
+        self.keys.warm(*hash, key, |tracks| tracks.iter().fold(0, |all, track| all ^ track.warm()));
+    }
+
+    /// Answers what the event asks, if anybody wants to know, then takes it in. Returns whether it is pending in some
+    /// structure.
     pub fn observe(
         &mut self,
         plan: &GroupPlan,
         hashing: &Hashing,
         asking: &Asking<'_>,
+        (hash, key): &Hashed,
         quota: Quota,
-        limits: &Limits,
-        mut observed: Option<&mut Observed>,
-    ) -> Option<Key> {
+        observed: Option<&mut Observed>,
+    ) -> bool {
         let parts = parts(plan, asking);
-        let key = key(plan, asking, &parts, observed.as_deref_mut())?;
         if parts.iter().all(Option::is_none) {
             if let Some(observed) = observed {
-                match self.keys.get(hashing, &key) {
+                match self.keys.get(hashing, key) {
                     Some(slot) => read(plan, asking, &slot.value, &parts, observed),
                     None => read(plan, asking, &fresh(plan, &self.hidden, self.keys.missed), &parts, observed),
                 }
             }
-            return None;
+            return false;
         }
         let hidden = &self.hidden;
-        let slot = self.keys.take_in(hashing, &key, asking.at, quota, |missed| fresh(plan, hidden, missed));
+        let slot = self.keys.take_in(hashing, (*hash, key), asking.at, quota, |missed| fresh(plan, hidden, missed));
         let Some(slot) = slot else {
             if let Some(observed) = observed {
                 refuse(plan, asking, Why::Quota, observed);
             }
-            return None;
+            return false;
         };
         let tracks = &mut slot.value;
         if let Some(observed) = observed {
@@ -90,14 +96,15 @@ impl Group {
         }
         slot.newest = slot.newest.max(asking.at.at);
         let horizon = Position::opening(slot.newest.saturating_sub(plan.stay));
+        let most_pending = plan.most_pending;
         let mut pending = false;
         for ((track, plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(parts) {
             if let Some(brought) = part {
-                pending |= track.append(plan, asking.at, brought, asking.status, limits.pending);
+                pending |= track.append(plan, asking.at, brought, asking.status, most_pending);
                 track.purge(plan, horizon);
             }
         }
-        pending.then_some(key)
+        pending
     }
 }
 
@@ -106,14 +113,21 @@ fn parts(plan: &GroupPlan, asking: &Asking<'_>) -> Parts {
     plan.tracks.iter().map(|track| bring(track, asking.event)).collect()
 }
 
-/// The event's key. `None` if the group has nothing to do with the event, or the event has no key, which is answered.
-fn key(plan: &GroupPlan, asking: &Asking<'_>, parts: &Parts, observed: Option<&mut Observed>) -> Option<Key> {
+/// The event's key with its hash. `None` if the group has nothing to do with the event, or the event has no key, which
+/// is answered.
+pub(super) fn key(
+    plan: &GroupPlan,
+    hashing: &Hashing,
+    asking: &Asking<'_>,
+    observed: Option<&mut Observed>,
+) -> Option<Hashed> {
     let kind = asking.event.kind;
-    if parts.iter().all(Option::is_none) && !plan.asks.iter().any(|ask| ask.asked_by(kind)) {
+    let takes = plan.tracks.iter().any(|track| track.feed.takes(kind));
+    if !takes && !plan.asks.iter().any(|ask| ask.asked_by(kind)) {
         return None;
     }
     match atom::key(&asking.event.fields, &plan.fields) {
-        Ok(key) => Some(key),
+        Ok(key) => Some((hashing.of(key.as_slice()), key)),
         Err(why) => {
             if let Some(observed) = observed {
                 refuse(plan, asking, why, observed);

@@ -27,6 +27,8 @@ pub(super) struct GroupPlan {
     pub span: i64,
     /// The same, to events that come late.
     pub stay: i64,
+    /// Undecided events kept one by one in each structure.
+    pub most_pending: usize,
 }
 
 /// One structure under a key: which events it takes, and what it keeps of them.
@@ -136,6 +138,7 @@ impl Layout {
             layout.place_seen(slot, spec, by, limits);
         }
         for group in &mut layout.groups {
+            group.most_pending = limits.pending;
             group.stay = group.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
         }
         layout
@@ -190,7 +193,14 @@ impl Layout {
         if let Some(group) = self.groups.iter_mut().find(|group| group.fields == fields) {
             return place(group);
         }
-        let mut group = GroupPlan { fields: fields.to_vec(), tracks: Vec::new(), asks: Vec::new(), span: 0, stay: 0 };
+        let mut group = GroupPlan {
+            fields: fields.to_vec(),
+            tracks: Vec::new(),
+            asks: Vec::new(),
+            span: 0,
+            stay: 0,
+            most_pending: 0,
+        };
         place(&mut group);
         self.groups.push(group);
     }

@@ -45,10 +45,11 @@ pub(super) struct GivenUp {
     pub event: Remembered,
 }
 
-/// Decided events that are forgotten together.
+/// Decided events that are forgotten together. What is looked into at random is kept small: the places alone.
 #[derive(Clone, Debug, Default)]
 struct Generation {
-    events: HashTable<Decided>,
+    places: HashTable<u32>,
+    events: Vec<Decided>,
     /// Users and references, one after the other.
     names: Vec<u8>,
 }
@@ -84,18 +85,26 @@ impl Ledger {
 
     /// Remembers a decided event.
     pub fn decided(&mut self, hash: u64, user: &str, reference: &str, at: Position, status: Status, limit: usize) {
-        if self.recent.events.len() >= limit.max(1) {
-            std::mem::swap(&mut self.recent, &mut self.older);
-            self.recent.events.clear();
-            self.recent.names.clear();
-        }
+        let place = match u32::try_from(self.recent.events.len()) {
+            Ok(place) if self.recent.events.len() < limit.max(1) => place,
+            Ok(_) | Err(_) => {
+                std::mem::swap(&mut self.recent, &mut self.older);
+                self.recent.places.clear();
+                self.recent.events.clear();
+                self.recent.names.clear();
+                0
+            }
+        };
         let names = &mut self.recent.names;
         let start = names.len();
         names.extend_from_slice(user.as_bytes());
         let middle = names.len();
         names.extend_from_slice(reference.as_bytes());
-        let event = Decided { hash, start, middle, end: names.len(), at, status };
-        self.recent.events.insert_unique(hash, event, |event| event.hash);
+        let end = names.len();
+        let events = &mut self.recent.events;
+        events.push(Decided { hash, start, middle, end, at, status });
+        let hash_of = |place: &u32| events.get(*place as usize).map_or(0, |event| event.hash);
+        self.recent.places.insert_unique(hash, place, hash_of);
     }
 
     /// Remembers an undecided event. Returns the oldest if it had to make room: nobody can settle it any more.
@@ -144,7 +153,11 @@ impl Ledger {
     }
 
     pub fn bytes(&self) -> usize {
-        let generation = |generation: &Generation| generation.events.allocation_size() + generation.names.capacity();
+        let generation = |generation: &Generation| {
+            generation.places.allocation_size()
+                + generation.events.capacity() * size_of::<Decided>()
+                + generation.names.capacity()
+        };
         let texts = |event: &Undecided| event.user.len() + event.reference.len() + 4 * size_of::<usize>();
         self.undecided.allocation_size()
             + self.undecided.iter().map(texts).sum::<usize>()
@@ -162,11 +175,13 @@ impl Undecided {
 
 impl Generation {
     fn find(&self, hash: u64, user: &str, reference: &str) -> Option<&Decided> {
-        self.events.find(hash, |event| {
-            let name = |from: usize, to: usize| self.names.get(from..to).unwrap_or_default();
+        let name = |from: usize, to: usize| self.names.get(from..to).unwrap_or_default();
+        let is_it = |event: &Decided| {
             event.hash == hash
                 && name(event.start, event.middle) == user.as_bytes()
                 && name(event.middle, event.end) == reference.as_bytes()
-        })
+        };
+        let place = self.places.find(hash, |place| self.events.get(*place as usize).is_some_and(is_it))?;
+        self.events.get(*place as usize)
     }
 }

@@ -23,10 +23,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use self::{
     answer::Asking,
-    group::Group,
+    group::{Group, Hashed},
     layout::Layout,
     ledger::{GivenUp, Ledger, Remembered},
     shelf::{Quota, Shelf, Slot},
@@ -188,15 +189,27 @@ impl History {
         let asking = self.asking(event, Position::of(event.time, event.seq), event.status);
         let newest = self.newest.max(asking.at.at);
         self.newest = newest;
+        let user = Key::of(event.user.as_bytes());
+        let user = (self.hashing.of(user.as_slice()), user);
+        // All keys first, then a look at everything kept under them: the processor fetches it side by side.
+        let mut keys: SmallVec<[Option<Hashed>; 4]> = SmallVec::new();
+        for plan in &self.layout.groups {
+            keys.push(group::key(plan, &self.hashing, &asking, observed.as_deref_mut()));
+        }
+        self.users.warm(user.0, &user.1, |user| user.seq as i64);
+        for (group, key) in self.groups.iter().zip(&keys) {
+            key.iter().for_each(|key| group.warm(key));
+        }
         let mut pending_in = Vec::new();
-        for (place, (group, plan)) in self.groups.iter_mut().zip(&self.layout.groups).enumerate() {
+        let groups = self.groups.iter_mut().zip(&self.layout.groups).zip(keys).enumerate();
+        for (place, ((group, plan), key)) in groups {
+            let Some(key) = key else { continue };
             let quota = quota(&self.limits, newest, plan.stay);
-            let observed = observed.as_deref_mut();
-            if let Some(key) = group.observe(plan, &self.hashing, &asking, quota, &self.limits, observed) {
-                pending_in.push((place, key));
+            if group.observe(plan, &self.hashing, &asking, &key, quota, observed.as_deref_mut()) {
+                pending_in.push((place, key.1));
             }
         }
-        let user_pending = self.take_in_user(&asking, newest, observed);
+        let user_pending = self.take_in_user(&asking, (user.0, &user.1), newest, observed);
         let (at, status, most) = (asking.at, event.status, self.limits.references);
         if in_flight(status) {
             let remembered = Remembered { at, status, pending_in, user_pending };
@@ -210,12 +223,17 @@ impl History {
     }
 
     /// Answers what is asked about the user, and takes the event in. Returns whether it is pending there.
-    fn take_in_user(&mut self, asking: &Asking<'_>, newest: i64, observed: Option<&mut Observed>) -> bool {
-        let key = Key::of(asking.event.user.as_bytes());
+    fn take_in_user(
+        &mut self,
+        asking: &Asking<'_>,
+        (hash, key): (u64, &Key),
+        newest: i64,
+        observed: Option<&mut Observed>,
+    ) -> bool {
         let anchors = self.plan.anchors;
         if !is_action(asking.event.kind) {
             if let Some(observed) = observed {
-                let user = self.users.get(&self.hashing, &key);
+                let user = self.users.get(&self.hashing, key);
                 observed.late = user.is_some_and(|slot| newest_of(slot) > asking.at);
                 if anchors {
                     let trail = user.and_then(|slot| slot.value.trail.as_deref());
@@ -233,7 +251,7 @@ impl History {
             let trail = anchors.then(|| Box::new(Trail::new(wider(hidden, missed))));
             User { seq, trail }
         };
-        let mut slot = self.users.take_in(&self.hashing, &key, asking.at, quota, make);
+        let mut slot = self.users.take_in(&self.hashing, (hash, key), asking.at, quota, make);
         if let Some(observed) = observed {
             observed.late = slot.as_ref().is_some_and(|slot| newest_of(slot) > asking.at);
             if anchors {

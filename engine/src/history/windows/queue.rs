@@ -60,6 +60,11 @@ impl<A: Array<Item: Placed>> Queue<A> {
         self.items.get_mut(place + 1..).unwrap_or_default()
     }
 
+    /// Looks at both ends.
+    pub fn warm(&self) -> i64 {
+        self.first().map_or(0, |first| first.at().at) ^ self.last().map_or(0, |last| last.at().at)
+    }
+
     pub fn pop_front(&mut self) -> Option<A::Item> {
         let item = self.items.get(self.gone).copied()?;
         self.gone += 1;

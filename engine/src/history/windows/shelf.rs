@@ -52,12 +52,19 @@ impl<V> Shelf<V> {
         self.slots.find_mut(hashing.of(key.as_slice()), |slot| slot.key == *key)
     }
 
+    /// Looks at what is kept under the key, to no other end than that it is near when it is needed: the processor waits
+    /// for all that is looked at together, not for one after the other.
+    pub fn warm(&self, hash: u64, key: &Key, look: impl FnOnce(&V) -> i64) {
+        let found = self.slots.find(hash, |slot| slot.key == *key);
+        std::hint::black_box(found.map_or(0, |slot| slot.newest ^ look(&slot.value)));
+    }
+
     /// The slot of the key of an event at `at`, made if the key is new; `None` if there is no room for it, which is
-    /// noted. To say in an old slot that the event is its newest is left to the caller.
+    /// noted. The hash is that of the key. To say in an old slot that the event is its newest is left to the caller.
     pub fn take_in(
         &mut self,
         hashing: &Hashing,
-        key: &Key,
+        (hash, key): (u64, &Key),
         at: Position,
         quota: Quota,
         make: impl FnOnce(Lost) -> V,
@@ -65,7 +72,6 @@ impl<V> Shelf<V> {
         // What makes room now was some other key, so this one has not missed it.
         let missed = self.missed;
         self.forget(hashing, quota.horizon, 2, key);
-        let hash = hashing.of(key.as_slice());
         if self.slots.find(hash, |slot| slot.key == *key).is_none() {
             if self.slots.len() >= quota.keys {
                 self.forget(hashing, quota.horizon, usize::MAX, key);

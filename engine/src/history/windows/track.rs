@@ -111,6 +111,17 @@ impl Track {
         Track { kept, gaps: Gaps { hidden, dropped: Lost::NOTHING }, pending: Vec::new() }
     }
 
+    /// Looks at every part that answering and taking in will look at.
+    pub fn warm(&self) -> i64 {
+        let kept = match &self.kept {
+            Kept::Times(times) | Kept::Appearances(times, _) => times.warm(),
+            Kept::Values(values) => values.warm(),
+            Kept::Amounts(amounts) => amounts.warm(),
+            Kept::Extremes(_) => 0,
+        };
+        kept ^ self.gaps.dropped.upto.at ^ self.pending.len() as i64
+    }
+
     /// Takes in an event. Returns whether its status can still change whether it counts.
     pub fn append(
         &mut self,
