@@ -10,6 +10,9 @@ use crate::ir::{Ask, Atom, Cond, Expr};
 /// What the parts of one condition may add up to, with every `let` expanded.
 pub const MOST_NODES: usize = 10_000;
 
+/// How deep a condition may be, with every `let` expanded: each level takes some 5 KiB of stack in a debug build.
+pub const MOST_DEPTH: usize = 320;
+
 /// What the atom around this one has read so far.
 pub(super) type Mark = (Vec<(Arc<str>, Expr)>, bool);
 
@@ -45,16 +48,25 @@ impl<'a> Checker<'a> {
         Some((&found.definition.value, Scope { policy: found.policy, ..scope.clone() }))
     }
 
-    pub(super) fn count_node(&mut self, span: Span) -> Option<()> {
+    /// Counts a part of the condition at hand and goes one deeper, if neither is too much. Whoever goes deeper comes back:
+    /// `depth` is theirs to lower.
+    pub(super) fn enter(&mut self, span: Span) -> Option<()> {
         self.nodes += 1;
-        if self.nodes <= MOST_NODES {
+        let too_large = if self.nodes > MOST_NODES {
+            // Said once.
+            (self.nodes == MOST_NODES + 1).then(|| format!("the condition has more than {MOST_NODES} parts"))
+        } else if self.depth >= MOST_DEPTH {
+            self.nodes = MOST_NODES + 1;
+            Some(format!("the condition is more than {MOST_DEPTH} parts deep"))
+        } else {
+            self.depth += 1;
             return Some(());
-        }
-        if self.nodes == MOST_NODES + 1 {
+        };
+        if let Some(text) = too_large {
             self.report(
-                Diagnostic::error("condition-too-large", format!("the condition has more than {MOST_NODES} parts"))
+                Diagnostic::error("condition-too-large", text)
                     .at(span, "with every `let` expanded")
-                    .help("`let`s that use each other multiply: split the rule"),
+                    .help("`let`s that use each other add up and multiply: split the rule"),
             );
         }
         None

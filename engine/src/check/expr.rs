@@ -28,7 +28,13 @@ pub const MOST_REGEX_BYTES: usize = 1 << 20;
 impl<'a> Checker<'a> {
     /// An expression that must be true or false.
     pub(super) fn condition(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
-        self.count_node(expr.span)?;
+        self.enter(expr.span)?;
+        let checked = self.condition_inside(expr, scope);
+        self.depth -= 1;
+        checked
+    }
+
+    fn condition_inside(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
         match &expr.kind {
             ast::ExprKind::Paren(inner) => self.condition(inner, scope),
             ast::ExprKind::And(parts) => self.junction(parts, scope, " and ", Cond::All),
@@ -100,7 +106,13 @@ impl<'a> Checker<'a> {
 
     /// An expression with a value. `hint` is the currency of what it is compared with.
     pub(super) fn value(&mut self, expr: &'a ast::Expr, scope: &Scope, hint: Option<Currency>) -> Option<Typed> {
-        self.count_node(expr.span)?;
+        self.enter(expr.span)?;
+        let typed = self.value_inside(expr, scope, hint);
+        self.depth -= 1;
+        typed
+    }
+
+    fn value_inside(&mut self, expr: &'a ast::Expr, scope: &Scope, hint: Option<Currency>) -> Option<Typed> {
         match &expr.kind {
             ast::ExprKind::Paren(inner) => self.value(inner, scope, hint),
             ast::ExprKind::Literal(literal) => {

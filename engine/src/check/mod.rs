@@ -29,7 +29,7 @@ pub mod words {
 /// What one rule, pattern or test may be at most; [`Limits`] are those of a pack.
 pub mod limits {
     pub use super::{
-        atom::MOST_NODES,
+        atom::{MOST_DEPTH, MOST_NODES},
         declare::MOST_EVENTS,
         expr::{MOST_PATTERN_BYTES, MOST_REGEX_BYTES},
         outcome::MOST_EXPIRES_S,
@@ -191,6 +191,8 @@ pub(crate) struct Checker<'a> {
     pub expanding: Vec<(Option<usize>, String)>,
     /// Nodes made for the condition at hand, to bound what `let`s can multiply.
     pub nodes: usize,
+    /// How many of them are around the one at hand.
+    pub depth: usize,
     /// Optional fields read in the condition at hand and not handled there.
     pub optional: Vec<OptionalRead>,
     /// What the atom at hand reads, with the name the trace gives it.
@@ -320,6 +322,7 @@ impl<'a> Checker<'a> {
             used_lists: BTreeSet::new(),
             expanding: Vec::new(),
             nodes: 0,
+            depth: 0,
             optional: Vec::new(),
             reads: Vec::new(),
             scripted: false,
