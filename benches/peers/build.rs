@@ -15,7 +15,8 @@ fn main() -> std::io::Result<()> {
     let mut text = String::new();
     for count in [10, 100, 1000] {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "#[inline(never)]\npub fn evaluate_{count}(e: &Event, lists: &Sets, out: &mut Vec<u32>) {{");
+        let _ =
+            writeln!(text, "#[inline(never)]\npub fn evaluate_{count}(e: &Event, lists: &Sets, out: &mut Vec<u32>) {{");
         for (number, rule) in rules.iter().take(count).enumerate() {
             let clauses: Vec<String> = rule
                 .iter()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::rules::{
-    ACTIONS, CHANNELS, COUNTRIES, CURRENCIES, Dice, DOMAINS, Lists, action_name, amount, country_name, domain_name,
+    ACTIONS, CHANNELS, COUNTRIES, CURRENCIES, DOMAINS, Dice, Lists, action_name, amount, country_name, domain_name,
 };
 
 /// An event in texts and numbers.
@@ -198,7 +198,11 @@ impl Sets {
             merged
         };
         Sets {
-            countries: lists.countries.iter().map(|set| set.iter().fold(0, |bits, country| bits | 1 << country)).collect(),
+            countries: lists
+                .countries
+                .iter()
+                .map(|set| set.iter().fold(0, |bits, country| bits | 1 << country))
+                .collect(),
             bins: lists.bins.iter().map(|bins| bins.iter().copied().collect()).collect(),
             networks: lists.networks.iter().map(merged).collect(),
         }

@@ -177,9 +177,8 @@ fn measure(
 fn print(workload: &Workload, rows: &[Row]) {
     let pairs = workload.matches.iter().enumerate();
     let pairs = pairs.flat_map(|(event, rules)| rules.iter().map(move |rule| (event as u64, u64::from(*rule))));
-    let (count, checksum) = pairs.fold((0_u64, 0_u64), |(count, sum), (event, rule)| {
-        (count + 1, sum.wrapping_add(mixed(event, rule)))
-    });
+    let (count, checksum) =
+        pairs.fold((0_u64, 0_u64), |(count, sum), (event, rule)| (count + 1, sum.wrapping_add(mixed(event, rule))));
     println!(
         "\n{} rules, {} events, {:.2} matches an event, checksum {checksum:016x}: all engines agree",
         workload.rules.len(),
@@ -194,7 +193,10 @@ fn print(workload: &Workload, rows: &[Row]) {
     for row in rows {
         let Row { name, events, nanoseconds, spread, build } = row;
         let build = build.as_secs_f64() * 1e3;
-        println!("| {name} | {nanoseconds:.1} | {spread:.0} % | {:.2} | {build:.0} ms | {events} |", nanoseconds / ours);
+        println!(
+            "| {name} | {nanoseconds:.1} | {spread:.0} % | {:.2} | {build:.0} ms | {events} |",
+            nanoseconds / ours
+        );
     }
 }
 

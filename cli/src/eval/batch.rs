@@ -100,9 +100,9 @@ pub fn decode(batch: &Batch, program: &Program, geo: &Geo) -> Decoded {
 }
 
 /// Puts an event on the map.
-pub fn located(event: engine::Event, ip: Option<std::net::IpAddr>, geo: &Geo) -> Located {
+pub fn located(event: Arc<engine::Event>, ip: Option<std::net::IpAddr>, geo: &Geo) -> Located {
     let known = ip.map(|ip| geo.locate(ip)).unwrap_or_default();
-    Located::new(Arc::new(event), known.place, known.network, UserFacts::default())
+    Located::new(event, known.place, known.network, UserFacts::default())
 }
 
 /// Decides the events, one after the other.

@@ -2,6 +2,7 @@
 //! one takes the other takes.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use challenge::{ActionCode, TenantId, UserId};
 use engine::status::Status;
@@ -20,7 +21,7 @@ pub enum Step {
     /// Somebody tried something.
     Event {
         /// What.
-        event: Event,
+        event: Arc<Event>,
         /// From where.
         ip: Option<IpAddr>,
     },
@@ -121,7 +122,7 @@ pub fn step(mut body: Map<String, Value>, program: &Program) -> Result<Step, Bad
         let lifted = |name: &str| body.contains_key(name);
         BadLine::from(decode::refused(errors, lifted))
     })?;
-    Ok(Step::Event { event, ip })
+    Ok(Step::Event { event: Arc::new(event), ip })
 }
 
 fn end_of_challenge(body: &Map<String, Value>, at: Timestamp) -> Result<Step, BadLine> {

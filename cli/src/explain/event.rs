@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use engine::{Event, Signals, Stream};
@@ -24,7 +25,7 @@ pub fn explain(pack: &Path, file: &Path, geo: &GeoFiles) -> anyhow::Result<Resul
     let text = read(file)?;
     let name = file.display().to_string();
     let mut stream = Stream::new(program.clone());
-    let mut last: Option<(Event, Signals)> = None;
+    let mut last: Option<(Arc<Event>, Signals)> = None;
     for (number, body) in bodies(&text, &name)? {
         let at = |bad: BadLine| {
             anyhow!(

@@ -30,18 +30,15 @@ impl Cedar {
         let mut groups: HashMap<EntityUid, HashSet<EntityUid>> = HashMap::new();
         for (number, set) in lists.countries.iter().enumerate() {
             for country in set {
-                groups.entry(uid("Country", &country_name(*country))?).or_default().insert(uid(
-                    "CountryList",
-                    &format!("c{number}"),
-                )?);
+                groups
+                    .entry(uid("Country", &country_name(*country))?)
+                    .or_default()
+                    .insert(uid("CountryList", &format!("c{number}"))?);
             }
         }
         for (number, bins) in lists.bins.iter().enumerate() {
             for bin in bins {
-                groups
-                    .entry(uid("Bin", &bin.to_string())?)
-                    .or_default()
-                    .insert(uid("BinList", &format!("b{number}"))?);
+                groups.entry(uid("Bin", &bin.to_string())?).or_default().insert(uid("BinList", &format!("b{number}"))?);
             }
         }
         let members = groups.into_iter().map(|(member, groups)| Entity::new_no_attrs(member, groups));
@@ -72,7 +69,9 @@ fn written(rule: &Rule) -> String {
     for clause in rule {
         match (clause.field, clause.op) {
             (Field::Action, _) => action = format!("action == Action::\"{}\"", action_name(clause.value as usize)),
-            (Field::Country, Op::In) => clauses.push(format!("context.country_ref in CountryList::\"c{}\"", clause.value)),
+            (Field::Country, Op::In) => {
+                clauses.push(format!("context.country_ref in CountryList::\"c{}\"", clause.value))
+            }
             (Field::Bin, Op::In) => clauses.push(format!("context.bin_ref in BinList::\"b{}\"", clause.value)),
             (Field::Ip, Op::In) => clauses.push(format!("context.in_ip{}", clause.value)),
             _ => clauses.push(format!("context.{}", compared(clause, '"'))),

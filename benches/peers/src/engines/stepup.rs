@@ -29,14 +29,23 @@ pub fn pack(rules: &[Rule], lists: &Lists) -> PackSource {
             networks.iter().map(|(base, prefix)| format!("{}/{prefix}", Ipv4Addr::from(*base))).collect();
         let _ = writeln!(text, "list @nets{number}: cidr = [{}]", networks.join(", "));
     }
-    text.push_str("policy operations on operation {\n  default allow\n  on unknown skip\n");
-    for (number, rule) in rules.iter().enumerate() {
-        let clauses: Vec<String> = rule.iter().map(|clause| written(clause, lists)).collect();
-        let _ = writeln!(text, "  rule r{number} {{ when {} then challenge qr reason MATCHED }}", clauses.join(" and "));
+    let mut files = std::collections::BTreeMap::new();
+    // A file has a limit; policies on one event are judged together.
+    for (number, rules) in rules.chunks(RULES_IN_A_FILE).enumerate() {
+        let _ = writeln!(text, "policy operations{number} on operation {{\n  default allow\n  on unknown skip");
+        for (position, rule) in rules.iter().enumerate() {
+            let name = number * RULES_IN_A_FILE + position;
+            let clauses: Vec<String> = rule.iter().map(|clause| written(clause, lists)).collect();
+            let _ =
+                writeln!(text, "  rule r{name} {{ when {} then challenge qr reason MATCHED }}", clauses.join(" and "));
+        }
+        text.push_str("}\n");
+        files.insert(format!("operations{number}.rules"), std::mem::take(&mut text).into_bytes());
     }
-    text.push_str("}\n");
-    PackSource::of_rules(&text)
+    PackSource { name: "peers".to_owned(), files }
 }
+
+const RULES_IN_A_FILE: usize = 5_000;
 
 fn written(clause: &Clause, lists: &Lists) -> String {
     let name = match clause.field {
@@ -69,18 +78,20 @@ pub struct Stepup {
 impl Stepup {
     pub fn new(rules: &[Rule], lists: &Lists, events: &[Sent]) -> anyhow::Result<Stepup> {
         let compiled = compile(&pack(rules, lists));
-        let program = compiled.program.with_context(|| {
-            grammar::diagnostic::render_text(&compiled.diagnostics, &compiled.sources, false)
-        })?;
+        let program = compiled
+            .program
+            .with_context(|| grammar::diagnostic::render_text(&compiled.diagnostics, &compiled.sources, false))?;
         let mut stream = Stream::new(Arc::clone(&program));
-        let signals = events.iter().map(|event| signals(&program, &mut stream, event)).collect::<anyhow::Result<_>>()?;
+        let signals =
+            events.iter().map(|event| signals(&program, &mut stream, event)).collect::<anyhow::Result<_>>()?;
         Ok(Stepup { program, signals })
     }
 
     /// The numbers of the rules that matched, with a decision made of them.
     pub fn evaluate(&self, event: usize, out: &mut Vec<u32>) {
         let ruling = judge_briefly(&self.program, &self.signals[event]);
-        out.extend(ruling.matched.iter().map(|(_, rule)| *rule));
+        let number = |(policy, rule): &(u16, u32)| u32::from(*policy) * RULES_IN_A_FILE as u32 + rule;
+        out.extend(ruling.matched.iter().map(number));
         std::hint::black_box(ruling.outcome);
     }
 }
