@@ -42,7 +42,7 @@ pub(crate) struct Index {
     quick: Vec<Quick>,
     /// The rows of neighbouring numbers, feature by feature.
     direct: Vec<Rows>,
-    /// How many of them are cheap.
+    /// How many features are cheap.
     cheap: usize,
     chunks: Vec<Chunk>,
     segments: Vec<Segment>,

@@ -10,7 +10,9 @@ mod shrink;
 
 use std::{fmt, rc::Rc, sync::Arc};
 
-use engine::{ChallengeEnd, PackSource, Stream, Verdict, compile, outcome::Claimant};
+use engine::{
+    ChallengeEnd, PackSource, Stream, Verdict, compile, judge_briefly, judge_one_by_one_briefly, outcome::Claimant,
+};
 use jiff::Timestamp;
 
 use crate::interpreter;
@@ -109,7 +111,11 @@ impl Case {
                 assert!(known, "the challenge was open");
             }
             let reference = at.to_string();
-            let (_, verdict) = stream.push(events::located(&program, event, &reference));
+            let (signals, verdict) = stream.push(events::located(&program, event, &reference));
+            // The index against asking every rule in turn, which the interpreter need not understand.
+            let found = judge_briefly(&program, &signals).sorted();
+            assert_eq!(found, judge_one_by_one_briefly(&program, &signals).sorted(), "{self}\nat event {at}");
+            assert_eq!(found.outcome, verdict.outcome, "{self}\nat event {at}");
             let this = memory.arrives(event);
             let said = pack.judge(&this, &memory.past, &memory.entries);
             let engine = said_by(&verdict);
