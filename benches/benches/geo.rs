@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
-use benches::workload::Dice;
+use benches::dice::Dice;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use geoip::Atlas;
 

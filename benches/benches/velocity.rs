@@ -15,7 +15,7 @@ use std::{
 
 use benches::{
     cpu::{self, Runs},
-    workload::Dice,
+    dice::Dice,
 };
 use engine::{
     history::{

@@ -10,6 +10,7 @@ use rules::{Field, Op, rules};
 
 fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=src/rules.rs");
+    println!("cargo:rerun-if-changed=../src/dice.rs");
     println!("cargo:rerun-if-changed=build.rs");
     let rules = rules(1000);
     let mut text = String::new();

@@ -1,6 +1,7 @@
 //! What the benchmarks share. The benchmarks themselves are in `benches/benches/`.
 
 pub mod cpu;
+pub mod dice;
 pub mod load;
 pub mod workload;
 

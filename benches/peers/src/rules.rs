@@ -2,31 +2,10 @@
 //! others are ranges, equalities, flags, sets of 12 countries, lists of 1,000 card prefixes and of 100 networks. Cheap
 //! clauses come first, for every engine.
 
-/// SplitMix64.
-#[derive(Clone)]
-pub struct Dice(pub u64);
+#[path = "../../src/dice.rs"]
+mod dice;
 
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.roll() % bound
-    }
-
-    pub fn unit(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub fn chance(&mut self, probability: f64) -> bool {
-        self.unit() < probability
-    }
-}
+pub use dice::Dice;
 
 pub const ACTIONS: usize = 40;
 pub const COUNTRIES: usize = 60;
