@@ -5,6 +5,7 @@
 //! closure or output to be had, and whatever fails or takes too long is unknown (`script_error`).
 
 mod plain;
+mod values;
 
 use std::{
     fmt,
@@ -19,7 +20,6 @@ use rhai::{
         BasicStringPackage, LogicPackage, MoreStringPackage, Package,
     },
 };
-use rust_decimal::Decimal;
 
 use crate::{
     maybe::{Maybe, Why},
@@ -37,8 +37,6 @@ pub const MOST_CALL_LEVELS: usize = 8;
 pub const MOST_STRING_BYTES: usize = 64 << 10;
 /// The most elements of an array or a map.
 pub const MOST_ELEMENTS: usize = 1_024;
-/// Decimals that come back from a script's floating point are rounded to this many places.
-const DECIMAL_PLACES: u32 = 6;
 
 /// What a script must not even name.
 const FORBIDDEN: [&str; 10] =
@@ -65,33 +63,7 @@ impl fmt::Debug for Script {
 }
 
 pub(crate) use plain::as_expression;
-
-/// Whether a script can take arguments of this type.
-#[must_use]
-pub(crate) fn passes(ty: &Type) -> bool {
-    match ty {
-        Type::Bool | Type::Int | Type::Text | Type::User | Type::Device | Type::Country | Type::Ip | Type::Asn => true,
-        Type::Decimal
-        | Type::Percent
-        | Type::Money
-        | Type::Duration
-        | Type::Timestamp
-        | Type::Weekday
-        | Type::Currency
-        | Type::Cidr
-        | Type::Geo
-        | Type::Speed
-        | Type::Distance
-        | Type::Status
-        | Type::List(_) => false,
-    }
-}
-
-/// Whether a script can answer with this type.
-#[must_use]
-pub(crate) fn returns(ty: &Type) -> bool {
-    matches!(ty, Type::Bool | Type::Int | Type::Decimal | Type::Percent | Type::Text)
-}
+pub(crate) use values::passes;
 
 impl Script {
     /// Compiles a script, or says why it cannot be used.
@@ -122,7 +94,8 @@ impl Script {
     #[must_use]
     pub fn run(&self, arguments: &[Value]) -> Maybe<Value> {
         let failed = Maybe::Unknown(Why::ScriptError);
-        let Some(arguments) = arguments.iter().map(dynamic).collect::<Option<Vec<Dynamic>>>() else { return failed };
+        let arguments = arguments.iter().zip(&self.params).map(|(value, (_, ty))| values::into_script(value, ty));
+        let Some(arguments) = arguments.collect::<Option<Vec<Dynamic>>>() else { return failed };
         // rhai reports its limits as errors; a panic would be its bug, and must not be our outage.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut scope = Scope::new();
@@ -138,7 +111,7 @@ impl Script {
             self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast)
         }));
         match result {
-            Ok(Ok(value)) => typed(value, &self.returns).map_or(failed, Maybe::Known),
+            Ok(Ok(value)) => values::from_script(value, &self.returns).map_or(failed, Maybe::Known),
             Ok(Err(_)) | Err(_) => failed,
         }
     }
@@ -175,45 +148,4 @@ fn engine(budget: u64) -> Engine {
         engine.register_fn(name, move |_: Dynamic| refuse());
     }
     engine
-}
-
-fn dynamic(value: &Value) -> Option<Dynamic> {
-    match value {
-        Value::Bool(value) => Some((*value).into()),
-        Value::Int(value) => Some((*value).into()),
-        Value::Asn(value) => Some(i64::from(*value).into()),
-        Value::Text(text) | Value::User(text) | Value::Device(text) => Some(text.to_string().into()),
-        Value::Country(_) | Value::Ip(_) => Some(value.to_string().into()),
-        Value::Decimal(_)
-        | Value::Percent(_)
-        | Value::Money(_)
-        | Value::Duration(_)
-        | Value::Timestamp(_)
-        | Value::Currency(_)
-        | Value::Cidr(_)
-        | Value::Geo(_)
-        | Value::Speed(_)
-        | Value::Distance(_)
-        | Value::Clock(_)
-        | Value::Weekday(_)
-        | Value::List(_) => None,
-    }
-}
-
-fn typed(value: Dynamic, returns: &Type) -> Option<Value> {
-    let decimal = |value: Dynamic| match value.as_int() {
-        Ok(whole) => Some(Decimal::from(whole)),
-        Err(_) => {
-            let float = value.as_float().ok().filter(|float| float.is_finite())?;
-            Decimal::try_from(float).ok().map(|decimal| decimal.round_dp(DECIMAL_PLACES))
-        }
-    };
-    match returns {
-        Type::Bool => value.as_bool().ok().map(Value::Bool),
-        Type::Int => value.as_int().ok().map(Value::Int),
-        Type::Decimal => decimal(value).map(Value::Decimal),
-        Type::Percent => decimal(value).map(Value::Percent),
-        Type::Text => value.into_string().ok().map(|text| Value::Text(text.into())),
-        _ => None,
-    }
 }

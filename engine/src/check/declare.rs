@@ -426,15 +426,17 @@ impl<'a> Checker<'a> {
         for (ty, span) in params.iter().map(|(_, ty)| ty).zip(script.params.iter().map(|param| param.ty.span)) {
             if !script::passes(ty) {
                 self.report(
-                    Diagnostic::error("not-supported", format!("a script cannot take {ty}")).at(span, "not this type"),
+                    Diagnostic::error("not-supported", format!("a script cannot take {ty}"))
+                        .at(span, "not this type")
+                        .help("give it the parts: `geo.country`, `geo.lat`, `geo.lon`"),
                 );
             }
         }
-        if !script::returns(&returns) {
+        if !script::passes(&returns) {
             self.report(
                 Diagnostic::error("not-supported", format!("a script cannot return {returns}"))
                     .at(script.returns.span, "not this type")
-                    .help("return bool, int, decimal, percent or string"),
+                    .help("return a part of it: a country, a distance, a text"),
             );
         }
         if let Some(expression) = script::as_expression(name, &params, &returns, &text) {

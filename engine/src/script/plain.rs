@@ -13,6 +13,11 @@ pub(crate) fn as_expression(name: &str, params: &[(Arc<str>, Type)], returns: &T
     if !matches!(returns, Type::Bool | Type::Int | Type::Text) {
         return None;
     }
+    // Nor are other types what a script sees of them: `NZ` is a text to it.
+    let alike = |ty: &Type| matches!(ty, Type::Bool | Type::Int | Type::Text | Type::User | Type::Device);
+    if !params.iter().all(|(_, ty)| alike(ty)) {
+        return None;
+    }
     let tokens = tokens(source)?;
     let (names, body) = function(name, &tokens)
         .unwrap_or_else(|| (params.iter().map(|(param, _)| &**param).collect(), tokens.as_slice()));
@@ -175,6 +180,8 @@ mod tests {
             (&two, Type::Int, "if a > b { a } else { b }"),
             (&two, Type::Int, "fn t(x) { x } t(a)"),
             (&two, Type::Percent, "a * 2"),
+            (&[("place", Type::Country)], Type::Bool, "place == \"NZ\""),
+            (&[("length", Type::Duration)], Type::Bool, "length == 5"),
             (&one, Type::Text, "name + \"x\""),
             (&one, Type::Bool, "name > \"m\""),
             (&one, Type::Int, "name.len()"),
