@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use engine::check::expired;
 use grammar::{render_json, render_text};
+use jiff::Timestamp;
 
 use crate::exit::Exit;
 use crate::output::{self, Format, colours_on_stdout, counted};
@@ -22,7 +24,10 @@ pub struct Check {
 impl Check {
     /// Reports every error and warning of the pack. They are what was asked for, so they go to standard output.
     pub fn run(self) -> anyhow::Result<Exit> {
-        let compilation = pack::compiled(&self.pack)?;
+        let mut compilation = pack::compiled(&self.pack)?;
+        if let Some(program) = &compilation.program {
+            compilation.diagnostics.extend(expired(program, Timestamp::now()));
+        }
         let mut out = output::stdout();
         let (found, sources) = (&compilation.diagnostics, &compilation.sources);
         match self.format {

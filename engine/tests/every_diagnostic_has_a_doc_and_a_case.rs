@@ -10,10 +10,14 @@ use std::{
 };
 
 use common::{read_pack, results_of};
-use engine::{Limits, PackSource, check::codes::CODES, compile, compile_within};
+use engine::{
+    Limits, PackSource,
+    check::{codes::CODES, expired, mend},
+    compile, compile_within,
+};
 
 /// Codes that no rule text alone can cause; each has a test of its own below.
-const WITHOUT_A_CASE: [&str; 3] = ["empty-pack", "not-utf8", "pack-too-large"];
+const WITHOUT_A_CASE: [&str; 2] = ["empty-pack", "pack-too-large"];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/check")
@@ -38,14 +42,21 @@ fn cases() -> Vec<(String, PathBuf)> {
     cases
 }
 
-/// Every finding of a case, those of its tests included, drawn.
-fn findings(case: &Path) -> (String, BTreeSet<&'static str>) {
+fn pack_of(case: &Path) -> PackSource {
     let mut pack = read_pack("corpus/check/_files");
     pack.files.insert("case.rules".into(), fs::read(case).expect("the case is readable"));
-    let compilation = compile(&pack);
+    pack
+}
+
+/// Every finding of a case, those of its tests included, drawn.
+fn findings(code: &str, case: &Path) -> (String, BTreeSet<&'static str>) {
+    let compilation = compile(&pack_of(case));
     let mut all = compilation.diagnostics;
     if let Some(program) = &compilation.program {
         all.extend(results_of(program).into_iter().flat_map(|result| result.failures));
+        if code == "expired-rule" {
+            all.extend(expired(program, "2030-01-01T00:00:00Z".parse().expect("a time")));
+        }
     }
     let codes = all.iter().map(|finding| finding.code).collect();
     (grammar::render_text(&all, &compilation.sources, false), codes)
@@ -56,7 +67,7 @@ fn every_case_gives_its_findings() {
     let update = std::env::var_os("ACCEPT").is_some();
     let mut wrong = String::new();
     for (code, case) in cases() {
-        let (text, codes) = findings(&case);
+        let (text, codes) = findings(&code, &case);
         assert!(codes.contains(code.as_str()), "{} does not cause `{code}` but {codes:?}:\n{text}", case.display());
         let expected = case.with_extension("diag");
         if update {
@@ -94,29 +105,77 @@ fn every_code_has_a_doc_and_a_case_and_no_case_is_about_nothing() {
 }
 
 #[test]
-fn every_code_in_the_source_is_documented() {
-    let mut used = BTreeMap::new();
-    for folder in ["src/check", "src"] {
-        for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("the source is there") {
-            let path = file.expect("the entry is readable").path();
-            if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("codes.rs") {
-                let text = fs::read_to_string(&path).expect("the file is readable");
-                for before in ["error(", "warning(", "note(", "unknown_name("] {
-                    for after in text.split(before).skip(1) {
-                        let after = after.trim_start();
-                        if let Some(code) = after.strip_prefix('"').and_then(|rest| rest.split('"').next())
-                            && code.contains('-')
-                        {
-                            used.insert(code.to_owned(), path.clone());
+fn certain_fixes_are_made_and_what_they_fixed_is_gone() {
+    let update = std::env::var_os("ACCEPT").is_some();
+    let mut wrong = String::new();
+    let mut mended = 0;
+    for (_, case) in cases() {
+        let pack = pack_of(&case);
+        let before = compile(&pack).diagnostics;
+        let expected = case.with_extension("fixed");
+        if !before.iter().any(|finding| finding.certain_fix().is_some()) {
+            assert!(!expected.exists(), "{} has nothing to fix and a .fixed beside it", case.display());
+            continue;
+        }
+        let after = mend(&pack);
+        let errors = |found: &[grammar::Diagnostic]| found.iter().filter(|finding| finding.is_error()).count();
+        assert!(!after.fixed.is_empty(), "{}: no fix made it better", case.display());
+        let left = &after.compilation.diagnostics;
+        assert_eq!(errors(left) + errors(&after.fixed), errors(&before), "{}: {left:#?}", case.display());
+        let text = after.pack.files.get("case.rules").expect("the case is still there");
+        if update {
+            fs::write(&expected, text).expect("the expectation is writable");
+        } else if fs::read(&expected).unwrap_or_default() != *text {
+            wrong += &format!("{}\n{}\n", case.display(), String::from_utf8_lossy(text));
+        }
+        mended += 1;
+    }
+    assert!(wrong.is_empty(), "these were fixed differently:\n{wrong}");
+    assert!(mended > 20, "only {mended} cases were mended");
+}
+
+/// The codes that the source files below these folders make findings of.
+fn used_codes(folder: &Path, used: &mut BTreeMap<String, PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the source is there") {
+        let path = entry.expect("the entry is readable").path();
+        if path.is_dir() {
+            used_codes(&path, used);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("codes.rs") {
+            let text = fs::read_to_string(&path).expect("the file is readable");
+            // The doc comments of the type itself have examples.
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            for made in ["Diagnostic::error(", "Diagnostic::warning(", "Diagnostic::note("] {
+                for after in code.split(made).skip(1) {
+                    let literal = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                    match literal {
+                        Some(code) => drop(used.insert(code.to_owned(), path.clone())),
+                        None => {
+                            let named = after.trim_start().split([',', ')']).next().unwrap_or_default();
+                            assert!(named == "kind" || named == "code", "{}: which code is `{named}`?", path.display());
                         }
                     }
                 }
             }
         }
     }
-    assert!(used.len() > 30, "only {} codes found", used.len());
-    for (code, path) in used {
-        assert!(CODES.iter().any(|doc| doc.code == code), "`{code}` in {} has no doc", path.display());
+}
+
+#[test]
+fn every_code_in_the_source_is_documented_and_every_documented_code_is_used() {
+    let mut used = BTreeMap::new();
+    for folder in ["src", "../grammar/src", "../cli/src", "../server/src"] {
+        used_codes(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut used);
+    }
+    let documented: BTreeSet<&str> =
+        CODES.iter().chain(grammar::diagnostic::codes::CODES).map(|doc| doc.code).collect();
+    assert_eq!(documented.len(), CODES.len() + grammar::diagnostic::codes::CODES.len(), "a code is in both registries");
+    for (code, path) in &used {
+        assert!(documented.contains(code.as_str()), "`{code}` in {} has no doc", path.display());
+    }
+    // Chosen between by the kind of quote.
+    let chosen = ["single-quotes", "curly-quotes"];
+    for code in documented {
+        assert!(used.contains_key(code) || chosen.contains(&code), "`{code}` is documented and nothing finds it");
     }
 }
 

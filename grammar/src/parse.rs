@@ -8,7 +8,7 @@ use crate::expected;
 use crate::lower::{Grammar, Lower, Pair, Rule};
 use crate::recover;
 use crate::scan::{Scan, too_deep};
-use crate::source::{SourceFile, Span};
+use crate::source::{FileId, SourceFile, Span};
 use pest::Parser as _;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,6 +37,50 @@ pub fn parse(source: &SourceFile) -> Parsed {
         return Parsed { diagnostics: vec![finding], ..Parsed::nothing() };
     }
     parse_scan(&Scan::of(source))
+}
+
+/// Reads a file as it lies on the disk. One that is not UTF-8 is read as far as it can be, with a finding about that.
+pub fn parse_bytes(id: FileId, name: &str, bytes: &[u8]) -> (SourceFile, Parsed) {
+    let (text, finding) = match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) => {
+            let finding = Diagnostic::error("not-utf8", format!("`{name}` is UTF-16 text"));
+            (String::new(), Some(finding.at(Span::new(id, 0, 0), "").help("save it as UTF-8")))
+        }
+        Err(_) if bytes.contains(&0) => {
+            let finding = Diagnostic::error("not-utf8", format!("`{name}` is not text"));
+            (String::new(), Some(finding.at(Span::new(id, 0, 0), "").help("rule files are UTF-8 text")))
+        }
+        Err(error) => {
+            // Up to here the text is the same, and then has the character that stands for what is none.
+            let start = error.valid_up_to();
+            let place = Span::new(id, start, start + char::REPLACEMENT_CHARACTER.len_utf8());
+            let byte = bytes.get(start).copied().unwrap_or_default();
+            let finding = Diagnostic::error("not-utf8", format!("`{name}` is not UTF-8 text"))
+                .at(place, format!("byte 0x{byte:02X} is no character"))
+                .help(match char::from(byte) {
+                    _ if error.error_len().is_none() => "the file was cut off within a character".to_owned(),
+                    letter if letter.is_alphabetic() => {
+                        format!("save the file as UTF-8; if it is Latin-1, this is `{letter}`")
+                    }
+                    _ => "save the file as UTF-8".to_owned(),
+                });
+            (String::from_utf8_lossy(bytes).into_owned(), Some(finding))
+        }
+    };
+    let source = SourceFile::new(id, name, text);
+    let mut parsed = parse(&source);
+    if let Some(finding) = finding {
+        // That it is no letter has been said.
+        let said = |other: &Diagnostic| {
+            let text = other.span().map_or("", |span| source.slice(span));
+            other.code == "unexpected-character" && text.contains(char::REPLACEMENT_CHARACTER)
+        };
+        parsed.diagnostics.retain(|other| !said(other));
+        parsed.diagnostics.insert(0, finding);
+        parsed.diagnostics.sort();
+    }
+    (source, parsed)
 }
 
 /// Parses what has been scanned.

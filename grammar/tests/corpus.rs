@@ -71,6 +71,24 @@ fn the_example_of_every_code_shows_it_and_what_to_write_instead_is_right() {
 }
 
 #[test]
+fn files_that_are_not_text_get_these_diagnostics() {
+    let folder = corpus().join("parse/bytes");
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).expect("the corpus is there") {
+        let path = entry.expect("the corpus can be read").path();
+        if path.extension().is_some_and(|extension| extension == "rules") {
+            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            let (source, parsed) =
+                grammar::parse_bytes(FileId(0), &name, &fs::read(&path).expect("a case can be read"));
+            assert_eq!(parsed.diagnostics.iter().filter(|finding| finding.code == "not-utf8").count(), 1, "{name}");
+            accept_or_compare(&path.with_extension("diag"), &render_text(&parsed.diagnostics, &source.into(), false));
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "{count} cases");
+}
+
+#[test]
 fn certain_fixes_are_made_and_what_they_fixed_is_gone() {
     let mut mended = 0;
     for case in cases("parse/err") {

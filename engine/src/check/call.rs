@@ -64,8 +64,14 @@ impl<'a> Checker<'a> {
         if have == wanted {
             return Some(());
         }
-        let text = format!("`{}` takes {wanted} arguments, not {have}", call.name.name);
-        self.report(Diagnostic::error("argument-count", text).at(call.name.span, format!("{wanted} wanted")));
+        let arguments = if wanted == 1 { "argument" } else { "arguments" };
+        let text = format!("`{}` takes {wanted} {arguments}, not {have}", call.name.name);
+        let finding = Diagnostic::error("argument-count", text).at(call.name.span, format!("{wanted} wanted"));
+        self.report(match call.name.name.as_str() {
+            "distance" | "speed" => finding.help(format!("write `{}(geo, last_verified.geo)`", call.name.name)),
+            "weekday" => finding.help("write `weekday(time, \"Europe/Paris\")`"),
+            script => finding.help(format!("`script {script}(…)` declares what it takes")),
+        });
         None
     }
 
@@ -79,7 +85,11 @@ impl<'a> Checker<'a> {
             names.sort();
             let text = format!("there is no function or script `{name}`");
             let candidates = names.iter().map(String::as_str);
-            self.unknown_name("unknown-function", text, name, call.name.span, "not a function", candidates);
+            let finding = Diagnostic::error("unknown-function", text)
+                .at(call.name.span, "not a function")
+                .near(name, call.name.span, candidates)
+                .or_help("functions are `distance`, `speed`, `weekday` and the scripts of the pack");
+            self.report(finding);
             return None;
         };
         if scope.filter_of.is_some() {

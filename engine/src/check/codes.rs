@@ -131,6 +131,15 @@ pub const CODES: &[CodeDoc] = &[
         instead: "rule low_value { active until 2027-01-01 when amount <= 30 EUR then allow final }",
     },
     CodeDoc {
+        code: "expired-rule",
+        severity: Severity::Warning,
+        summary: "a rule is over",
+        meaning: "The rule's `active until` has passed at the time of the check, so it never matches any more.",
+        why: "A rule that is over looks like protection, an exemption that is over like one that is still granted.",
+        example: "rule low_value { active until 2020-01-01 when amount <= 30 EUR then allow final }",
+        instead: "rule low_value { active until 2030-01-01 when amount <= 30 EUR then allow final }",
+    },
+    CodeDoc {
         code: "history-in-where",
         severity: Severity::Error,
         summary: "history is asked inside the `where` of history",
@@ -219,15 +228,6 @@ pub const CODES: &[CodeDoc] = &[
         why: "A wrong answer would be worse than none.",
         example: "list @amounts: money managed",
         instead: "list @amounts: money = [10 EUR]",
-    },
-    CodeDoc {
-        code: "not-utf8",
-        severity: Severity::Error,
-        summary: "a file is not UTF-8 text",
-        meaning: "Rule files, list files and scripts are UTF-8.",
-        why: "A file in another encoding reads as other names than were written.",
-        example: "(a file saved as Latin-1)",
-        instead: "(the same file saved as UTF-8)",
     },
     CodeDoc {
         code: "number-out-of-range",
@@ -435,5 +435,14 @@ pub const CODES: &[CodeDoc] = &[
         why: "An address on a list that nothing reads is not blocked.",
         example: "list @blocked: ip managed",
         instead: "list @blocked: ip managed  …  when ip in @blocked",
+    },
+    CodeDoc {
+        code: "unused-reason",
+        severity: Severity::Warning,
+        summary: "nothing gives a reason",
+        meaning: "No rule of the pack gives this reason, and no test expects it.",
+        why: "Whoever reads the list of reasons takes it for something that happens.",
+        example: "reason OLD_ONE \"No longer used\"",
+        instead: "reason IP_BLOCKED \"This network is blocked\"  …  then block reason IP_BLOCKED",
     },
 ];

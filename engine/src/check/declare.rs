@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use grammar::{Diagnostic, Span, ast};
+use grammar::{Applicability, Diagnostic, Span, ast};
 use jiff::Timestamp;
 
-use super::{Checker, Let};
+use super::{Checker, Let, inside_quotes};
 use crate::{
     codes::Currency,
     event::EventId,
+    ir::Expr,
     lists::{Entries, List, parse_entry},
     program::ReasonText,
     schema::{EventSchema, FieldSchema, SENT},
@@ -25,6 +26,9 @@ pub const ENUM: &str = "enum";
 
 /// What can be said about a field behind its type.
 pub const ATTRIBUTES: [&str; 2] = ["pii", "currency"];
+
+/// How many lines of a list's file are named as wrong behind the first.
+const MOST_BAD_LINES: usize = 10;
 
 impl<'a> Checker<'a> {
     pub(super) fn declare(&mut self, items: impl Iterator<Item = &'a ast::Item>) {
@@ -107,7 +111,12 @@ impl<'a> Checker<'a> {
             return Some(field.name.as_str().into());
         }
         let text = format!("there is no standard field `{}` to require", field.name);
-        self.unknown_name("unknown-signal", text, &field.name, field.span, "not a standard field", plain());
+        self.report(
+            Diagnostic::error("unknown-signal", text)
+                .at(field.span, "not a standard field")
+                .near(&field.name, field.span, plain())
+                .or_help("a field of the event's own is required unless its type ends in `?`"),
+        );
         None
     }
 
@@ -121,14 +130,17 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        let ty = self.type_ref(&field.ty)?;
-        let choices = self.choices_of(&field.ty)?;
+        let (Some(ty), Some(choices)) = (self.type_ref(&field.ty), self.choices_of(&field.ty)) else {
+            self.broken.insert(name.to_owned());
+            return None;
+        };
         if ty == Type::Geo || ty == Type::List(Box::new(Type::Geo)) {
             self.report(
                 Diagnostic::error("type-mismatch", "a place is looked up: no caller can send one")
                     .at(field.ty.span, "no field has this type")
                     .help("every event has `geo`; an address that comes as a field is `ip`"),
             );
+            self.broken.insert(name.to_owned());
             return None;
         }
         let slots = &mut self.draft.slots;
@@ -161,13 +173,11 @@ impl<'a> Checker<'a> {
                 }
                 other => {
                     let text = format!("there is no attribute `@{other}`");
-                    self.unknown_name(
-                        "bad-attribute",
-                        text,
-                        other,
-                        attribute.name.span,
-                        "not an attribute",
-                        ATTRIBUTES,
+                    self.report(
+                        Diagnostic::error("bad-attribute", text)
+                            .at(attribute.name.span, "not an attribute")
+                            .near(other, attribute.name.span, ATTRIBUTES)
+                            .or_help("attributes are `@pii` and `@currency(field)`"),
                     );
                 }
             }
@@ -189,7 +199,12 @@ impl<'a> Checker<'a> {
         if known.is_none() {
             let text = format!("the event has no field `{from}` of type currency");
             let names = fields.iter().filter(|other| other.ty == Type::Currency).map(|other| &*other.name);
-            self.unknown_name("bad-attribute", text, from, attribute.span, "no such currency field", names);
+            let place = attribute.argument.as_ref().map_or(attribute.span, |argument| argument.span);
+            let finding = Diagnostic::error("bad-attribute", text)
+                .at(place, "no such currency field")
+                .near(from, place, names)
+                .or_help(format!("declare it: `{from}: currency`"));
+            self.unknown(from, finding);
         }
     }
 
@@ -236,8 +251,13 @@ impl<'a> Checker<'a> {
         let ty = Type::named(&name.name);
         if ty.is_none() {
             let text = format!("there is no type `{}`", name.name);
-            let names = Type::names().chain([ENUM]);
-            self.unknown_name("unknown-type", text, &name.name, name.span, "not a type", names);
+            let finding = Diagnostic::error("unknown-type", text).at(name.span, "not a type");
+            self.report(match other_type(&name.name) {
+                Some((ours, sure)) => finding.with_fix(format!("did you mean `{ours}`?"), name.span, ours, sure),
+                None => finding
+                    .near(&name.name, name.span, Type::names().chain([ENUM]))
+                    .or_help(format!("types are {}", Type::names().collect::<Vec<_>>().join(", "))),
+            });
         }
         ty
     }
@@ -302,13 +322,10 @@ impl<'a> Checker<'a> {
                     (Type::Decimal, Value::Int(int)) => Value::Decimal(int.into()),
                     (_, value) if ty == *element => value,
                     (_, value) => {
-                        self.report(
-                            Diagnostic::error(
-                                "bad-list-entry",
-                                format!("`{value}` is {ty}, and the list holds {element}"),
-                            )
-                            .at(expr.span, format!("not {element}")),
-                        );
+                        let text = format!("`{value}` is {ty}, and the list holds {element}");
+                        let finding = Diagnostic::error("bad-list-entry", text).at(expr.span, format!("not {element}"));
+                        let finding = self.as_wanted(finding, expr, &Expr::Const(value), element);
+                        self.report(finding);
                         continue;
                     }
                 };
@@ -321,7 +338,7 @@ impl<'a> Checker<'a> {
     fn file_entries(&mut self, path: &ast::Text, element: &Type) -> Entries {
         let mut entries = Entries::default();
         let Some(text) = self.pack_file(path) else { return entries };
-        let mut first = true;
+        let (mut first, mut wrong) = (true, Vec::new());
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -336,19 +353,22 @@ impl<'a> Checker<'a> {
             let until = if expires.is_empty() { Ok(None) } else { moment(&expires).map(Some).ok_or(()) };
             match (parse_entry(&value, element), until) {
                 (Some(value), Ok(until)) => entries.add(&value, until),
-                (None, _) => {
-                    let text = format!("line {} of `{}`: `{value}` is not {element}", number + 1, path.value);
-                    self.report(Diagnostic::error("bad-list-entry", text).at(path.span, "in this file"));
-                }
-                (Some(_), Err(())) => {
-                    let text = format!("line {} of `{}`: `{expires}` is not a date", number + 1, path.value);
-                    self.report(
-                        Diagnostic::error("bad-list-entry", text)
-                            .at(path.span, "in this file")
-                            .help("the columns are value, reason, expires; write 2026-12-31 or leave it empty"),
-                    );
-                }
+                (None, _) => wrong.push((number + 1, format!("`{value}` is not {element}"))),
+                (Some(_), Err(())) => wrong.push((number + 1, format!("`{expires}` is not a date"))),
             }
+        }
+        if let Some(((number, what), others)) = wrong.split_first() {
+            let text = format!("line {number} of `{}`: {what}", path.value);
+            let mut finding = Diagnostic::error("bad-list-entry", text)
+                .at(path.span, "in this file")
+                .help("the columns are value, reason, expires; a date is 2026-12-31 or left empty");
+            for (number, what) in others.iter().take(MOST_BAD_LINES) {
+                finding = finding.with_note(format!("line {number}: {what}"));
+            }
+            if others.len() > MOST_BAD_LINES {
+                finding = finding.with_note(format!("{} more lines are wrong", others.len() - MOST_BAD_LINES));
+            }
+            self.report(finding);
         }
         entries
     }
@@ -358,12 +378,12 @@ impl<'a> Checker<'a> {
         let Some(bytes) = self.beside(path) else {
             let text = format!("the pack has no file `{}`", path.value);
             let names: Vec<&str> = self.pack.files.keys().map(String::as_str).collect();
-            let near = grammar::nearest(&path.value, names).map(|near| format!("\"{near}\""));
-            let finding = Diagnostic::error("missing-file", text).at(path.span, "no such file");
-            self.report(match near {
-                Some(near) => finding.suggest(format!("did you mean `{near}`?"), path.span, near),
-                None => finding.help("paths are relative to the rule file's folder, or to the pack's"),
-            });
+            self.report(
+                Diagnostic::error("missing-file", text)
+                    .at(path.span, "no such file")
+                    .near(&path.value, inside_quotes(path.span), names)
+                    .or_help("paths are relative to the rule file's folder, or to the pack's"),
+            );
             return None;
         };
         match std::str::from_utf8(bytes) {
@@ -494,14 +514,12 @@ impl<'a> Checker<'a> {
         if !import.path.value.ends_with(".rules") || self.beside(&import.path).is_none() {
             let text = format!("the pack has no file `{}`", import.path.value);
             let names: Vec<String> = self.sources.files().iter().map(|file| file.name.clone()).collect();
-            let near = grammar::nearest(&import.path.value, names.iter().map(String::as_str));
-            let finding = Diagnostic::error("missing-file", text).at(import.path.span, "no such file");
-            self.report(match near {
-                Some(near) => {
-                    finding.suggest(format!("did you mean `{near}`?"), import.path.span, format!("\"{near}\""))
-                }
-                None => finding.help("paths are relative to the rule file's folder, or to the pack's"),
-            });
+            self.report(
+                Diagnostic::error("missing-file", text)
+                    .at(import.path.span, "no such file")
+                    .near(&import.path.value, inside_quotes(import.path.span), names.iter().map(String::as_str))
+                    .or_help("paths are relative to the rule file's folder, or to the pack's"),
+            );
         }
     }
 
@@ -511,11 +529,33 @@ impl<'a> Checker<'a> {
         if currency.is_none() {
             let text = format!("there is no currency `{}`", code.name);
             let all = Currency::all();
-            let names = all.iter().map(String::as_str);
-            self.unknown_name("unknown-currency", text, &code.name, code.span, "not in ISO 4217", names);
+            self.report(
+                Diagnostic::error("unknown-currency", text)
+                    .at(code.span, "not in ISO 4217")
+                    .near(&code.name, code.span, all.iter().map(String::as_str))
+                    .or_help("write the three capitals of ISO 4217, as in `EUR`; a country has two"),
+            );
         }
         currency
     }
+}
+
+/// Our type for one of another language, and whether that is certain.
+fn other_type(name: &str) -> Option<(&'static str, Applicability)> {
+    use Applicability::{Certain, Likely};
+    Some(match name.to_ascii_lowercase().as_str() {
+        "integer" | "int32" | "int64" | "i64" | "long" | "bigint" => ("int", Certain),
+        "number" | "count" => ("int", Likely),
+        "text" | "str" | "varchar" | "char" => ("string", Certain),
+        "boolean" => ("bool", Certain),
+        "float" | "double" | "real" | "numeric" => ("decimal", Likely),
+        "date" | "datetime" | "time" | "instant" => ("timestamp", Likely),
+        "interval" | "period" => ("duration", Likely),
+        "amount" | "price" => ("money", Likely),
+        "ipaddress" | "ip_address" | "inet" => ("ip", Certain),
+        "network" | "subnet" => ("cidr", Likely),
+        _ => return None,
+    })
 }
 
 /// Whether entries of this type can be written as text: a sample that reads, or nothing.

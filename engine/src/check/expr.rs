@@ -5,9 +5,9 @@ use std::sync::Arc;
 use grammar::{Diagnostic, Span, ast};
 use regex::RegexBuilder;
 
-use super::{Checker, Scope, atom::grouped, resolve::Typed};
+use super::{Checker, Scope, atom::grouped, inside_quotes, resolve::Typed};
 use crate::{
-    codes::Currency,
+    codes::{Country, Currency},
     ir::{Arithmetic, Ask, Comparison, Cond, Expr},
     tri::Tri,
     types::Type,
@@ -219,6 +219,7 @@ impl<'a> Checker<'a> {
     }
 
     fn compare(&mut self, compare: &'a ast::Compare, scope: &Scope) -> Option<Checked> {
+        self.not_absent(compare, scope)?;
         let mark = self.begin_atom();
         let optional = self.optional.len();
         let left = self.value(&compare.left, scope, money_of(&compare.right));
@@ -239,10 +240,31 @@ impl<'a> Checker<'a> {
         if negated {
             self.negation_lint(optional, compare.op_span, scope);
         }
-        self.limit_lint(&left, &right, op, compare.left.span.to(compare.right.span), scope);
+        self.limit_lint((&left, &compare.left), (&right, &compare.right), op, scope);
         let text = format!("{} {} {}", left.text, if negated { "==" } else { compare.op.symbol() }, right.text);
         let checked = self.atom(mark, Ask::Compare(op, left.expr, right.expr), text);
         Some(if negated { negate(checked) } else { checked })
+    }
+
+    /// `a == null`: what other languages compare with, is asked here.
+    fn not_absent(&mut self, compare: &ast::Compare, scope: &Scope) -> Option<()> {
+        let ast::ExprKind::Path(path) = &compare.right.kind else { return Some(()) };
+        let nothing =
+            matches!(path.text().as_str(), "null" | "nil" | "none" | "None" | "NULL" | "undefined" | "missing");
+        let asks = match compare.op {
+            ast::CompareOp::Equal => "is missing",
+            ast::CompareOp::NotEqual => "is not missing",
+            _ => return Some(()),
+        };
+        if !nothing || !self.declared(&scope.events, &path.text()).is_empty() {
+            return Some(());
+        }
+        self.report(
+            Diagnostic::error("unknown-signal", format!("there is no `{}`", path.text()))
+                .at(path.span, "a word of another language")
+                .correct(format!("write `{asks}`"), compare.op_span.to(self.trimmed(compare.right.span)), asks),
+        );
+        None
     }
 
     /// A quoted constant beside a user, a device or a status is one.
@@ -260,7 +282,12 @@ impl<'a> Checker<'a> {
                 if crate::status::Status::from_word(text).is_none() {
                     let words = crate::status::Status::ALL.map(crate::status::Status::word);
                     let message = format!("there is no status `{text}`");
-                    self.unknown_name("unknown-word", message, text, span, "not a status", words);
+                    self.report(
+                        Diagnostic::error("unknown-word", message)
+                            .at(span, "not a status")
+                            .near(text, inside_quotes(span), words)
+                            .or_help(format!("write one of `{}`", words.join("`, `"))),
+                    );
                     return None;
                 }
                 return Some(Typed { ty: Type::Status, ..this });
@@ -273,11 +300,11 @@ impl<'a> Checker<'a> {
     /// A value that the `enum` does not have.
     pub(super) fn no_choice(&mut self, message: String, text: &str, span: Span, choices: &[Arc<str>]) {
         let finding = Diagnostic::error("unknown-word", message).at(span, "not one of its values");
-        let near = grammar::nearest(text, choices.iter().map(|choice| &**choice));
-        self.report(match near {
-            Some(near) => finding.suggest(format!("did you mean `{near}`?"), span, format!("{near:?}")),
+        let finding = match grammar::meant(text, choices.iter().map(|choice| &**choice)) {
+            Some((near, sure)) => finding.with_fix(format!("did you mean `{near}`?"), span, quoted(near), sure),
             None => finding.help(format!("write one of `{}`", choices.join("`, `"))),
-        });
+        };
+        self.report(finding);
     }
 
     fn comparable(&mut self, left: &Typed, right: &Typed, op: Comparison, compare: &ast::Compare) -> Option<()> {
@@ -292,9 +319,16 @@ impl<'a> Checker<'a> {
                 (Type::Money, Type::Int | Type::Decimal) | (Type::Int | Type::Decimal, Type::Money) => {
                     finding.help("an amount has a currency: write `30 EUR`")
                 }
-                (Type::Country | Type::Currency | Type::Asn, Type::Text) => finding.help(bare(a, &right.text)),
-                (Type::Text, Type::Country | Type::Currency | Type::Asn) => finding.help(bare(b, &left.text)),
-                (_, _) => finding.help(format!("compare {a} with another {a}, or {b} with another {b}")),
+                (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
+                    finding.help("a length of time has a unit: write `15m`")
+                }
+                (_, _) => {
+                    let meant = self.as_meant(&compare.right, &right.expr, a);
+                    match meant.or_else(|| self.as_meant(&compare.left, &left.expr, b)) {
+                        Some((help, span, written)) => finding.correct(help, span, written),
+                        None => finding.help(format!("compare {a} with another {a}, or {b} with another {b}")),
+                    }
+                }
             };
             self.report(finding);
             return None;
@@ -329,11 +363,11 @@ impl<'a> Checker<'a> {
             let (value_typed, bound_typed) = (value_typed?, bound_typed?);
             let (a, b) = (&value_typed.ty, &bound_typed.ty);
             if !a.compares_with(b) || !a.ordered() {
-                self.report(
-                    Diagnostic::error("type-mismatch", format!("{a} does not lie between two of {b}"))
-                        .at(bound.span, b.to_string())
-                        .also(value.span, a.to_string()),
-                );
+                let finding = Diagnostic::error("type-mismatch", format!("{a} does not lie between two of {b}"))
+                    .at(bound.span, b.to_string())
+                    .also(value.span, a.to_string());
+                let finding = self.as_wanted(finding, bound, &bound_typed.expr, a);
+                self.report(finding);
                 return None;
             }
             self.same_currency(&value_typed, &bound_typed, bound.span)?;
@@ -406,6 +440,62 @@ impl<'a> Checker<'a> {
     }
 }
 
+impl Checker<'_> {
+    /// The finding about a constant of another type than is wanted, with the fix where that is plain.
+    pub(super) fn as_wanted(&self, finding: Diagnostic, expr: &ast::Expr, value: &Expr, wanted: &Type) -> Diagnostic {
+        match self.as_meant(expr, value, wanted) {
+            Some((help, span, written)) => finding.correct(help, span, written),
+            None => finding,
+        }
+    }
+
+    /// How a constant would be written to be of the type that is wanted, where that is plain: why, where, and what.
+    fn as_meant(&self, expr: &ast::Expr, value: &Expr, wanted: &Type) -> Option<(String, Span, String)> {
+        let ast::ExprKind::Literal(_) = &expr.kind else { return None };
+        let written = self.slice(expr.span);
+        let (what, meant) = match (wanted, value) {
+            (Type::Speed, Expr::Const(Value::Int(_) | Value::Decimal(_))) => {
+                ("a speed has a unit", format!("{written} km/h"))
+            }
+            (Type::Distance, Expr::Const(Value::Int(_) | Value::Decimal(_))) => {
+                ("a distance has a unit", format!("{written} km"))
+            }
+            (Type::Speed, Expr::Const(Value::Distance(_))) => ("a speed is in km/h", format!("{written}/h")),
+            (Type::Percent, Expr::Const(Value::Int(_))) => ("a share is a percentage", format!("{written}%")),
+            (Type::Asn, Expr::Const(Value::Int(number))) if u32::try_from(*number).is_ok() => {
+                ("a network's number begins with `AS`", format!("AS{number}"))
+            }
+            (Type::Asn, Expr::Const(Value::Text(text))) => {
+                let number: u32 = text.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
+                ("a network's number stands without quotes", format!("AS{number}"))
+            }
+            (Type::Country, Expr::Const(Value::Text(text))) => {
+                ("a country stands without quotes", Country::parse(&text.to_uppercase())?.to_string())
+            }
+            (Type::Currency, Expr::Const(Value::Text(text))) => {
+                ("a currency stands without quotes", Currency::parse(&text.to_uppercase())?.to_string())
+            }
+            (Type::Bool, Expr::Const(Value::Text(text))) if matches!(&**text, "true" | "false") => {
+                ("true and false stand without quotes", text.to_string())
+            }
+            (Type::Int, Expr::Const(Value::Text(text))) if text.parse::<i64>().is_ok() => {
+                ("a number stands without quotes", text.to_string())
+            }
+            (Type::Ip, Expr::Const(Value::Text(text))) if text.parse::<std::net::IpAddr>().is_ok() => {
+                ("an address stands without quotes", text.to_string())
+            }
+            (Type::Cidr, Expr::Const(Value::Text(text))) if text.parse::<ipnet::IpNet>().is_ok() => {
+                ("a network stands without quotes", text.to_string())
+            }
+            (Type::Text | Type::User | Type::Device, Expr::Const(Value::Int(_) | Value::Bool(_))) => {
+                ("a text stands in double quotes", quoted(&written))
+            }
+            (_, _) => return None,
+        };
+        Some((format!("{what}: write `{meant}`"), self.trimmed(expr.span), meant))
+    }
+}
+
 fn not(cond: Cond) -> Cond {
     match cond {
         Cond::Not(inner) => *inner,
@@ -452,11 +542,7 @@ fn result_type(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
     }
 }
 
-/// What to write instead of a quoted code.
-fn bare(ty: &Type, text: &str) -> String {
-    let code = text.trim_matches('"').to_uppercase();
-    match ty {
-        Type::Asn => format!("a network's number is written without quotes: `AS{}`", code.trim_start_matches("AS")),
-        _ => format!("a {ty} is written without quotes: `{code}`"),
-    }
+/// A text as rules write it.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

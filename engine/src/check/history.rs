@@ -203,7 +203,11 @@ impl<'a> Checker<'a> {
         names.extend(CHALLENGE_EVENTS.iter().map(|(name, _)| (*name).to_owned()));
         names.sort();
         let message = format!("there is no event `{text}`");
-        self.unknown_name("unknown-event", message, &text, path.span, "not an event", names.iter().map(String::as_str));
+        let finding = Diagnostic::error("unknown-event", message)
+            .at(path.span, "not an event")
+            .near(&text, path.span, names.iter().map(String::as_str))
+            .or_help("declare it: `event name { field: type }`");
+        self.unknown(&text, finding);
         None
     }
 
@@ -453,7 +457,7 @@ fn past_scope(event: EventKind, scope: &Scope) -> Scope {
         | EventKind::ChallengeDeclined
         | EventKind::ChallengeExpired => Vec::new(),
     };
-    Scope { events, policy: scope.policy, filter_of: Some(event), says_unknown: scope.says_unknown }
+    Scope { filter_of: Some(event), says_unknown: scope.says_unknown, ..Scope::of(events, scope.policy) }
 }
 
 fn signal_is_history(signal: crate::ir::Signal) -> bool {

@@ -109,15 +109,18 @@ impl Checker<'_> {
         let country = Country::parse(&code.name);
         if country.is_none() {
             let text = format!("there is no country `{}`", code.name);
+            // What the European Union and everybody else write.
             let near = match code.name.as_str() {
                 "UK" => Some("GB"),
                 "EL" => Some("GR"),
-                name => grammar::nearest(name, COUNTRIES.iter().copied()),
+                _ => None,
             };
             let finding = Diagnostic::error("unknown-country", text).at(code.span, "not in ISO 3166-1");
             self.report(match near {
-                Some(near) => finding.suggest(format!("did you mean `{near}`?"), code.span, near),
-                None => finding.help("write the two capitals of ISO 3166-1, as in `NZ`"),
+                Some(near) => finding.correct(format!("did you mean `{near}`?"), code.span, near),
+                None => finding
+                    .near(&code.name, code.span, COUNTRIES.iter().copied())
+                    .or_help("write the two capitals of ISO 3166-1, as in `NZ`"),
             });
         }
         country

@@ -7,6 +7,7 @@ use grammar::{Diagnostic, ast};
 use super::{
     Checker, Scope,
     expr::{Checked, negate},
+    inside_quotes,
     resolve::Typed,
 };
 use crate::{
@@ -85,11 +86,16 @@ impl<'a> Checker<'a> {
                 let message = format!("there is no time zone `{}`", text.value);
                 let names: Vec<String> =
                     jiff::tz::TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect();
-                let near = grammar::nearest(&text.value, names.iter().map(String::as_str));
+                let place = inside_quotes(text.span);
                 let finding = Diagnostic::error("unknown-zone", message).at(text.span, "not in the IANA database");
-                self.report(match near {
-                    Some(near) => finding.suggest(format!("did you mean `{near}`?"), text.span, format!("\"{near}\"")),
-                    None => finding.help("write a zone like \"Europe/Paris\" or \"UTC\""),
+                // `Paris` is the end of one zone's name.
+                let city = text.value.replace(' ', "_");
+                let mut ends = names.iter().filter(|name| name.rsplit_once('/').is_some_and(|(_, end)| end == city));
+                self.report(match (ends.next(), ends.next()) {
+                    (Some(zone), None) => finding.suggest(format!("did you mean `{zone}`?"), place, zone.as_str()),
+                    _ => finding
+                        .near(&text.value, place, names.iter().map(String::as_str))
+                        .or_help("write a zone like \"Europe/Paris\" or \"UTC\""),
                 });
                 return None;
             }
@@ -144,13 +150,13 @@ impl<'a> Checker<'a> {
             return None;
         }
         let text = format!("there is no list `@{}`", list.name);
-        let names: Vec<String> = self.list_names.keys().cloned().collect();
-        let near = grammar::nearest(&list.name, names.iter().map(String::as_str)).map(str::to_owned);
-        let finding = Diagnostic::error("unknown-list", text).at(list.span, "not a list");
-        self.report(match near {
-            Some(near) => finding.suggest(format!("did you mean `@{near}`?"), list.span, format!("@{near}")),
-            None => finding.help("declare it: `list @name: type = […]`"),
-        });
+        let mut names: Vec<String> = self.list_names.keys().map(|name| format!("@{name}")).collect();
+        names.sort();
+        let finding = Diagnostic::error("unknown-list", text)
+            .at(list.span, "not a list")
+            .near(&format!("@{}", list.name), list.span, names.iter().map(String::as_str))
+            .or_help("declare it: `list @name: type = […]`");
+        self.report(finding);
         None
     }
 
@@ -204,11 +210,11 @@ impl<'a> Checker<'a> {
             };
             if !typed.ty.compares_with(&constant.ty) {
                 let text = format!("`{}` is {}, and this is {}", typed.text, typed.ty, constant.ty);
-                self.report(
-                    Diagnostic::error("type-mismatch", text)
-                        .at(element.span, constant.ty.to_string())
-                        .also(value.span, typed.ty.to_string()),
-                );
+                let finding = Diagnostic::error("type-mismatch", text)
+                    .at(element.span, constant.ty.to_string())
+                    .also(value.span, typed.ty.to_string());
+                let finding = self.as_wanted(finding, element, &constant.expr, &typed.ty);
+                self.report(finding);
                 sound = false;
             } else if let Expr::Const(value) = constant.expr {
                 sound &= self.meet(currency, constant.currency, element.span).is_some();

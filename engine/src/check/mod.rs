@@ -10,6 +10,7 @@ mod history;
 mod lints;
 mod literal;
 mod membership;
+mod mend;
 mod outcome;
 mod policy;
 mod rates;
@@ -25,6 +26,9 @@ pub mod words {
         outcome::CHALLENGE_OPTIONS,
     };
 }
+
+pub use lints::expired;
+pub use mend::{MendedPack, mend};
 
 /// What one rule, pattern or test may be at most; [`Limits`] are those of a pack.
 pub mod limits {
@@ -42,7 +46,7 @@ use std::{
     sync::Arc,
 };
 
-use grammar::{Diagnostic, SourceMap, Span, ast};
+use grammar::{Diagnostic, FileId, SourceMap, Span, ast};
 
 use crate::{
     codes::Currency,
@@ -78,65 +82,69 @@ pub fn compile(pack: &PackSource) -> Compilation {
 /// Compiles a pack under limits other than the usual ones.
 #[must_use]
 pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
-    let (sources, mut diagnostics) = read_sources(pack, limits);
-    let mut files = Vec::new();
-    for source in sources.files() {
-        let parsed = grammar::parse(source);
+    let (mut sources, mut diagnostics) = (SourceMap::default(), Vec::new());
+    let (mut files, mut lost) = (Vec::new(), BTreeSet::new());
+    for (path, bytes) in rule_files(pack, limits, &mut diagnostics) {
+        let id = FileId(u32::try_from(sources.files().len()).unwrap_or(u32::MAX));
+        let (source, parsed) = grammar::parse_bytes(id, path, bytes);
+        sources.add(source.name, source.text);
         diagnostics.extend(parsed.diagnostics);
+        lost.extend(parsed.lost);
         files.push(parsed.file);
     }
     let mut checker = Checker::new(pack, &sources, limits);
     checker.diagnostics = diagnostics;
+    checker.broken = lost;
     checker.pack(&files);
     let Checker { mut diagnostics, draft, .. } = checker;
     diagnostics.sort();
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let program = (!failed).then(|| Arc::new(draft.finish(pack.version(), sources.clone())));
+    if diagnostics.len() > MOST_FINDINGS {
+        let more = diagnostics.len() - MOST_FINDINGS;
+        diagnostics.truncate(MOST_FINDINGS);
+        let text = format!("more than {MOST_FINDINGS} findings in the pack: {more} are not shown");
+        diagnostics.insert(0, Diagnostic::note("too-many-findings", text).help("mend the first ones and check again"));
+    }
     Compilation { program, diagnostics, sources }
 }
 
-/// The rule files of the pack as text, in the order of their paths.
-fn read_sources(pack: &PackSource, limits: Limits) -> (SourceMap, Vec<Diagnostic>) {
-    let mut sources = SourceMap::default();
-    let mut diagnostics = Vec::new();
+/// More findings of one pack are counted and not shown.
+const MOST_FINDINGS: usize = 5_000;
+
+/// The rule files of the pack in the order of their paths, if the pack is not over its limits.
+fn rule_files<'a>(pack: &'a PackSource, limits: Limits, diagnostics: &mut Vec<Diagnostic>) -> Vec<(&'a str, &'a [u8])> {
     let too_large = |what: String| {
         Diagnostic::error("pack-too-large", what).help("split the pack, or move large lists to managed lists")
     };
     if pack.files.len() > limits.files {
         let have = pack.files.len();
         diagnostics.push(too_large(format!("the pack has {have} files, more than the limit of {}", limits.files)));
-        return (sources, diagnostics);
+        return Vec::new();
     }
     let total: usize = pack.files.values().map(Vec::len).sum();
     if total > limits.pack_bytes {
         let most = limits.pack_bytes;
         diagnostics.push(too_large(format!("the pack has {total} bytes, more than the limit of {most}")));
-        return (sources, diagnostics);
+        return Vec::new();
     }
+    let mut files = Vec::new();
     for (path, bytes) in pack.files.iter().filter(|(path, _)| path.ends_with(".rules")) {
         if bytes.len() > limits.file_bytes {
             let (have, most) = (bytes.len(), limits.file_bytes);
             diagnostics.push(too_large(format!("`{path}` has {have} bytes, more than the limit of {most} for a file")));
-            continue;
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                sources.add(path, text);
-            }
-            Err(error) => diagnostics.push(
-                Diagnostic::error("not-utf8", format!("`{path}` is not UTF-8 text"))
-                    .help(format!("byte {} is the first that is not", error.valid_up_to())),
-            ),
+        } else {
+            files.push((path.as_str(), bytes.as_slice()));
         }
     }
-    if sources.files().is_empty() && diagnostics.is_empty() {
+    if files.is_empty() && diagnostics.is_empty() {
         diagnostics.push(
             Diagnostic::error("empty-pack", "the pack has no `.rules` file")
                 .help("name the folder that holds the rule files"),
         );
     }
-    (sources, diagnostics)
+    files
 }
 
 /// A `let`, at the top level or in a policy.
@@ -158,6 +166,15 @@ pub(crate) struct Scope {
     pub filter_of: Option<EventKind>,
     /// Whether the rule itself says what unknown means.
     pub says_unknown: bool,
+    /// Whether one of the events is not known: then any name may be a field of it.
+    pub lenient: bool,
+}
+
+impl Scope {
+    /// Where the fields of these events may be read.
+    pub fn of(events: Vec<EventId>, policy: Option<usize>) -> Scope {
+        Scope { events, policy, filter_of: None, says_unknown: false, lenient: false }
+    }
 }
 
 /// A field that may be absent, read where nothing handles its absence.
@@ -181,12 +198,15 @@ pub(crate) struct Checker<'a> {
     pub reason_names: HashMap<String, (usize, Span)>,
     /// Where the pack declares rates.
     pub rates_span: Option<Span>,
-    /// Scripts and lists that are declared with mistakes: using one is not a second mistake.
+    /// The names of what is declared with mistakes: using one is not a second mistake.
     pub broken: BTreeSet<String>,
+    /// The rules of all policies, those with mistakes too.
+    pub rule_names: BTreeSet<String>,
     pub lets: HashMap<(Option<usize>, String), Let<'a>>,
     /// `let`s and lists that something reads.
     pub used_lets: BTreeSet<(Option<usize>, String)>,
     pub used_lists: BTreeSet<usize>,
+    pub used_reasons: BTreeSet<usize>,
     /// The `let`s being expanded, to notice circles.
     pub expanding: Vec<(Option<usize>, String)>,
     /// Nodes made for the condition at hand, to bound what `let`s can multiply.
@@ -317,9 +337,11 @@ impl<'a> Checker<'a> {
             reason_names: HashMap::new(),
             rates_span: None,
             broken: BTreeSet::new(),
+            rule_names: BTreeSet::new(),
             lets: HashMap::new(),
             used_lets: BTreeSet::new(),
             used_lists: BTreeSet::new(),
+            used_reasons: BTreeSet::new(),
             expanding: Vec::new(),
             nodes: 0,
             depth: 0,
@@ -342,6 +364,7 @@ impl<'a> Checker<'a> {
             .collect();
         self.policies(&policies);
         self.tests(items());
+        self.unused_lets(files);
         self.unused();
     }
 
@@ -349,10 +372,8 @@ impl<'a> Checker<'a> {
         for label in &mut diagnostic.labels {
             label.span = self.trimmed(label.span);
         }
-        // One mistake in a `let` is one finding, however often the `let` is used.
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
-        }
+        // One mistake in a `let` is found each time it is used; the same finding is shown once.
+        self.diagnostics.push(diagnostic);
     }
 
     /// The span of an expression may run on to the next word; a caret under a space says nothing.
@@ -362,21 +383,15 @@ impl<'a> Checker<'a> {
         Span { end: span.end - u32::try_from(blank).unwrap_or(0), ..span }
     }
 
-    /// A finding about a name that nothing has, with the nearest name that something has.
-    pub fn unknown_name<'n>(
-        &mut self,
-        code: &'static str,
-        message: String,
-        name: &str,
-        span: Span,
-        label: &str,
-        candidates: impl IntoIterator<Item = &'n str>,
-    ) {
-        let finding = Diagnostic::error(code, message).at(span, label);
-        let finding = match grammar::nearest(name, candidates) {
-            Some(near) => finding.suggest(format!("did you mean `{near}`?"), span, near),
-            None => finding,
-        };
-        self.report(finding);
+    /// Reports a name that nothing has; unless it is that of something with a mistake of its own.
+    pub fn unknown(&mut self, name: &str, finding: Diagnostic) {
+        if !self.broken.contains(name) {
+            self.report(finding);
+        }
     }
+}
+
+/// What is between the quotes of a text.
+pub(crate) fn inside_quotes(span: Span) -> Span {
+    if span.end > span.start + 1 { Span { start: span.start + 1, end: span.end - 1, ..span } } else { span }
 }

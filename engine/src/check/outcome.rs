@@ -56,7 +56,11 @@ impl<'a> Checker<'a> {
             && method.name != "qr"
         {
             let text = format!("there is no challenge `{}`", method.name);
-            self.unknown_name("unknown-word", text, &method.name, method.span, "not a challenge", ["qr"]);
+            self.report(Diagnostic::error("unknown-word", text).at(method.span, "not a challenge").suggest(
+                "the challenge there is, is `qr`",
+                method.span,
+                "qr",
+            ));
             return None;
         }
         let mut sound = true;
@@ -118,7 +122,12 @@ impl<'a> Checker<'a> {
                         None => {
                             let text = format!("a challenge has no option `{name}`");
                             let names = CHALLENGE_OPTIONS;
-                            self.unknown_name("unknown-word", text, name, option.name.span, "not an option", names);
+                            self.report(
+                                Diagnostic::error("unknown-word", text)
+                                    .at(option.name.span, "not an option")
+                                    .near(name, option.name.span, names)
+                                    .or_help(format!("options are `{}`", names.join("`, `"))),
+                            );
                         }
                     }
                     None
@@ -171,12 +180,12 @@ impl<'a> Checker<'a> {
         if found.is_none() {
             let text = format!("there is no {what} `{}`", word.name);
             let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
-            let finding = Diagnostic::error("unknown-word", text).at(word.span, format!("not a {what}"));
-            let near = grammar::nearest(&word.name, names.iter().copied());
-            self.report(match near {
-                Some(near) => finding.suggest(format!("did you mean `{near}`?"), word.span, near),
-                None => finding.help(format!("write one of `{}`", names.join("`, `"))),
-            });
+            self.report(
+                Diagnostic::error("unknown-word", text)
+                    .at(word.span, format!("not a {what}"))
+                    .near(&word.name, word.span, names.iter().copied())
+                    .or_help(format!("write one of `{}`", names.join("`, `"))),
+            );
         }
         found
     }
@@ -203,17 +212,17 @@ impl<'a> Checker<'a> {
 
     pub(super) fn reason_named(&mut self, code: &ast::Ident) -> Option<usize> {
         if let Some((index, _)) = self.reason_names.get(&code.name) {
+            self.used_reasons.insert(*index);
             return Some(*index);
         }
         let text = format!("there is no reason `{}`", code.name);
         let mut names: Vec<String> = self.reason_names.keys().cloned().collect();
         names.sort();
-        let finding = Diagnostic::error("unknown-reason", text).at(code.span, "not declared");
-        let near = grammar::nearest(&code.name, names.iter().map(String::as_str));
-        self.report(match near {
-            Some(near) => finding.suggest(format!("did you mean `{near}`?"), code.span, near),
-            None => finding.help(format!("declare it: `reason {} \"what the user may read\"`", code.name)),
-        });
+        let finding = Diagnostic::error("unknown-reason", text)
+            .at(code.span, "not declared")
+            .near(&code.name, code.span, names.iter().map(String::as_str))
+            .or_help(format!("declare it: `reason {} \"what the user may read\"`", code.name));
+        self.unknown(&code.name, finding);
         None
     }
 

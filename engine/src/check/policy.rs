@@ -33,6 +33,7 @@ impl<'a> Checker<'a> {
             }
             for rule in policy.rules() {
                 count += 1;
+                self.rule_names.insert(rule.name.name.clone());
                 if let Some(first) = rules.insert(&rule.name.name, rule.name.span) {
                     self.twice("rules", &rule.name, first);
                 }
@@ -66,15 +67,14 @@ impl<'a> Checker<'a> {
     }
 
     fn policy(&mut self, index: usize, policy: &'a ast::Policy) {
-        let events: Vec<EventId> = match &policy.target {
+        let named: Vec<Option<EventId>> = match &policy.target {
             ast::Target::Any => Vec::new(),
-            ast::Target::Events(names) => {
-                let known: Vec<_> = names.iter().map(|name| self.event_named(name)).collect();
-                let Some(known) = known.into_iter().collect() else { return };
-                known
-            }
+            ast::Target::Events(names) => names.iter().map(|name| self.event_named(name)).collect(),
         };
-        let scope = Scope { events: events.clone(), policy: Some(index), filter_of: None, says_unknown: false };
+        // Without its event, the rest of a policy can still be checked for what is wrong anywhere.
+        let lenient = named.iter().any(Option::is_none);
+        let events: Vec<EventId> = if lenient { Vec::new() } else { named.into_iter().flatten().collect() };
+        let scope = Scope { lenient, ..Scope::of(events.clone(), Some(index)) };
         self.asked = Asked::default();
         let combine = policy.combine().map_or(Some(Combine::Strictest), |combine| self.combine(combine));
         // A scale with a mistake is still a scale: its rules may score.
@@ -85,7 +85,9 @@ impl<'a> Checker<'a> {
             policy.rules().map(|rule| self.rule(rule, policy, &combine_known, &scope, &handled)).collect();
         let rules: Option<Vec<Rule>> = rules.into_iter().collect();
         // The parser has reported a policy without `default`.
-        let (Some(_), Some((Some(default), _)), Some(rules)) = (combine, default, rules) else { return };
+        let (Some(_), Some((Some(default), _)), Some(rules), false) = (combine, default, rules, lenient) else {
+            return;
+        };
         let mut rules = rules;
         let mut order: Vec<(i64, usize)> = policy
             .rules()
@@ -145,7 +147,11 @@ impl<'a> Checker<'a> {
         let mut names: Vec<String> = self.event_names.keys().cloned().collect();
         names.sort();
         let candidates = names.iter().map(String::as_str);
-        self.unknown_name("unknown-event", text, &name.name, name.span, "not an event", candidates);
+        let finding = Diagnostic::error("unknown-event", text)
+            .at(name.span, "not an event")
+            .near(&name.name, name.span, candidates)
+            .or_help("declare it: `event name { field: type }`");
+        self.unknown(&name.name, finding);
         None
     }
 
@@ -227,7 +233,7 @@ impl<'a> Checker<'a> {
         let (from, until) = bounds.unwrap_or(Some((None, None)))?;
         self.exemption(&answer, until.is_some(), rule);
         if matches!(answer, Answer::Block) && unknown.is_none() {
-            self.block_lint(&rule.name.name, &reads, handled);
+            self.block_lint(rule, &reads, handled);
         }
         let mut parts = Vec::new();
         if let Some(when) = when {

@@ -147,24 +147,33 @@ impl Checker<'_> {
         }
     }
 
-    fn declared(&self, events: &[EventId], name: &str) -> Vec<(EventId, FieldSchema)> {
+    pub(super) fn declared(&self, events: &[EventId], name: &str) -> Vec<(EventId, FieldSchema)> {
         let events = events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
         events.filter_map(|event| Some((event.id, event.field(name)?.clone()))).collect()
     }
 
     fn no_such_signal(&mut self, text: &str, path: &ast::Path, scope: &Scope) {
+        // Of what could not be read, nobody knows what it has.
+        let declared = path.segments.iter().any(|segment| self.broken.contains(&segment.name));
+        if scope.lenient || declared {
+            return;
+        }
         let mut candidates: Vec<String> = self.standard.iter().map(|standard| standard.path.to_owned()).collect();
         let events = scope.events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
         candidates.extend(events.flat_map(|event| event.fields.iter().map(|field| field.name.to_string())));
         let lets = self.lets.keys().filter(|(policy, _)| policy.is_none() || *policy == scope.policy);
         candidates.extend(lets.map(|(_, name)| name.clone()));
         candidates.sort();
-        let message = format!("there is no signal `{text}`");
-        let names = candidates.iter().map(String::as_str);
-        if grammar::nearest(text, names.clone()).is_some() {
-            return self.unknown_name("unknown-signal", message, text, path.span, "not a signal", names);
+        let finding = Diagnostic::error("unknown-signal", format!("there is no signal `{text}`"))
+            .at(path.span, "not a signal")
+            .near(text, path.span, candidates.iter().map(String::as_str));
+        if finding.fix.is_some() {
+            return self.report(finding);
         }
-        let finding = Diagnostic::error("unknown-signal", message).at(path.span, "not a signal");
+        let finding = match self.no_signal_but(text) {
+            Some((help, replacement)) => return self.report(finding.correct(help, path.span, replacement)),
+            None => finding,
+        };
         let elsewhere = self.draft.events.iter().find(|event| event.field(text).is_some());
         let finding = match elsewhere {
             Some(event) if scope.events.is_empty() => finding.help(format!(
@@ -175,6 +184,21 @@ impl Checker<'_> {
             None => finding.help("declare it on the event: `event … { name: type }`"),
         };
         self.report(finding);
+    }
+}
+
+impl Checker<'_> {
+    /// What else a name may be, and how that is written.
+    fn no_signal_but(&self, text: &str) -> Option<(String, String)> {
+        if self.list_names.contains_key(text) {
+            return Some((format!("the name of a list begins with `@`: `@{text}`"), format!("@{text}")));
+        }
+        let written = match text {
+            "True" | "TRUE" | "yes" | "Yes" | "YES" => "true",
+            "False" | "FALSE" | "no" | "No" | "NO" => "false",
+            _ => return None,
+        };
+        Some((format!("write `{written}`"), written.to_owned()))
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
         let event = self.event_named(&prove.event);
         if let (Some(event), Some(condition)) = (event, &prove.condition) {
             self.nodes = 0;
-            let scope = Scope { events: vec![event], policy: None, filter_of: None, says_unknown: false };
+            let scope = Scope::of(vec![event], None);
             let _ = self.condition(condition, &scope);
             self.expanding.clear();
             self.optional.clear();
@@ -199,15 +199,16 @@ impl<'a> Checker<'a> {
         let (target, ty) = match self.target(id, &path) {
             Some(found) => found,
             None => {
-                let scope =
-                    Scope { events: id.into_iter().collect(), policy: None, filter_of: None, says_unknown: false };
+                let scope = Scope::of(id.into_iter().collect(), None);
                 let message = format!("a test event has no field `{path}`");
                 let mut names: Vec<String> = TEST_FIELDS.iter().map(|(name, _, _)| (*name).to_owned()).collect();
                 names.extend(self.standard.iter().map(|standard| standard.path.to_owned()));
                 let events = scope.events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
                 names.extend(events.flat_map(|event| event.fields.iter().map(|field| field.name.to_string())));
                 let candidates = names.iter().map(String::as_str);
-                self.unknown_name("unknown-signal", message, &path, entry.key.span, "not a field", candidates);
+                let finding = Diagnostic::error("unknown-signal", message).at(entry.key.span, "not a field");
+                let finding = finding.near(&path, entry.key.span, candidates);
+                self.unknown(&path, finding.or_help("declare it on the event: `event … { name: type }`"));
                 return None;
             }
         };
@@ -264,14 +265,42 @@ impl<'a> Checker<'a> {
                 let day = weekday_named(&word.name);
                 if day.is_none() {
                     let text = format!("there is no weekday `{}`", word.name);
-                    self.unknown_name("unknown-word", text, &word.name, word.span, "not a weekday", WEEKDAYS);
+                    self.report(
+                        Diagnostic::error("unknown-word", text)
+                            .at(word.span, "not a weekday")
+                            .near(&word.name, word.span, WEEKDAYS)
+                            .or_help("write `monday`, `tuesday`, …"),
+                    );
                 }
                 day
             }
             (ast::RecordValue::Missing, _) => None,
+            (ast::RecordValue::Name(word), _)
+                if matches!(word.name.as_str(), "null" | "nil" | "none" | "None" | "NULL" | "undefined") =>
+            {
+                self.report(
+                    Diagnostic::error("type-mismatch", format!("there is no `{}`", word.name))
+                        .at(word.span, "a word of another language")
+                        .correct("what is absent is `missing`", word.span, "missing"),
+                );
+                None
+            }
+            (ast::RecordValue::Name(word), Type::Text | Type::User | Type::Device) => {
+                let quoted = format!("\"{}\"", word.name);
+                self.report(
+                    Diagnostic::error("type-mismatch", format!("{ty} is wanted here")).at(word.span, "a name").correct(
+                        format!("a text stands in double quotes: `{quoted}`"),
+                        word.span,
+                        quoted,
+                    ),
+                );
+                None
+            }
             (_, ty) => {
                 self.report(
-                    Diagnostic::error("type-mismatch", format!("{ty} is wanted here")).at(span, "something else"),
+                    Diagnostic::error("type-mismatch", format!("{ty} is wanted here"))
+                        .at(span, "something else")
+                        .help(format!("write a constant of type {ty}, or `missing`")),
                 );
                 None
             }
@@ -333,7 +362,12 @@ impl<'a> Checker<'a> {
                 (name, _, _) => {
                     let text = format!("a place has no `{name}`");
                     let names = ["lat", "lon", "radius", "country", "city", "region"];
-                    self.unknown_name("unknown-signal", text, name, entry.key.span, "not a part of it", names);
+                    self.report(
+                        Diagnostic::error("unknown-signal", text)
+                            .at(entry.key.span, "not a part of it")
+                            .near(name, entry.key.span, names)
+                            .or_help(format!("a place has `{}`", names.join("`, `"))),
+                    );
                     return None;
                 }
             }
@@ -364,25 +398,25 @@ impl<'a> Checker<'a> {
                 let Some(word) = word else {
                     self.report(
                         Diagnostic::error("type-mismatch", "the answer is allow, challenge or block")
-                            .at(outcome.outcome.span, "never this"),
+                            .at(outcome.outcome.span, "never this")
+                            .help("a test expects what the caller is told: `allow`, `challenge` or `block`"),
                     );
                     return None;
                 };
-                let by = match &outcome.by {
-                    None => None,
-                    Some(ast::ExpectBy::Default) => Some("default".to_owned()),
-                    Some(ast::ExpectBy::Rule(rule)) if matches!(rule.name.as_str(), "unknown" | "score") => {
+                let by = outcome.by.as_ref().map(|by| match by {
+                    ast::ExpectBy::Default => Some("default".to_owned()),
+                    ast::ExpectBy::Rule(rule) if matches!(rule.name.as_str(), "unknown" | "score") => {
                         Some(rule.name.clone())
                     }
-                    Some(ast::ExpectBy::Rule(rule)) => Some(self.rule_named(rule)?),
-                };
-                let reason = match &outcome.reason {
-                    None => None,
-                    Some(reason) => {
-                        self.reason_named(reason)?;
-                        Some(reason.name.clone())
-                    }
-                };
+                    ast::ExpectBy::Rule(rule) => self.rule_named(rule),
+                });
+                let reason = outcome.reason.as_ref().map(|reason| {
+                    self.reason_named(reason)?;
+                    Some(reason.name.clone())
+                });
+                // Both were looked at, so that both are reported.
+                let by = by.map_or(Some(None), |known| known.map(Some))?;
+                let reason = reason.map_or(Some(None), |known| known.map(Some))?;
                 Expectation::Outcome { outcome: word, by, reason }
             }
         };
@@ -390,18 +424,14 @@ impl<'a> Checker<'a> {
     }
 
     fn rule_named(&mut self, rule: &ast::Ident) -> Option<String> {
-        let rules = || self.draft.policies.iter().flat_map(|policy| &policy.rules);
-        if rules().any(|known| *known.name == *rule.name) {
+        if self.rule_names.contains(&rule.name) {
             return Some(rule.name.clone());
         }
-        // A policy with mistakes of its own is not in the draft; its rules exist all the same.
-        let text = format!("there is no rule `{}`", rule.name);
-        let names: Vec<String> = rules().map(|rule| rule.name.to_string()).collect();
-        let broken = self.diagnostics.iter().any(Diagnostic::is_error);
-        if !broken {
-            let candidates = names.iter().map(String::as_str);
-            self.unknown_name("unknown-rule", text, &rule.name, rule.span, "not a rule", candidates);
-        }
+        let finding = Diagnostic::error("unknown-rule", format!("there is no rule `{}`", rule.name))
+            .at(rule.span, "not a rule")
+            .near(&rule.name, rule.span, self.rule_names.iter().map(String::as_str))
+            .or_help("name a rule of the pack, or `default`");
+        self.unknown(&rule.name, finding);
         None
     }
 }

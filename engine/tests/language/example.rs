@@ -164,7 +164,15 @@ impl<'a> Example<'a> {
         let tests = compilation.program.as_ref().map(|program| run_tests(program, &|ip| self.locate(ip)));
         let tests = tests.unwrap_or_default();
         let failures = tests.iter().flat_map(|result| result.failures.iter().cloned());
-        let findings: Vec<Diagnostic> = compilation.diagnostics.iter().cloned().chain(failures).collect();
+        // What to think of the shared rules is said where they are shown alone.
+        let beside = !self.rules.is_empty() || !self.asked.is_empty();
+        let shared = |finding: &Diagnostic| {
+            beside
+                && finding.severity != Severity::Error
+                && finding.labels.first().is_some_and(|label| compilation.sources.name(label.span.file) == SHARED)
+        };
+        let findings = compilation.diagnostics.iter().cloned().chain(failures);
+        let findings: Vec<Diagnostic> = findings.filter(|finding| !shared(finding)).collect();
         let own = tests.iter().any(|result| result.file != SHARED);
         let mut all: Vec<Found> = self.rules.iter().filter_map(|block| laid_out(block, own)).collect();
         match self.diagnostics {
@@ -175,16 +183,8 @@ impl<'a> Example<'a> {
                 all.push(Found { lines, what: "`stepup check` prints", expected, text, shows: true });
             }
             None => {
-                // Notes say what an analyst may have overlooked; the manual's readers may overlook it. What to think
-                // of the shared rules is said where they stand.
-                let shared = |finding: &Diagnostic| {
-                    finding.labels.first().is_some_and(|label| compilation.sources.name(label.span.file) == SHARED)
-                };
-                let grave = |finding: &Diagnostic| match finding.severity {
-                    Severity::Error => true,
-                    Severity::Warning => !shared(finding),
-                    Severity::Note => false,
-                };
+                // Notes say what an analyst may have overlooked; the manual's readers may overlook it.
+                let grave = |finding: &Diagnostic| finding.severity != Severity::Note;
                 let grave: Vec<Diagnostic> = findings.into_iter().filter(grave).collect();
                 if !grave.is_empty() {
                     return Err(at(first, &grammar::render_text(&grave, &compilation.sources, false)));
