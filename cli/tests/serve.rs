@@ -23,12 +23,16 @@ struct Served {
 const SECRET: &str = "sk_0123456789abcdef";
 
 fn serve(public_url: &str) -> Served {
+    serve_pack(public_url, ALLOWS)
+}
+
+fn serve_pack(public_url: &str, rules: &str) -> Served {
     use std::os::unix::fs::PermissionsExt;
     let port = free_port();
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
     std::fs::create_dir(folder.path().join("pack")).expect("a folder");
-    write("pack/p.rules", ALLOWS);
+    write("pack/p.rules", rules);
     write("secret", SECRET);
     std::fs::set_permissions(folder.path().join("secret"), std::fs::Permissions::from_mode(0o600)).expect("a mode");
     let config = format!(
@@ -127,4 +131,44 @@ fn a_taken_address_is_named() {
     let ran = Run::new("serve").file("stepup.toml", config).exit(1).run();
     ran.complains(&[&format!("port {port} is taken"), "server.listen"]);
     assert!(!ran.folder.path().join("data").exists());
+}
+
+const PAYMENTS: &str = "event pay { amount: money  fee: money? @currency(paid_in)  paid_in: currency? }\n\
+                        policy p on pay { default allow }\n";
+
+#[tokio::test]
+async fn an_amount_finer_than_its_currency_is_a_422_that_points_at_it() {
+    let served = serve_pack("http://localhost", PAYMENTS).await_ready().await;
+    let pay = async |custom: &Value| {
+        let body = json!({ "custom": custom });
+        served.api.post("/v1/users/ann/actions/pay", Caller::Secret(SECRET), &body).await.expect("an answer")
+    };
+    for (currency, fine, finer) in [
+        ("JPY", "1200", "1200.5"),
+        ("EUR", "12.30", "12.301"),
+        ("KWD", "12.305", "12.3051"),
+        ("CLF", "12.3051", "12.30512"),
+    ] {
+        // As a number too, which must not pass through binary floating point on its way.
+        let number = |digits: &str| serde_json::from_str::<Value>(digits).expect("a number");
+        let forms = |digits: &str| {
+            [
+                ("/custom/amount", json!({ "amount": format!("{digits} {currency}") })),
+                ("/custom/amount", json!({ "amount": { "value": digits, "currency": currency } })),
+                ("/custom/amount", json!({ "amount": { "value": number(digits), "currency": currency } })),
+                ("/custom/fee", json!({ "amount": "1 EUR", "fee": number(digits), "paid_in": currency })),
+            ]
+        };
+        for (_, custom) in forms(fine) {
+            assert_eq!(pay(&custom).await.ok()["outcome"], "allow", "{custom}");
+        }
+        for (pointer, custom) in forms(finer) {
+            let refused = pay(&custom).await;
+            assert_eq!(refused.status, 422, "{custom}: {}", refused.json);
+            let error = &refused.json["errors"][0];
+            assert_eq!(error["pointer"], pointer, "{custom}: {}", refused.json);
+            assert_eq!(error["code"], "too-many-decimals", "{custom}: {}", refused.json);
+        }
+    }
+    assert_eq!(served.service.stop().code(), Some(0));
 }

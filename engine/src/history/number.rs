@@ -28,7 +28,8 @@ pub(super) struct Number {
 /// at all.
 pub(super) fn number(value: &Value, unit: Unit) -> Result<Number, Why> {
     let plain = |steps| Number { steps, currency: None };
-    let within = |steps: i128| if steps.abs() <= MOST_STEPS { Ok(steps) } else { Err(Why::Overflow) };
+    let within =
+        |steps: i128| if steps.unsigned_abs() <= MOST_STEPS.unsigned_abs() { Ok(steps) } else { Err(Why::Overflow) };
     match (unit, value) {
         (Unit::Int, Value::Int(value)) => Ok(plain(i128::from(*value))),
         (Unit::Duration, Value::Duration(ms)) => Ok(plain(i128::from(*ms))),
