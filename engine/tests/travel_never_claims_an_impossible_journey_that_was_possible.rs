@@ -85,20 +85,57 @@ fn known_distances_lie_within_0_6_per_cent_of_the_geodesic() {
     }
 }
 
+/// `PROPTEST_CASES` says otherwise.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(20_000)
+}
+
+fn point() -> impl Strategy<Value = (f64, f64)> {
+    (-90.0..=90.0_f64, -180.0..=180.0_f64)
+}
+
+/// Two points anywhere; near each other; on the two sides of the antimeridian; by a pole; nearly antipodes.
+fn pair() -> impl Strategy<Value = ((f64, f64), (f64, f64))> {
+    let off = (-2.0..2.0_f64, -2.0..2.0_f64);
+    let lat = |lat: f64| lat.clamp(-90.0, 90.0);
+    prop_oneof![
+        4 => (point(), point()),
+        2 => (point(), off.clone()).prop_map(move |(a, off)| (a, (lat(a.0 + off.0), a.1 + off.1))),
+        1 => (point(), off.clone()).prop_map(move |(a, off)| ((a.0, 180.0 - off.0.abs()), (lat(a.0 + off.0), off.1.abs() - 180.0))),
+        1 => (point(), off.clone(), -180.0..180.0_f64)
+            .prop_map(|(a, off, lon)| ((90.0 - off.0.abs(), a.1), ((90.0 - off.1.abs()).copysign(a.0), lon))),
+        1 => (point(), off).prop_map(move |(a, off)| (a, (lat(off.0 - a.0), a.1 - 180.0_f64.copysign(a.1) + off.1))),
+    ]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn every_distance_and_speed_lies_within_0_6_per_cent_of_the_geodesic((a, b) in pair(), seconds in 0..1_000_000_i64) {
+        let exact = geodesic_km(a, b);
+        let (lo, hi) = ends(distance(&fix(a.0, a.1, 0.0), &fix(b.0, b.1, 0.0)));
+        // Two metres for what is rounded outward.
+        let about = |value: f64, exact: f64, rounded: f64| (value - exact).abs() <= exact * 0.006 + rounded;
+        prop_assert!(lo <= exact + 1e-6 && exact <= hi + 1e-6, "{} not in [{}, {}]", exact, lo, hi);
+        prop_assert!(about(f64::midpoint(lo, hi), exact, 0.002), "[{}, {}] against {}", lo, hi, exact);
+        let one = event("2026-03-01T10:00:00Z", fix(a.0, a.1, 0.0), "198.51.100.1", 1);
+        let mut other = event("2026-03-01T10:00:00Z", fix(b.0, b.1, 0.0), "203.0.113.1", 2);
+        other.time += SignedDuration::from_secs(seconds);
+        let fast = exact / (seconds.max(60) as f64 / 3_600.0);
+        for (from, to) in [(&one, &other), (&other, &one)] {
+            let (lo, hi) = ends(speed_between(from, to));
+            prop_assert!(lo <= fast + 1e-3 && fast <= hi + 1e-3, "{} not in [{}, {}]", fast, lo, hi);
+            prop_assert!(about(f64::midpoint(lo, hi), fast, 0.2), "[{}, {}] against {}", lo, hi, fast);
+        }
+    }
 
     #[test]
     fn every_distance_holds_the_geodesic_between_any_two_points_of_the_circles(
-        a in (-90.0..=90.0_f64, -180.0..=180.0_f64), b in (-90.0..=90.0_f64, -180.0..=180.0_f64),
-        near in proptest::option::of((-2.0..2.0_f64, -2.0..2.0_f64)),
+        (a, b) in pair(),
         radii in (0.0..500.0_f64, 0.0..500.0_f64),
         towards in (0.0..360.0_f64, 0.0..360.0_f64), part in (0.0..=1.0_f64, 0.0..=1.0_f64),
     ) {
-        let b = match near {
-            Some((lat, lon)) => ((a.0 + lat).clamp(-90.0, 90.0), a.1 + lon),
-            None => b,
-        };
         let (lo, hi) = ends(distance(&fix(a.0, a.1, radii.0), &fix(b.0, b.1, radii.1)));
         // Where the two people really are: somewhere within their circles.
         let person = |(lat, lon): (f64, f64), azimuth: f64, km: f64| -> (f64, f64) {
@@ -160,6 +197,40 @@ fn the_same_address_or_network_has_not_moved() {
     // Two events of which nothing is known are not the same address.
     let nowhere = Snapshot::at(Timestamp::UNIX_EPOCH);
     assert_eq!(distance_between(&nowhere, &nowhere), Maybe::Unknown(Why::Absent));
+}
+
+#[test]
+fn without_a_fix_on_either_side_nothing_is_known_of_the_way() {
+    let london = event("2026-03-01T10:00:00Z", city(LONDON), "198.51.100.1", 1);
+    for why in [Why::Absent, Why::LookupFailed] {
+        let lost =
+            Snapshot { geo: Maybe::Unknown(why), ..event("2026-03-01T10:05:00Z", city(SYDNEY), "203.0.113.1", 2) };
+        for (from, to) in [(&london, &lost), (&lost, &london), (&lost, &lost)] {
+            let same = std::ptr::eq(from, to);
+            let expected = if same { Maybe::Known(Interval::exactly(Decimal::ZERO)) } else { Maybe::Unknown(why) };
+            assert_eq!(distance_between(from, to), expected);
+            assert_eq!(speed_between(from, to), expected);
+        }
+        // It may have no fix, and still be the same address.
+        let same_ip = Snapshot { ip: london.ip, ..lost.clone() };
+        assert_eq!(distance_between(&london, &same_ip), Maybe::Known(Interval::exactly(Decimal::ZERO)));
+    }
+}
+
+#[test]
+fn a_low_precision_fix_widens_the_interval_until_it_proves_nothing() {
+    let london = event("2026-03-01T10:00:00Z", city(LONDON), "198.51.100.1", 1);
+    // Paris is 344 km away; at the latest from a radius of 324 km on, the two may be one place.
+    for (radius, near, standing) in
+        [(20.0, false, Tri::True), (200.0, false, Tri::Unknown), (330.0, true, Tri::Unknown)]
+    {
+        let paris = event("2026-03-01T10:10:00Z", fix(PARIS.0, PARIS.1, radius), "203.0.113.1", 2);
+        let (lo, hi) = ends(distance_between(&london, &paris));
+        assert_eq!(lo == 0.0, near, "[{lo}, {hi}]");
+        let exact = geodesic_km(LONDON, PARIS);
+        assert!((hi - exact - radius - 20.0).abs() < exact * 0.006, "[{lo}, {hi}]");
+        assert_eq!(impossible(&london, &paris), standing, "± {radius} km");
+    }
 }
 
 #[test]
