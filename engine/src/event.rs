@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap}
 use serde_json::{Map, Value as Json};
 use smallvec::SmallVec;
 
-use crate::{index::SEE_VALUE, status::Status, value::Value};
+use crate::{status::Status, value::Value};
 
 pub use crate::history::plan::EventId;
 
@@ -152,10 +152,10 @@ impl Fields {
         self.numbers = numbers;
     }
 
-    /// A value as a whole number, if it is noted.
+    /// The values as whole numbers, as far as they were noted.
     #[inline]
-    pub(crate) fn number(&self, place: usize) -> i64 {
-        self.numbers.get(place).copied().unwrap_or(SEE_VALUE)
+    pub(crate) fn numbers(&self) -> &[i64] {
+        &self.numbers
     }
 
     /// The value under this name, if present.

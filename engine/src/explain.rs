@@ -1,9 +1,7 @@
 //! Why, in full: every rule, every condition with the values it read, and what would have changed the answer.
 
 use crate::{
-    evaluate::{
-        Decided, Hit, Judged, Reading, Scene, Standing, ask_rules, evaluate, in_layout, judge, scene, strictest_of,
-    },
+    evaluate::{Decided, Hit, Judged, Reading, Scene, Standing, ask_rules, evaluate, in_layout, judge, scene},
     ir::Cond,
     maybe::Why,
     outcome::Outcome,
@@ -149,7 +147,7 @@ fn turns(program: &Program, signals: &Signals, atoms: &[usize], outcome: Outcome
         for becomes in others {
             let mut turned = scene(program, signals, &located);
             turned.turned = Some((*index, becomes));
-            let then = strictest_of(&judge(turned, ask_rules).decided);
+            let then = judge(turned, ask_rules).outcome();
             if then != outcome {
                 turns.push(Turn { condition: atom.text.to_string(), becomes, outcome: then });
             }

@@ -54,7 +54,7 @@ pub mod trace;
 
 pub use check::{Compilation, compile, compile_within};
 pub use coverage::Coverage;
-pub use evaluate::{Ruling, evaluate, judge_briefly, judge_one_by_one_briefly};
+pub use evaluate::{Places, Ruling, evaluate, judge_briefly, judge_into, judge_one_by_one_briefly};
 pub use event::{Event, EventInput, FieldError};
 pub use explain::explain;
 pub use line::{Line, read_line};

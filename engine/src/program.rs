@@ -73,6 +73,11 @@ impl<'a> Policies<'a> {
         self.program.policies.get(*self.numbers.get(usize::from(number))?)
     }
 
+    /// How many apply.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// All of them, with their positions.
     pub fn iter(&self) -> impl Iterator<Item = (u16, &'a Policy)> + use<'a> {
         let program = self.program;

@@ -23,10 +23,10 @@ use rules::{Lists, Rule};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Fast engines are measured over so many events.
+/// Fast engines are held against the reference over all of these.
 const EVENTS: usize = 10_000;
-/// Slow ones over fewer, as many as they get through in this time.
-const SLOW_EVENTS: usize = 2_000;
+/// Every engine is measured over the first of them, slow ones over as many as they get through in this time.
+const MEASURED: usize = 2_000;
 const BUDGET: Duration = Duration::from_millis(250);
 
 /// What every engine is made of.
@@ -42,13 +42,14 @@ struct Workload {
 
 type Engine = Box<dyn FnMut(usize, &mut Vec<u32>)>;
 
-/// An engine's row in the table.
-struct Row {
+/// An engine that found what it must, and what its rounds took.
+struct Entrant {
     name: &'static str,
+    engine: Engine,
     events: usize,
-    nanoseconds: f64,
-    spread: f64,
     build: Duration,
+    /// Nanoseconds an event, round by round.
+    rounds: Vec<f64>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -61,17 +62,21 @@ fn main() -> anyhow::Result<()> {
     let only = value("--only").map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
     for size in sizes.split(',') {
         let workload = workload(size.trim().parse()?);
-        let mut rows = Vec::new();
+        let mut entrants = Vec::new();
         for name in ["stepup", "plain ifs", "wirefilter", "zen", "cel", "rhai", "cedar"] {
             if only.as_ref().is_some_and(|only| !only.iter().any(|wanted| name.starts_with(wanted.as_str()))) {
                 continue;
             }
             let began = cpu::now();
             if let Some(engine) = engine(name, &workload)? {
-                rows.push(measure(name, engine, &workload, cpu::now() - began, runs)?);
+                entrants.push(admit(name, engine, &workload, cpu::now() - began)?);
             }
         }
-        print(&workload, &rows);
+        // In turn, so that what disturbs the machine disturbs all of them.
+        for _ in 0..runs {
+            entrants.iter_mut().for_each(round);
+        }
+        print(&workload, &entrants);
         if !cpu::short() {
             let pack = engines::stepup::pack(&workload.rules, &workload.lists);
             let compiled = cpu::Runs::of(runs.min(5), || cpu::spent(|| black_box(engine::compile(&pack))).1);
@@ -101,11 +106,11 @@ fn workload(count: usize) -> Workload {
 /// The engine with this name; none if it was not built in, or cannot take so many rules.
 fn engine(name: &str, workload: &Workload) -> anyhow::Result<Option<Engine>> {
     let Workload { rules, lists, sets, sent, events, .. } = workload;
-    let slow = sent.get(..SLOW_EVENTS.min(sent.len())).unwrap_or(sent);
+    let slow = sent.get(..MEASURED.min(sent.len())).unwrap_or(sent);
     let _ = (slow, lists, sets);
     Ok(Some(match name {
         "stepup" => {
-            let engine = Stepup::new(rules, lists, sent)?;
+            let mut engine = Stepup::new(rules, lists, sent)?;
             Box::new(move |event, out| engine.evaluate(event, out))
         }
         "plain ifs" => {
@@ -142,15 +147,10 @@ fn engine(name: &str, workload: &Workload) -> anyhow::Result<Option<Engine>> {
     }))
 }
 
-fn measure(
-    name: &'static str,
-    mut engine: Engine,
-    workload: &Workload,
-    build: Duration,
-    runs: usize,
-) -> anyhow::Result<Row> {
+/// Holds an engine against the reference.
+fn admit(name: &'static str, mut engine: Engine, workload: &Workload, build: Duration) -> anyhow::Result<Entrant> {
     let fast = matches!(name, "stepup" | "plain ifs");
-    let most = if fast { workload.sent.len() } else { SLOW_EVENTS.min(workload.sent.len()) };
+    let most = if fast { workload.sent.len() } else { MEASURED.min(workload.sent.len()) };
     let mut out = Vec::with_capacity(1024);
     let (began, mut events) = (cpu::now(), 0);
     while events < most && (fast || events < 20 || cpu::now() - began < BUDGET) {
@@ -161,20 +161,24 @@ fn measure(
         anyhow::ensure!(out == expected, "{name}, event {events}: {out:?} instead of {expected:?}");
         events += 1;
     }
-    let runs = cpu::Runs::of(runs, || {
-        let ((), spent) = cpu::spent(|| {
-            for event in 0..events {
-                out.clear();
-                engine(event, &mut out);
-                black_box(&out);
-            }
-        });
-        spent
-    });
-    Ok(Row { name, events, nanoseconds: runs.nanoseconds_each(events), spread: runs.spread(), build })
+    Ok(Entrant { name, engine, events: events.min(MEASURED), build, rounds: Vec::new() })
 }
 
-fn print(workload: &Workload, rows: &[Row]) {
+fn round(entrant: &mut Entrant) {
+    let mut out = Vec::with_capacity(1024);
+    // Once to have at hand what the others have driven away.
+    (0..entrant.events.min(200)).for_each(|event| (entrant.engine)(event, &mut out));
+    let ((), spent) = cpu::spent(|| {
+        for event in 0..entrant.events {
+            out.clear();
+            (entrant.engine)(event, &mut out);
+            black_box(&out);
+        }
+    });
+    entrant.rounds.push(spent.as_nanos() as f64 / entrant.events.max(1) as f64);
+}
+
+fn print(workload: &Workload, entrants: &[Entrant]) {
     let pairs = workload.matches.iter().enumerate();
     let pairs = pairs.flat_map(|(event, rules)| rules.iter().map(move |rule| (event as u64, u64::from(*rule))));
     let (count, checksum) =
@@ -188,16 +192,35 @@ fn print(workload: &Workload, rows: &[Row]) {
     if cpu::short() {
         return;
     }
-    println!("| engine | ns an event (CPU) | spread | times ours | build | events |\n|---|--:|--:|--:|--:|--:|");
-    let ours = rows.iter().find(|row| row.name == "stepup").map_or(f64::NAN, |row| row.nanoseconds);
-    for row in rows {
-        let Row { name, events, nanoseconds, spread, build } = row;
-        let build = build.as_secs_f64() * 1e3;
+    println!("| engine | ns an event (CPU), median | least | times ours, median | least..most | build | events |");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
+    let ours = entrants.iter().find(|entrant| entrant.name == "stepup");
+    for entrant in entrants {
+        let taken = sorted(entrant.rounds.clone());
+        // Round by round, as both were disturbed alike.
+        let pairs = ours.into_iter().flat_map(|ours| entrant.rounds.iter().zip(&ours.rounds));
+        let times = sorted(pairs.map(|(theirs, ours)| theirs / ours).collect());
         println!(
-            "| {name} | {nanoseconds:.1} | {spread:.0} % | {:.2} | {build:.0} ms | {events} |",
-            nanoseconds / ours
+            "| {} | {:.1} | {:.1} | {:.2} | {:.2}..{:.2} | {:.0} ms | {} |",
+            entrant.name,
+            at(&taken, taken.len() / 2),
+            at(&taken, 0),
+            at(&times, times.len() / 2),
+            at(&times, 0),
+            at(&times, times.len().saturating_sub(1)),
+            entrant.build.as_secs_f64() * 1e3,
+            entrant.events
         );
     }
+}
+
+fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers
+}
+
+fn at(numbers: &[f64], place: usize) -> f64 {
+    numbers.get(place).copied().unwrap_or(f64::NAN)
 }
 
 fn mixed(event: u64, rule: u64) -> u64 {

@@ -8,6 +8,7 @@ use super::{
     cause::cause,
     hits::{Hit, Hits, Standing},
     scene::{Scene, shown},
+    tally::{Leads, Tally, acts},
 };
 use crate::{
     maybe::Why,
@@ -64,81 +65,52 @@ impl By<'_> {
     }
 }
 
-/// Whether a rule has a say in the policy's answer. With `shadow`, as if shadow rules were live.
-fn acts(mode: Mode, shadow: bool) -> bool {
-    match mode {
-        Mode::Live => true,
-        Mode::Shadow => shadow,
-        Mode::Off => false,
-    }
+/// One policy's answer, from the rules that were found. With `shadow`, as if its shadow rules were live.
+pub(crate) fn decide<'a>(number: u16, policy: &'a Policy, hits: &[Hit<'a>], shadow: bool) -> Decided<'a> {
+    answer(number, policy, &Leads::default(), hits, shadow)
 }
 
-/// One policy's answer. With `shadow`, as if its shadow rules were live.
-pub(crate) fn decide<'a>(number: u16, policy: &'a Policy, hits: &[Hit<'a>], shadow: bool) -> Decided<'a> {
-    let acting = || hits.iter().filter(|hit| hit.policy == number && acts(hit.weight.mode, shadow));
-    let (mut strictest, mut first, mut exempt) = (None, None, None);
-    let (mut points, mut more) = (0, 0);
-    let mut unknown = false;
-    for hit in acting() {
-        if hit.standing == Standing::StepUp {
-            unknown = true;
-            more += hit.rule.answer.points().max(0);
-        }
-        if !hit.standing.matched() {
-            continue;
-        }
-        let outcome = match hit.weight.kind {
-            AnswerKind::Outcome(outcome) => outcome,
-            AnswerKind::Exempt => {
-                exempt = Some(earlier(exempt, hit));
-                Outcome::Allow
-            }
-            AnswerKind::Score => {
-                points += hit.rule.answer.points();
-                continue;
-            }
-            AnswerKind::Nothing => continue,
-        };
-        first = Some(earlier(first, hit));
-        strictest = match strictest {
-            Some((highest, lead)) if highest > outcome => Some((highest, lead)),
-            Some((highest, lead)) if highest == outcome => Some((highest, earlier(Some(lead), hit))),
-            Some(_) | None => Some((outcome, hit)),
-        };
-    }
+/// One policy's answer, from the rules that simply match and all others that were found.
+#[inline(always)]
+pub(crate) fn answer<'a>(
+    number: u16,
+    policy: &'a Policy,
+    leads: &Leads,
+    hits: &[Hit<'a>],
+    shadow: bool,
+) -> Decided<'a> {
+    let mut tally = Tally::new(*leads);
+    hits.iter().filter(|hit| hit.policy == number).for_each(|hit| tally.add(hit, shadow));
+    let strictest = tally.strictest(policy);
     let (score, scored, might) = match &policy.combine {
         Combine::Score(scale) => {
             let total = |points: i128| i64::try_from(points).unwrap_or(if points < 0 { i64::MIN } else { i64::MAX });
             let reached = |total: i64| scale.iter().find(|(at, _)| total >= *at).map(|(_, outcome)| *outcome);
-            (Some(total(points)), reached(total(points)), reached(total(points + more)))
+            let might = reached(total(tally.points + tally.more));
+            (Some(total(tally.points)), reached(total(tally.points)), might)
         }
         Combine::Strictest | Combine::FirstMatch => (None, None, None),
     };
     // An exemption beats a challenge, whether rules or points ask for it, never a block.
-    let exempt = exempt.filter(|_| strictest.map(|(outcome, _)| outcome).max(scored) != Some(Outcome::Block));
+    let blocked = strictest.map(|(outcome, _)| outcome).max(scored) == Some(Outcome::Block);
+    let exempt = tally.exempt(policy).filter(|_| !blocked);
     let (by_rule, scored) = match (&policy.combine, exempt) {
-        (Combine::FirstMatch, _) => (first.and_then(|hit| Some((hit.rule.answer.outcome()?, hit))), None),
-        (Combine::Strictest | Combine::Score(_), Some(hit)) => (Some((Outcome::Allow, hit)), None),
+        (Combine::FirstMatch, _) => (tally.first(policy), None),
+        (Combine::Strictest | Combine::Score(_), Some(exempt)) => (Some(exempt), None),
         (Combine::Strictest | Combine::Score(_), None) => (strictest, scored),
     };
     let (outcome, by) = match (by_rule, scored) {
-        (Some((outcome, hit)), scored) if scored.is_none_or(|scored| outcome >= scored) => {
-            (outcome, By::Rule(hit.rule))
-        }
+        (Some((outcome, rule)), scored) if scored.is_none_or(|scored| outcome >= scored) => (outcome, By::Rule(rule)),
         (_, Some(outcome)) => (outcome, By::Score),
         (_, None) => (policy.default.outcome().unwrap_or(Outcome::Challenge), By::Default),
     };
     let decided = Decided { policy: number, outcome, by, score, might };
     // A step-up on unknown raises the answer, but is not a match: the default stands below it.
-    if unknown && outcome < Outcome::Challenge && acting().any(|hit| raises(policy, decided, hit)) {
+    let raised = |hit: &Hit<'_>| hit.policy == number && acts(hit.weight.mode, shadow) && raises(policy, decided, hit);
+    if tally.unknown && outcome < Outcome::Challenge && hits.iter().any(raised) {
         return Decided { outcome: Outcome::Challenge, by: By::Unknown, ..decided };
     }
     decided
-}
-
-/// The one of higher priority.
-fn earlier<'h, 'a>(one: Option<&'h Hit<'a>>, other: &'h Hit<'a>) -> &'h Hit<'a> {
-    one.filter(|one| one.weight.rank < other.weight.rank).unwrap_or(other)
 }
 
 /// Whether a rule that could not be told raises an answer. An exemption stands against those that it would have beaten,
@@ -164,11 +136,8 @@ fn template(answer: &Answer) -> Option<&ChallengeTemplate> {
     }
 }
 
-/// The strictest answer of all policies. Without any policy nobody has said that the action is fine; the server
-/// refuses such an action beforehand.
-pub(crate) fn strictest_of(decided: &[Decided<'_>]) -> Outcome {
-    decided.iter().map(|decided| decided.outcome).max().unwrap_or(Outcome::Challenge)
-}
+/// The answer without any policy: nobody has said that the action is fine. The server refuses such an action beforehand.
+pub(crate) const UNJUDGED: Outcome = Outcome::Challenge;
 
 impl<'a> Judged<'a> {
     fn policy(&self, number: u16) -> Option<&'a Policy> {
@@ -176,7 +145,7 @@ impl<'a> Judged<'a> {
     }
 
     pub fn outcome(&self) -> Outcome {
-        strictest_of(&self.decided)
+        self.decided.iter().map(|decided| decided.outcome).max().unwrap_or(UNJUDGED)
     }
 
     /// The live rules of a policy that matched, in the order of their priority.

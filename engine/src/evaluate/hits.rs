@@ -3,9 +3,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use smallvec::SmallVec;
 
-use super::scene::Scene;
+use super::{scene::Scene, tally::Leads};
 use crate::{
-    index::{Index, Told},
+    index::{Index, Place, Told},
     lists::plain,
     maybe::Maybe,
     program::{Answer, Mode, OnUnknown, Policies, Rollout, Rule, Weight},
@@ -69,35 +69,67 @@ pub(crate) struct Hit<'a> {
 /// Rules with what became of them, by policy and position.
 pub(crate) type Hits<'a> = SmallVec<[Hit<'a>; 16]>;
 
-/// The rules that matched or could not be told, found by the index.
-pub(crate) fn find_rules<'a>(scene: &Scene<'a>, index: &'a Index, policies: Policies<'a>, hits: &mut Hits<'a>) {
-    index.search(scene, |place, told| {
-        let rules = policies.get(place.policy).map(|policy| &policy.rules);
-        let Some(rule) = rules.and_then(|rules| rules.get(place.position as usize)) else { return };
-        let standing = match told {
-            Told::True if place.plain => Standing::Matched,
-            Told::True | Told::Unknown | Told::Across => standing(scene, rule, told),
-        };
-        if standing.counts() {
-            hits.push(Hit { policy: place.policy, position: place.position, weight: place.weight, standing, rule });
-        }
-    });
+/// Rules by policy and position.
+pub type Places = SmallVec<[(u16, u32); 16]>;
+
+/// Where to write what is found out about the rules of an event.
+pub(crate) struct Found<'a, 'f> {
+    /// Live rules that match, and whose outcome is all there is to combine.
+    pub plain: &'f mut Places,
+    /// What these come to, policy by policy.
+    pub leads: &'f mut [Leads],
+    /// All others from which something follows or may follow.
+    pub hits: &'f mut Hits<'a>,
 }
 
-/// Every rule, asked one by one: what the explanation and the index's own tests rest on.
-pub(crate) fn ask_rules<'a>(scene: &Scene<'a>, _: &'a Index, policies: Policies<'a>, hits: &mut Hits<'a>) {
-    for (policy, asked) in policies.iter() {
-        for (position, rule) in (0..).zip(&asked.rules) {
-            let standing = standing(scene, rule, Told::Across);
-            hits.push(Hit { policy, position, weight: Weight::of(rule), standing, rule });
+impl<'a> Found<'a, '_> {
+    /// Asks the rules that waited for a script.
+    pub fn ask_again(&mut self, scene: &Scene<'_>) {
+        for hit in self.hits.iter_mut().filter(|hit| hit.standing == Standing::Waiting) {
+            hit.standing = standing(scene, hit.rule, Told::Across);
         }
+    }
+
+    /// Puts every rule that was found among the hits.
+    pub fn gather(self, policies: Policies<'a>) {
+        self.hits.extend(self.plain.drain(..).filter_map(|(policy, position)| {
+            let rule = policies.get(policy)?.rules.get(position as usize)?;
+            Some(Hit { policy, position, weight: Weight::of(rule), standing: Standing::Matched, rule })
+        }));
     }
 }
 
-/// Asks the rules that waited for a script.
-pub(crate) fn ask_again(scene: &Scene<'_>, hits: &mut Hits<'_>) {
-    for hit in hits.iter_mut().filter(|hit| hit.standing == Standing::Waiting) {
-        hit.standing = standing(scene, hit.rule, Told::Across);
+/// The rules that matched or could not be told, found by the index.
+pub(crate) fn find_rules<'a>(scene: &Scene<'a>, index: &'a Index, policies: Policies<'a>, found: &mut Found<'a, '_>) {
+    index.search(scene, &mut |place, told| {
+        let Place { policy, position, .. } = *place;
+        if place.plain && told == Told::True {
+            if let Some(leads) = found.leads.get_mut(usize::from(policy)) {
+                leads.add(place.lead);
+            }
+            found.plain.push((policy, position));
+            return;
+        }
+        found.hits.extend(hit(scene, policies, place, told));
+    });
+}
+
+/// A rule that is not plain or not certain, if anything follows from it.
+#[cold]
+fn hit<'a>(scene: &Scene<'a>, policies: Policies<'a>, place: &Place, told: Told) -> Option<Hit<'a>> {
+    let Place { policy, position, .. } = *place;
+    let rule = policies.get(policy)?.rules.get(position as usize)?;
+    let standing = standing(scene, rule, told);
+    standing.counts().then(|| Hit { policy, position, weight: Weight::of(rule), standing, rule })
+}
+
+/// Every rule, asked one by one: what the explanation and the index's own tests rest on.
+pub(crate) fn ask_rules<'a>(scene: &Scene<'a>, _: &'a Index, policies: Policies<'a>, found: &mut Found<'a, '_>) {
+    for (policy, asked) in policies.iter() {
+        for (position, rule) in (0..).zip(&asked.rules) {
+            let standing = standing(scene, rule, Told::Across);
+            found.hits.push(Hit { policy, position, weight: Weight::of(rule), standing, rule });
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod cause;
 mod combine;
 mod hits;
 mod scene;
+mod tally;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -23,10 +24,11 @@ use crate::{
     signals::{Located, Signals},
     verdict::Verdict,
 };
-use combine::Answers;
-pub(crate) use combine::{Decided, Judged, strictest_of};
-use hits::ask_again;
-pub(crate) use hits::{Hit, Hits, Standing, ask_rules, find_rules};
+use combine::{Answers, UNJUDGED, answer};
+pub(crate) use combine::{Decided, Judged};
+pub use hits::Places;
+pub(crate) use hits::{Found, Hit, Hits, Standing, ask_rules, find_rules};
+pub(crate) use tally::{Lead, Leads};
 
 /// Judges an event by every policy that applies to it, and writes out everything that led to the answer.
 #[must_use]
@@ -41,35 +43,57 @@ pub fn evaluate(program: &Program, signals: &Signals) -> Verdict {
 /// the program's layout, as [`Program::decode`] makes them: others are brought into it first, which costs a copy.
 #[must_use]
 pub fn judge_briefly(program: &Program, signals: &Signals) -> Ruling {
+    let mut ruling = Ruling::default();
+    judge_into(program, signals, &mut ruling);
+    ruling
+}
+
+/// The same into a ruling that is there already, for one event after the other: nothing of what it said is left.
+pub fn judge_into(program: &Program, signals: &Signals, ruling: &mut Ruling) {
     if signals.located.event.fields.lies_in(&program.slots) {
-        return brief(program, signals, &signals.located, find_rules);
+        brief(program, signals, &signals.located, find_rules, ruling);
+    } else {
+        brief(program, signals, &in_layout(program, &signals.located), find_rules, ruling);
     }
-    brief(program, signals, &in_layout(program, &signals.located), find_rules)
 }
 
 /// The same by asking every rule in turn, without the index. Slow: it is what the index is held against.
 #[must_use]
 pub fn judge_one_by_one_briefly(program: &Program, signals: &Signals) -> Ruling {
-    brief(program, signals, &in_layout(program, &signals.located), ask_rules)
+    let mut ruling = Ruling::default();
+    brief(program, signals, &in_layout(program, &signals.located), ask_rules, &mut ruling);
+    ruling
 }
 
+/// So many policies on one event need no memory from the heap.
+const FEW: usize = 4;
+
 #[inline]
-fn brief<'a>(program: &'a Program, signals: &'a Signals, located: &'a Located, asked: Asking<'a>) -> Ruling {
+fn brief<'a>(program: &'a Program, signals: &'a Signals, located: &'a Located, asked: Asking<'a>, ruling: &mut Ruling) {
+    ruling.matched.clear();
+    ruling.unknown.clear();
+    let Some((policies, index)) = program.judges(located.event.id) else {
+        ruling.outcome = UNJUDGED;
+        return;
+    };
     let mut scene = scene(program, signals, located);
-    let mut ruling = Ruling { outcome: Outcome::Challenge, matched: SmallVec::new(), unknown: SmallVec::new() };
-    let Some((policies, index)) = program.judges(located.event.id) else { return ruling };
-    let mut hits = Hits::new();
-    asked(&scene, index, policies, &mut hits);
-    ruling.outcome = strictest_of(&settle(&mut scene, policies, &mut hits));
-    for hit in &hits {
+    // In place, and few: moving what was just written makes the processor wait.
+    let (mut few, mut many) = ([Leads::default(); FEW], Vec::new());
+    let leads = few.get_mut(..policies.len()).unwrap_or_else(|| {
+        many.resize(policies.len(), Leads::default());
+        &mut many
+    });
+    let mut found = Found { plain: &mut ruling.matched, leads, hits: &mut Hits::new() };
+    asked(&scene, index, policies, &mut found);
+    ruling.outcome = settle(&mut scene, policies, &mut found);
+    for hit in &*found.hits {
         if hit.standing.matched() {
-            ruling.matched.push((hit.policy, hit.position));
+            found.plain.push((hit.policy, hit.position));
         }
         if hit.standing.unknown() {
             ruling.unknown.push((hit.policy, hit.position));
         }
     }
-    ruling
 }
 
 /// The answer in brief. Rules are numbered over the policies that apply, in the order of the pack.
@@ -78,9 +102,16 @@ pub struct Ruling {
     /// The answer.
     pub outcome: Outcome,
     /// Every rule that matched, shadow rules among them, in no particular order: policy, then position in its file.
-    pub matched: SmallVec<[(u16, u32); 16]>,
+    pub matched: Places,
     /// Every rule that could not be told.
     pub unknown: SmallVec<[(u16, u32); 4]>,
+}
+
+impl Default for Ruling {
+    /// What an event comes to that no policy judges.
+    fn default() -> Ruling {
+        Ruling { outcome: UNJUDGED, matched: Places::new(), unknown: SmallVec::new() }
+    }
 }
 
 impl Ruling {
@@ -114,37 +145,52 @@ pub(crate) fn in_layout<'a>(program: &Program, located: &'a Located) -> Cow<'a, 
 }
 
 /// How the rules of an event are asked: by the index, or one by one.
-pub(crate) type Asking<'a> = fn(&Scene<'a>, &'a Index, Policies<'a>, &mut Hits<'a>);
+pub(crate) type Asking<'a> = fn(&Scene<'a>, &'a Index, Policies<'a>, &mut Found<'a, '_>);
 
 /// Asks the rules, and says what follows from them.
 pub(crate) fn judge<'a>(mut scene: Scene<'a>, asked: Asking<'a>) -> Judged<'a> {
-    let mut hits = Hits::new();
-    let applying = scene.program.judges(scene.located.event.id);
-    let decided = applying.map(|(policies, index)| {
-        asked(&scene, index, policies, &mut hits);
-        settle(&mut scene, policies, &mut hits)
-    });
-    let policies = applying.map(|(policies, _)| policies);
-    Judged { scene, policies, hits, decided: decided.unwrap_or_default() }
+    let Some((policies, index)) = scene.program.judges(scene.located.event.id) else {
+        return Judged { scene, policies: None, hits: Hits::new(), decided: Answers::new() };
+    };
+    let (mut hits, mut leads) = (Hits::new(), vec![Leads::default(); policies.len()]);
+    let mut found = Found { plain: &mut Places::new(), leads: &mut leads, hits: &mut hits };
+    asked(&scene, index, policies, &mut found);
+    settle(&mut scene, policies, &mut found);
+    let decided = (0..policies.len()).filter_map(|number| answer_of(policies, number, &found)).collect();
+    found.gather(policies);
+    Judged { scene, policies: Some(policies), hits, decided }
 }
 
-/// What each policy answers. Scripts run last, and only while the answer can still change.
-fn settle<'a>(scene: &mut Scene<'a>, policies: Policies<'a>, hits: &mut Hits<'a>) -> Answers<'a> {
-    let decide = |hits: &Hits<'a>| -> Answers<'a> {
-        policies.iter().map(|(number, policy)| combine::decide(number, policy, hits, false)).collect()
-    };
-    let mut decided = decide(hits);
-    if hits.iter().any(|hit| hit.standing == Standing::Waiting) {
-        if strictest_of(&decided) < Outcome::Block {
-            scene.scripts_run = true;
-            ask_again(scene, hits);
-            decided = decide(hits);
-        } else {
-            // Nothing is stricter than a block: these rules are not asked any more.
-            for hit in hits.iter_mut().filter(|hit| hit.standing == Standing::Waiting) {
-                hit.standing = Standing::NotAsked;
-            }
-        }
+/// The strictest answer of all policies. Scripts run last, and only while the answer can still change.
+#[inline]
+fn settle<'a>(scene: &mut Scene<'a>, policies: Policies<'a>, found: &mut Found<'a, '_>) -> Outcome {
+    let outcome = strictest(policies, found);
+    if !found.hits.iter().any(|hit| hit.standing == Standing::Waiting) {
+        return outcome;
     }
-    decided
+    if outcome < Outcome::Block {
+        scene.scripts_run = true;
+        found.ask_again(scene);
+        return strictest(policies, found);
+    }
+    // Nothing is stricter than a block: these rules are not asked any more.
+    for hit in found.hits.iter_mut().filter(|hit| hit.standing == Standing::Waiting) {
+        hit.standing = Standing::NotAsked;
+    }
+    outcome
+}
+
+#[inline]
+fn strictest<'a>(policies: Policies<'a>, found: &Found<'a, '_>) -> Outcome {
+    let mut strictest = None;
+    for number in 0..policies.len() {
+        strictest = strictest.max(answer_of(policies, number, found).map(|decided| decided.outcome));
+    }
+    strictest.unwrap_or(UNJUDGED)
+}
+
+#[inline(always)]
+fn answer_of<'a>(policies: Policies<'a>, number: usize, found: &Found<'a, '_>) -> Option<Decided<'a>> {
+    let (leads, number) = (found.leads.get(number)?, u16::try_from(number).ok()?);
+    Some(answer(number, policies.get(number)?, leads, found.hits, false))
 }

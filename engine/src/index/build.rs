@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    BITS, Chunk, Index, LANES, MOST_CHEAP, Numbering, Place, Quick, Rows, Segment,
+    BITS, Index, MOST_CHEAP, Numbering, Place, Rows, Word,
     feature::{Feature, Point, Prepared, Source, source_of, takes_intervals},
     order::{Candidate, arrange},
     partition::{Domain, Partition},
+    quick::Quick,
 };
 use crate::{
-    evaluate::runs_script,
+    evaluate::{Lead, runs_script},
     ir::{Ask, Atom, Cond},
-    program::{Mode, Policy, Weight},
+    program::{AnswerKind, Mode, Policy, Rule, Weight},
     tri::Tri,
 };
 
 /// Rows of one feature may take this many words; tests of a feature with more are asked one by one.
 const MOST_WORDS: usize = 1 << 22;
-/// Up to so many chunks are all looked at.
-const FEW_CHUNKS: usize = 2;
 /// More classes than this are not told apart.
 const MOST_CLASSES: usize = 60_000;
 
@@ -43,11 +42,8 @@ impl Index {
     /// an amount is in another one changes from day to day, so that tests of amounts are left to the conditions.
     pub fn new(policies: &[&Policy], atoms: &[Atom], numbering: &Numbering, rates: bool) -> Index {
         let (places, drafts) = tests_of(policies, atoms);
-        let stride = match places.len().div_ceil(BITS) {
-            words @ (0 | 1) => words,
-            words => words.next_multiple_of(LANES),
-        };
-        let mut topics = topics(&drafts, atoms, stride, rates);
+        let words = places.len().div_ceil(BITS);
+        let mut topics = topics(&drafts, atoms, words, rates);
         let worth = |topic: &Topic| -> f64 {
             let of = |(test, prepared): (&usize, &Prepared)| {
                 let rules = drafts.get(*test).map_or(0, |draft| draft.rules.len());
@@ -68,37 +64,35 @@ impl Index {
             }
         }
         let cheap = topics.iter().filter(|topic| topic.source.is_cheap()).count().min(MOST_CHEAP);
-        let arranged = arrange(&candidates, cheap);
+        let order = arrange(&candidates, cheap);
         let mut position_of = vec![0; places.len()];
-        for (position, rule) in arranged.order.iter().enumerate() {
+        for (position, rule) in order.iter().enumerate() {
             if let Some(place) = position_of.get_mut(*rule) {
                 *place = position;
             }
         }
         let mut index = Index {
-            rules: arranged.order.iter().filter_map(|rule| places.get(*rule).copied()).collect(),
-            table: [vec![u64::MAX; stride], vec![0; stride]].concat(),
-            stride,
+            rules: order.iter().filter_map(|rule| places.get(*rule).copied()).collect(),
+            summary: if words > 1 { words.div_ceil(BITS) } else { 0 },
             cheap,
             ..Index::default()
         };
+        index.stride = index.summary + words;
+        let mut all = vec![0; words];
+        (0..places.len()).for_each(|position| set(&mut all, position));
+        index.add_row(&all);
+        index.add_row(&vec![0; words]);
         for topic in topics {
             index.feature(topic, &drafts, &position_of, numbering);
         }
-        let ordered = arranged.order.iter().filter_map(|rule| candidates.get(*rule));
-        index.chunks(&ordered.collect::<Vec<_>>());
-        // With few chunks, looking at all of them is faster than finding out which.
-        if index.chunks.len() > FEW_CHUNKS {
-            let segments = arranged.segments.iter();
-            let segments = segments.map(|(feature, positions)| index.segment(*feature, positions)).collect();
-            index.segments = segments;
-        }
+        let ordered = order.iter().filter_map(|rule| candidates.get(*rule));
+        index.words(&ordered.collect::<Vec<_>>());
         index
     }
 
     /// Adds a feature with a row for each of its classes.
     fn feature(&mut self, topic: Topic, drafts: &[Draft<'_>], position_of: &[usize], numbering: &Numbering) {
-        let width = self.stride;
+        let width = self.stride - self.summary;
         let bits: Vec<Vec<usize>> = topic
             .tests
             .iter()
@@ -158,71 +152,53 @@ impl Index {
                     };
                     classes.push(class);
                 }
-                Partition::new(topic.domain, classes, &topic.source, numbering)
+                Partition::new(topic.domain, classes)
             }
         };
-        let noted = match &topic.source {
-            Source::Field(slot) if partition.takes_numbers() => numbering.place(*slot),
-            _ => None,
-        };
-        let table = partition.table().zip(noted);
-        let quick = table.and_then(|((low, classes), noted)| {
-            let start = self.direct.len();
-            self.direct
-                .extend(classes.iter().map(|class| rows.get(usize::from(*class)).copied().unwrap_or(Rows::ACROSS)));
-            let (noted, start) = (u32::try_from(noted).ok()?, u32::try_from(start).ok()?);
-            Some(Quick { low, noted, start, last: u32::try_from(classes.len().checked_sub(1)?).ok()? })
+        self.quick.push(match &topic.source {
+            Source::Field(slot) => Quick::new(*slot, &partition, &rows, numbering),
+            _ => Quick::Slow,
         });
-        self.quick.push(quick.unwrap_or_default());
-        self.features.push(Feature { source: topic.source, partition, noted, exact, classes: rows.into() });
+        self.features.push(Feature { source: topic.source, partition, exact, classes: rows.into() });
     }
 
     fn rows_of(&mut self, (may, sure): (Vec<u64>, Vec<u64>)) -> Rows {
         let start = self.table.len();
-        self.table.extend_from_slice(&may);
+        self.add_row(&may);
         if may != sure {
-            self.table.extend_from_slice(&sure);
+            self.add_row(&sure);
         }
         Rows::new(start, may != sure)
     }
 
-    /// The chunks, each with the features it looks at only on behalf of some rules.
-    fn chunks(&mut self, ordered: &[&Candidate]) {
-        let one_word = self.stride == 1;
-        for rules in ordered.chunks(LANES * BITS) {
-            let mut full = [0; LANES];
-            let mut tests: BTreeMap<usize, [u64; LANES]> = BTreeMap::new();
+    fn add_row(&mut self, words: &[u64]) {
+        let filled = |block: &[u64]| {
+            let filled = block.iter().enumerate().filter(|(_, word)| **word != 0);
+            filled.fold(0, |summary, (place, _)| summary | 1 << place)
+        };
+        self.table.extend(words.chunks(BITS).take(self.summary).map(filled));
+        self.table.extend_from_slice(words);
+    }
+
+    /// The words, each with the features it looks at only on behalf of some rules.
+    fn words(&mut self, ordered: &[&Candidate]) {
+        let first = if self.summary == 0 { 0 } else { self.cheap };
+        for rules in ordered.chunks(BITS) {
+            let mut tests: BTreeMap<usize, u64> = BTreeMap::new();
             for (position, candidate) in rules.iter().enumerate() {
-                let set = |rules: &mut [u64; LANES]| {
-                    rules.get_mut(position / BITS).into_iter().for_each(|word| *word |= 1 << (position % BITS));
-                };
-                set(&mut full);
-                for (feature, ..) in candidate.tests.iter().filter(|(feature, ..)| one_word || *feature >= self.cheap) {
-                    set(tests.entry(*feature).or_default());
+                for (feature, ..) in candidate.tests.iter().filter(|(feature, ..)| *feature >= first) {
+                    *tests.entry(*feature).or_default() |= 1 << position;
                 }
             }
             // Features are numbered by what they cost and refuse.
-            self.chunks.push(Chunk { full, tests: tests.into_iter().collect() });
+            self.words.push(Word { tests: tests.into_iter().collect() });
         }
     }
+}
 
-    fn segment(&self, feature: Option<usize>, positions: &std::ops::Range<usize>) -> Segment {
-        let mut mask = vec![0_u64; self.stride];
-        for position in positions.clone() {
-            mask.get_mut(position / BITS).into_iter().for_each(|word| *word |= 1 << (position % BITS));
-        }
-        let visited = |row: usize| {
-            let words = mask.iter().enumerate().filter(|(word, mask)| self.word(row + word) & **mask != 0);
-            words.fold(0, |visit, (word, _)| visit | 1_u64 << (word / LANES % BITS))
-        };
-        // The first feature stands for the rules that no feature finds: whatever its class, they are looked at.
-        let all = vec![visited(0); self.features.first().map_or(0, |feature| feature.classes.len())];
-        match feature.and_then(|number| Some((number, self.features.get(number)?))) {
-            Some((number, feature)) => {
-                Segment { feature: number, visit: feature.classes.iter().map(|rows| visited(rows.may())).collect() }
-            }
-            None => Segment { feature: 0, visit: all },
-        }
+fn set(row: &mut [u64], position: usize) {
+    if let Some(word) = row.get_mut(position / BITS) {
+        *word |= 1 << (position % BITS);
     }
 }
 
@@ -248,12 +224,7 @@ fn tests_of<'a>(policies: &[&Policy], atoms: &'a [Atom]) -> (Vec<Place>, Vec<Dra
                 continue;
             }
             let number = places.len();
-            places.push(Place {
-                policy: u16::try_from(policy_number).unwrap_or(u16::MAX),
-                position: u32::try_from(rule_number).unwrap_or(u32::MAX),
-                plain: rule.from.is_none() && rule.until.is_none() && rule.rollout.is_none() && !rule.scripted,
-                weight: Weight::of(rule),
-            });
+            places.push(place(policy_number, rule_number, rule));
             for cond in conjuncts {
                 if matches!(cond, Cond::Const(Tri::True)) || runs_script(atoms, &cond) {
                     continue;
@@ -273,6 +244,21 @@ fn tests_of<'a>(policies: &[&Policy], atoms: &'a [Atom]) -> (Vec<Place>, Vec<Dra
         }
     }
     (places, drafts)
+}
+
+fn place(policy: usize, position: usize, rule: &Rule) -> Place {
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    let timeless = rule.from.is_none() && rule.until.is_none() && rule.rollout.is_none() && !rule.scripted;
+    let outcome = match Weight::of(rule).kind {
+        AnswerKind::Outcome(outcome) if timeless && rule.mode == Mode::Live => Some(outcome),
+        AnswerKind::Outcome(_) | AnswerKind::Exempt | AnswerKind::Score | AnswerKind::Nothing => None,
+    };
+    Place {
+        policy: u16::try_from(policy).unwrap_or(u16::MAX),
+        position,
+        plain: outcome.is_some(),
+        lead: outcome.map(|outcome| Lead::new(outcome, rule.rank, position)).unwrap_or_default(),
+    }
 }
 
 /// What makes two tests the same.

@@ -1,7 +1,7 @@
 //! What rules test, and how a test comes out in a class of values.
 
 use super::{
-    Rows, SEE_VALUE,
+    Rows,
     partition::{Domain, Partition, Ranges},
 };
 use crate::{
@@ -19,8 +19,6 @@ use crate::{
 pub(super) struct Feature {
     pub source: Source,
     pub partition: Partition,
-    /// Where the field's number is noted, if the partition takes numbers.
-    pub noted: Option<usize>,
     /// Whether evidence that is no point is left to the condition: some test wants to know the very value.
     pub exact: bool,
     /// The rows of each class.
@@ -93,10 +91,6 @@ impl Feature {
 
     #[inline]
     fn of_field(&self, fields: &Fields, slot: Slot) -> u16 {
-        let number = self.noted.map_or(SEE_VALUE, |place| fields.number(place));
-        if number != SEE_VALUE {
-            return self.partition.of_number(number);
-        }
         match fields.get(slot) {
             Some(value) => self.partition.class(value),
             None => ABSENT,

@@ -9,29 +9,27 @@
 //! some test can be neither told true nor false has a second row with the rules whose tests it settles. Evidence that
 //! lies across two classes is left to the condition itself, for the rules that all else lets through.
 //!
-//! Rules that share a selective test stand together, so that an event looks only at chunks of rules that its own values
-//! admit. In reading order: what is read and how a test is told in a class (`feature`), from a value to its class
-//! (`partition`, `number`), from rules to the index (`build`, `order`), from an event to rules (here).
+//! Rules that share a selective test stand together, and a row begins with a summary: a bit for each of its words that
+//! is not empty. The conjunction of the summaries is the words to look at, a few of many. In reading order: what is read and how a test is told in a class (`feature`), from a value to its class
+//! (`partition`; `number` and `quick` for fields), from rules to the index (`build`, `order`), from an event to rules (here).
 
 mod build;
 mod feature;
 mod number;
 mod order;
 mod partition;
+mod quick;
 
 use smallvec::SmallVec;
 
-use self::feature::Feature;
-pub(crate) use self::number::{Numbering, SEE_VALUE};
-use crate::{evaluate::Scene, program::Weight};
+pub(crate) use self::number::Numbering;
+use self::{feature::Feature, quick::Quick};
+use crate::evaluate::{Lead, Scene};
 
 /// Rules in one word.
 const BITS: usize = 64;
-/// Words in one chunk, a cache line: looked at together. An index of a single word has no chunks.
-const LANES: usize = 8;
-
 /// Of more features than this, those that refuse least count as dear.
-const MOST_CHEAP: usize = 48;
+const MOST_CHEAP: usize = 32;
 
 /// An index over the rules of some policies.
 #[derive(Debug, Default)]
@@ -40,46 +38,37 @@ pub(crate) struct Index {
     features: Vec<Feature>,
     /// By feature: how its noted number finds its rows.
     quick: Vec<Quick>,
-    /// The rows of neighbouring numbers, feature by feature.
-    direct: Vec<Rows>,
     /// How many features are cheap.
     cheap: usize,
-    chunks: Vec<Chunk>,
-    segments: Vec<Segment>,
-    /// Rows of bits, each of `stride` words. The first is all ones, the second all zeros.
+    /// The words of rules, in order.
+    words: Vec<Word>,
+    /// Rows of bits, each of `stride` words: first the summary, then the rules. The first row is all rules, the second none.
     table: Vec<u64>,
+    /// Words of a row's summary; none in an index of a single word.
+    summary: usize,
     stride: usize,
     /// By position in the words.
     rules: Vec<Place>,
 }
 
-/// Where a rule stands in the program, and what it weighs.
+/// Where a rule stands in the program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// Among the policies that were indexed.
     pub policy: u16,
     /// In the file of its policy.
     pub position: u32,
-    /// Whether its condition is all there is to it: no dates, no rollout, no script.
+    /// Whether its condition and its outcome are all there is to it: live, no points, no dates, no rollout, no script.
     pub plain: bool,
-    pub weight: Weight,
+    /// How it leads if it is plain.
+    pub lead: Lead,
 }
 
-/// Rules that are looked at together.
-#[derive(Debug)]
-struct Chunk {
-    /// Which bits are rules.
-    full: [u64; LANES],
+/// Up to 64 rules.
+#[derive(Debug, Default)]
+struct Word {
     /// The features that its rules test, and which of its rules do: all in an index of one word, else the dear ones.
-    tests: Vec<(usize, [u64; LANES])>,
-}
-
-/// Rules that stand together because they all test one cheap feature, which refuses most of them.
-#[derive(Debug)]
-struct Segment {
-    feature: usize,
-    /// By class of the feature: the chunks with a rule that it does not refuse, as bits.
-    visit: Vec<u64>,
+    tests: Vec<(usize, u64)>,
 }
 
 /// Where the rows of a class are: the rules it does not refuse and, behind them if it leaves some undecided, those it
@@ -108,18 +97,6 @@ impl Rows {
     }
 }
 
-/// A field whose number finds its rows in a table: the first stands for all lower ones, the last for all higher ones.
-#[derive(Clone, Copy, Debug, Default)]
-struct Quick {
-    low: i64,
-    /// Where the field's number is noted.
-    noted: u32,
-    /// In `direct`.
-    start: u32,
-    /// The last place of the table; zero if there is no table.
-    last: u32,
-}
-
 /// How a rule's indexed tests came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -135,145 +112,121 @@ impl Index {
     /// Every rule whose condition holds or cannot be told; tests with a script are left out of consideration, so that a
     /// rule with one is found if everything else lets it through.
     #[inline]
-    pub fn search(&self, scene: &Scene<'_>, mut found: impl FnMut(&Place, Told)) {
-        match self.stride {
-            0 => {}
-            1 => self.search_word(scene, &mut found),
-            _ => self.search_chunks(scene, &mut found),
+    pub fn search(&self, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
+        match self.words.as_slice() {
+            [] => {}
+            [word] => self.search_word(word, scene, found),
+            words => self.search_words(words, scene, found),
         }
     }
 
     /// Up to 64 rules: a feature is looked at only if a rule that is left tests it.
-    fn search_word(&self, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
-        let Some(chunk) = self.chunks.first() else { return };
-        let [mut may, ..] = chunk.full;
+    fn search_word(&self, word: &Word, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
+        let mut may = self.row(0);
         let (mut unsettled, mut across) = (false, false);
-        for (feature, [rules, ..]) in &chunk.tests {
+        for (feature, rules) in &word.tests {
             if may & rules == 0 {
                 continue;
             }
             let rows = self.rows(*feature, scene);
             unsettled |= rows.unsettled();
             across |= rows == Rows::ACROSS;
-            may &= self.word(rows.may());
+            may &= self.row(rows.may());
             if may == 0 {
                 return;
             }
         }
         let mut sure = may;
         if unsettled {
-            for (feature, _) in chunk.tests.iter().filter(|(_, [rules, ..])| may & rules != 0) {
-                sure &= self.word(self.rows(*feature, scene).sure(1));
+            for (feature, _) in word.tests.iter().filter(|(_, rules)| may & rules != 0) {
+                sure &= self.row(self.rows(*feature, scene).sure(self.stride));
             }
         }
         self.tell(0, may, sure, across, found);
     }
 
     /// More rules: the cheap features are looked at once, without a branch between them.
-    fn search_chunks(&self, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
-        let mut visit = u64::MAX;
+    fn search_words(&self, words: &[Word], scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
+        let numbers = scene.located.event.fields.numbers();
         let mut kept = [Rows::ACROSS; MOST_CHEAP];
-        let cheap = kept.get_mut(..self.cheap).unwrap_or_default();
-        for (feature, rows) in cheap.iter_mut().enumerate() {
-            *rows = self.rows(feature, scene);
+        let features = self.features.iter().zip(&self.quick).take(self.cheap);
+        for (rows, (feature, quick)) in kept.iter_mut().zip(features) {
+            *rows = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
         }
-        if !self.segments.is_empty() {
-            visit = self.segments.iter().fold(0, |visit, segment| visit | self.visit(segment, scene));
-        }
+        let cheap = kept.get(..self.cheap).unwrap_or_default();
         let settled = !cheap.iter().any(|rows| rows.unsettled());
         let cheap_across = !settled && cheap.contains(&Rows::ACROSS);
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            if visit & 1 << (number % BITS) == 0 {
-                continue;
-            }
-            let first = number * LANES;
-            let mut may = chunk.full;
-            for rows in cheap.iter() {
-                may = narrowed(may, self.chunk(rows.may() + first));
-            }
-            if !common(&may, &[u64::MAX; LANES]) {
-                continue;
-            }
-            let (mut unsettled, mut across) = (!settled, cheap_across);
-            let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
-            for (feature, rules) in &chunk.tests {
-                if !common(&may, rules) {
+        let (first, others) = cheap.split_at(cheap.len() / 2);
+        let narrow = |may: u64, features: &[Rows], place: usize| {
+            features.iter().fold(may, |may, rows| may & self.row(rows.may() + place))
+        };
+        for block in 0..self.summary {
+            let mut visit = narrow(self.row(block), cheap, block);
+            while visit != 0 {
+                let number = block * BITS + visit.trailing_zeros() as usize;
+                visit &= visit - 1;
+                let place = self.summary + number;
+                // The features that refuse most come first, and one time in two nothing is left behind them.
+                let mut may = narrow(self.row(place), first, place);
+                if may == 0 {
                     continue;
                 }
-                let rows = self.rows(*feature, scene);
-                unsettled |= rows.unsettled();
-                across |= rows == Rows::ACROSS;
-                may = narrowed(may, self.chunk(rows.may() + first));
-                dear.push(rows);
-            }
-            let mut sure = may;
-            if unsettled {
-                for rows in cheap.iter().chain(&dear) {
-                    sure = narrowed(sure, self.chunk(rows.sure(self.stride) + first));
+                may = narrow(may, others, place);
+                if may == 0 {
+                    continue;
                 }
-            }
-            for (lane, (may, sure)) in may.into_iter().zip(sure).enumerate() {
-                self.tell(first + lane, may, sure, across, found);
+                let (mut unsettled, mut across) = (!settled, cheap_across);
+                let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
+                for (feature, rules) in words.get(number).into_iter().flat_map(|word| &word.tests) {
+                    if may & rules != 0 {
+                        let rows = self.rows(*feature, scene);
+                        unsettled |= rows.unsettled();
+                        across |= rows == Rows::ACROSS;
+                        may &= self.row(rows.may() + place);
+                        dear.push(rows);
+                    }
+                }
+                let mut sure = may;
+                if unsettled {
+                    let sures = cheap.iter().chain(&dear).map(|rows| self.row(rows.sure(self.stride) + place));
+                    sure = sures.fold(may, |sure, row| sure & row);
+                }
+                self.tell(number, may, sure, across, found);
             }
         }
     }
 
+    /// A word of a row.
     #[inline]
-    fn chunk(&self, start: usize) -> &[u64; LANES] {
-        self.table.get(start..).and_then(|rest| rest.first_chunk()).unwrap_or(&[u64::MAX; LANES])
-    }
-
-    #[inline]
-    fn word(&self, start: usize) -> u64 {
-        self.table.get(start).copied().unwrap_or(u64::MAX)
+    fn row(&self, place: usize) -> u64 {
+        self.table.get(place).copied().unwrap_or(u64::MAX)
     }
 
     #[inline]
     fn rows(&self, feature: usize, scene: &Scene<'_>) -> Rows {
-        if let Some(quick) = self.quick.get(feature).filter(|quick| quick.last != 0) {
-            let number = scene.located.event.fields.number(quick.noted as usize);
-            if number != SEE_VALUE {
-                // The difference of two signed numbers always fits an unsigned one.
-                let above = number.max(quick.low).wrapping_sub(quick.low) as u64;
-                let place = quick.start as usize + above.min(u64::from(quick.last)) as usize;
-                return self.direct.get(place).copied().unwrap_or(Rows::ACROSS);
-            }
-        }
-        self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene))
-    }
-
-    fn visit(&self, segment: &Segment, scene: &Scene<'_>) -> u64 {
-        let class = self.features.get(segment.feature).and_then(|feature| feature.class(scene));
-        class.and_then(|class| segment.visit.get(usize::from(class))).copied().unwrap_or(u64::MAX)
+        let numbers = scene.located.event.fields.numbers();
+        let noted = self.quick.get(feature).and_then(|quick| quick.rows(numbers));
+        noted.unwrap_or_else(|| self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene)))
     }
 
     #[inline]
-    fn tell(&self, word: usize, mut may: u64, sure: u64, across: bool, found: &mut impl FnMut(&Place, Told)) {
-        while may != 0 {
-            let bit = may & may.wrapping_neg();
-            may ^= bit;
-            let told = match (sure & bit != 0, across) {
-                (true, _) => Told::True,
-                (false, true) => Told::Across,
-                (false, false) => Told::Unknown,
-            };
-            if let Some(place) = self.rules.get(word * BITS + bit.trailing_zeros() as usize) {
-                found(place, told);
-            }
+    fn tell(&self, word: usize, may: u64, sure: u64, across: bool, found: &mut impl FnMut(&Place, Told)) {
+        for place in self.places(word, may & sure) {
+            found(place, Told::True);
+        }
+        if may & !sure != 0 {
+            let told = if across { Told::Across } else { Told::Unknown };
+            self.places(word, may & !sure).for_each(|place| found(place, told));
         }
     }
-}
 
-/// Whether two sets of rules have one in common.
-#[inline]
-fn common(a: &[u64; LANES], b: &[u64; LANES]) -> bool {
-    a.iter().zip(b).fold(0, |common, (a, b)| common | a & b) != 0
-}
-
-/// The rules of both.
-#[inline]
-fn narrowed(a: [u64; LANES], b: &[u64; LANES]) -> [u64; LANES] {
-    let [a0, a1, a2, a3, a4, a5, a6, a7] = a;
-    let [b0, b1, b2, b3, b4, b5, b6, b7] = b;
-    [a0 & b0, a1 & b1, a2 & b2, a3 & b3, a4 & b4, a5 & b5, a6 & b6, a7 & b7]
+    /// The rules of a word's bits.
+    #[inline]
+    fn places(&self, word: usize, mut bits: u64) -> impl Iterator<Item = &Place> {
+        std::iter::from_fn(move || {
+            let place = self.rules.get(word * BITS + bits.trailing_zeros() as usize).filter(|_| bits != 0);
+            bits &= bits.wrapping_sub(1);
+            place
+        })
+    }
 }

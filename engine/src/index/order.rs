@@ -1,7 +1,5 @@
 //! The order of rules: those that share a selective test stand together.
 
-use std::ops::Range;
-
 /// A rule, as far as its place is concerned.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
@@ -21,13 +19,6 @@ impl Candidate {
     }
 }
 
-/// Rules in their new order.
-pub(super) struct Arranged {
-    pub order: Vec<usize>,
-    /// The feature that the rules at these positions are found by; none for the rest.
-    pub segments: Vec<(Option<usize>, Range<usize>)>,
-}
-
 /// A test that lets more than this share through finds nothing.
 const SELECTIVE: f64 = 0.34;
 /// Fewer rules than this are not worth a segment.
@@ -36,9 +27,9 @@ const FEWEST: usize = 8;
 /// Takes, again and again, the feature that refuses most of the rules that are left.
 ///
 /// Only the first `features` can find rules: the others are dear to look at.
-pub(super) fn arrange(candidates: &[Candidate], features: usize) -> Arranged {
+pub(super) fn arrange(candidates: &[Candidate], features: usize) -> Vec<usize> {
     let mut left: Vec<usize> = (0..candidates.len()).collect();
-    let mut arranged = Arranged { order: Vec::with_capacity(candidates.len()), segments: Vec::new() };
+    let mut order = Vec::with_capacity(candidates.len());
     let selective = |rule: usize, feature: usize| {
         let tests = candidates.get(rule).into_iter().flat_map(|candidate| &candidate.tests);
         tests.into_iter().find(|(other, share, _)| *other == feature && *share <= SELECTIVE).copied()
@@ -59,27 +50,17 @@ pub(super) fn arrange(candidates: &[Candidate], features: usize) -> Arranged {
             let first = selective(*rule, feature).map(|(_, _, first)| first);
             (first, others(candidates, *rule, Some(feature)), *rule)
         });
-        arranged.push(Some(feature), taken);
+        order.extend(taken);
     }
     left.sort_by_cached_key(|rule| (others(candidates, *rule, None), *rule));
-    arranged.push(None, left);
-    arranged
+    order.extend(left);
+    order
 }
 
 /// The features a rule tests besides, the most selective first: neighbours should be refused together.
-fn others(candidates: &[Candidate], rule: usize, beside: Option<usize>) -> Vec<usize> {
+fn others(candidates: &[Candidate], rule: usize, beside: Option<usize>) -> Vec<(usize, usize)> {
     let tests = candidates.get(rule).into_iter().flat_map(|candidate| &candidate.tests);
     let mut tests: Vec<&(usize, f64, usize)> = tests.filter(|(feature, ..)| Some(*feature) != beside).collect();
     tests.sort_by(|(a, share, _), (b, other, _)| share.total_cmp(other).then(a.cmp(b)));
-    tests.into_iter().map(|(feature, ..)| *feature).collect()
-}
-
-impl Arranged {
-    fn push(&mut self, feature: Option<usize>, rules: Vec<usize>) {
-        let start = self.order.len();
-        self.order.extend(rules);
-        if start < self.order.len() {
-            self.segments.push((feature, start..self.order.len()));
-        }
-    }
+    tests.into_iter().map(|(feature, _, first)| (*feature, *first)).collect()
 }

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use rust_decimal::Decimal;
 
 use super::{
-    feature::{ODD, Source, constant, constants_of},
-    number::{Numbering, text, whole},
+    feature::{ODD, constant, constants_of},
+    number::{text, whole},
 };
 use crate::{
     ir::{Ask, Comparison, Cond},
@@ -288,9 +288,6 @@ impl Ranges {
     }
 }
 
-/// Tables over this many neighbouring whole numbers are looked up directly.
-const MOST_DIRECT: usize = 1 << 14;
-
 /// How a value's class is found.
 #[derive(Debug)]
 pub(super) enum Partition {
@@ -300,14 +297,12 @@ pub(super) enum Partition {
     Condition(Cond),
     /// A list's answer.
     Answer,
-    /// Whole numbers close to each other: the class below the lowest, one for each number, the class above.
-    Direct { low: i64, classes: Box<[u16]>, stretches: Stretches },
     /// Whole numbers, by the constants they lie between.
     Whole(Stretches),
     /// Anything with an order.
     Ordered { cuts: Box<[Value]>, classes: Box<[u16]> },
-    /// Texts and ids: by themselves, and by the numbers that fields note for them.
-    Texts { kind: Kind, classes: HashMap<Arc<str>, u16, foldhash::fast::FixedState>, other: u16, noted: Box<[u16]> },
+    /// Texts and ids.
+    Texts { kind: Kind, classes: HashMap<Arc<str>, u16, foldhash::fast::FixedState>, other: u16 },
     /// Addresses.
     Addresses { v4: Box<[u32]>, v4_classes: Box<[u16]>, v6: Box<[u128]>, v6_classes: Box<[u16]> },
 }
@@ -321,11 +316,6 @@ pub(super) struct Stretches {
 }
 
 impl Stretches {
-    #[inline]
-    fn class(&self, number: i64) -> u16 {
-        self.classes.get(self.position(number)).copied().unwrap_or(ODD)
-    }
-
     #[inline]
     fn position(&self, number: i64) -> usize {
         let before = self.cuts.partition_point(|cut| *cut < number);
@@ -341,7 +331,7 @@ impl Stretches {
 
 impl Partition {
     /// The partition of a domain whose positions have these classes.
-    pub fn new(domain: Domain, classes: Vec<u16>, source: &Source, numbering: &Numbering) -> Partition {
+    pub fn new(domain: Domain, classes: Vec<u16>) -> Partition {
         let class = |position: usize| classes.get(position).copied().unwrap_or(ODD);
         match domain {
             Domain::Alike => Partition::Alike,
@@ -356,53 +346,29 @@ impl Partition {
                         .enumerate()
                         .map(|(place, text)| (Arc::clone(text), class(2 * place + 1)))
                         .collect();
-                    let mut noted = Vec::new();
-                    if let Source::Field(slot) = source {
-                        noted.resize(numbering.symbols(*slot).count() + 1, class(0));
-                        for (text, symbol) in numbering.symbols(*slot) {
-                            let place = usize::try_from(symbol).ok().and_then(|symbol| noted.get_mut(symbol));
-                            if let (Some(place), Some(class)) = (place, classes.get(text)) {
-                                *place = *class;
-                            }
-                        }
-                    }
-                    return Partition::Texts { kind, classes, other: class(0), noted: noted.into() };
+                    return Partition::Texts { kind, classes, other: class(0) };
                 }
                 let cuts: Option<Vec<i64>> = constants.iter().map(|value| whole(value, kind)).collect();
                 let Some(cuts) = cuts else {
                     return Partition::Ordered { cuts: constants.into(), classes: classes.into() };
                 };
                 // Where values have no order, what lies between two constants is like everything else.
-                let classes: Vec<u16> = (0..2 * cuts.len() + 1)
+                let classes: Box<[u16]> = (0..2 * cuts.len() + 1)
                     .map(|position| if ordered || position % 2 == 1 { class(position) } else { class(0) })
                     .collect();
-                Partition::of_whole(kind, cuts, classes)
+                Partition::Whole(Stretches { kind, cuts: cuts.into(), classes })
             }
-        }
-    }
-
-    fn of_whole(kind: Kind, cuts: Vec<i64>, classes: Vec<u16>) -> Partition {
-        let (first, last) = (cuts.first().copied(), cuts.last().copied());
-        let stretches = Stretches { kind, cuts: cuts.into(), classes: classes.into() };
-        let (Some(first), Some(last)) = (first, last) else { return Partition::Whole(stretches) };
-        let width = last.checked_sub(first).and_then(|width| usize::try_from(width).ok());
-        match (width, first.checked_sub(1), last.checked_add(1)) {
-            (Some(width), Some(low), Some(high)) if width < MOST_DIRECT => {
-                let classes = (low..=high).map(|number| stretches.class(number)).collect();
-                Partition::Direct { low, classes, stretches }
-            }
-            (_, _, _) => Partition::Whole(stretches),
         }
     }
 
     /// The class of a value.
     pub fn class(&self, value: &Value) -> u16 {
         match self {
-            Partition::Direct { .. } | Partition::Whole(_) | Partition::Ordered { .. } => {
+            Partition::Whole(_) | Partition::Ordered { .. } => {
                 self.position(value).map_or(ODD, |position| self.class_at(position))
             }
-            Partition::Texts { kind: wanted, classes, other, .. } => match text(value) {
-                Some(text) if kind(value) == Some(*wanted) => classes.get(text).copied().unwrap_or(*other),
+            Partition::Texts { kind: wanted, .. } => match text(value) {
+                Some(text) if kind(value) == Some(*wanted) => self.text_class(text),
                 Some(_) | None => ODD,
             },
             Partition::Addresses { v4, v4_classes, v6, v6_classes } => match value {
@@ -414,32 +380,10 @@ impl Partition {
         }
     }
 
-    /// The class of a field's number, as [`Numbering`] noted it.
-    #[inline]
-    pub fn of_number(&self, number: i64) -> u16 {
+    /// The class of every text that is no constant, if the constants are texts.
+    pub fn other_text(&self) -> Option<u16> {
         match self {
-            Partition::Direct { low, classes, .. } => {
-                let last = classes.len().saturating_sub(1);
-                let place = usize::try_from(number.saturating_sub(*low)).unwrap_or(0).min(last);
-                classes.get(place).copied().unwrap_or(ODD)
-            }
-            Partition::Texts { noted, other, .. } => {
-                usize::try_from(number).ok().and_then(|symbol| noted.get(symbol)).copied().unwrap_or(*other)
-            }
-            Partition::Whole(stretches) => stretches.class(number),
-            Partition::Addresses { v4, v4_classes, .. } => match u32::try_from(number) {
-                Ok(bits) => within(v4, v4_classes, bits),
-                Err(_) => ODD,
-            },
-            Partition::Alike | Partition::Condition(_) | Partition::Answer | Partition::Ordered { .. } => ODD,
-        }
-    }
-
-    /// The classes of neighbouring numbers from a lowest one on, if that is all there is to it.
-    pub fn table(&self) -> Option<(i64, &[u16])> {
-        match self {
-            Partition::Direct { low, classes, .. } => Some((*low, classes)),
-            Partition::Texts { noted, .. } => Some((0, noted)),
+            Partition::Texts { other, .. } => Some(*other),
             Partition::Alike
             | Partition::Condition(_)
             | Partition::Answer
@@ -449,21 +393,41 @@ impl Partition {
         }
     }
 
-    /// Whether a field's number says its class.
-    pub fn takes_numbers(&self) -> bool {
+    /// The class of a text.
+    pub fn text_class(&self, text: &str) -> u16 {
         match self {
-            Partition::Direct { .. }
-            | Partition::Texts { .. }
-            | Partition::Whole { .. }
-            | Partition::Addresses { .. } => true,
-            Partition::Alike | Partition::Condition(_) | Partition::Answer | Partition::Ordered { .. } => false,
+            Partition::Texts { classes, other, .. } => classes.get(text).copied().unwrap_or(*other),
+            Partition::Alike
+            | Partition::Condition(_)
+            | Partition::Answer
+            | Partition::Whole(_)
+            | Partition::Ordered { .. }
+            | Partition::Addresses { .. } => ODD,
+        }
+    }
+
+    /// The constants as whole numbers, with the class of every position as in [`Domain::Points`]. An address of four bytes
+    /// is one too.
+    pub fn whole_numbers(&self) -> Option<(Vec<i64>, Vec<u16>)> {
+        match self {
+            Partition::Whole(Stretches { cuts, classes, .. }) => Some((cuts.to_vec(), classes.to_vec())),
+            Partition::Addresses { v4, v4_classes, .. } => {
+                // What lies before the start of a stretch belongs to the stretch before.
+                let classes = v4_classes.iter().flat_map(|class| [*class; 2]);
+                Some((v4.iter().map(|start| i64::from(*start)).collect(), [ODD].into_iter().chain(classes).collect()))
+            }
+            Partition::Alike
+            | Partition::Condition(_)
+            | Partition::Answer
+            | Partition::Ordered { .. }
+            | Partition::Texts { .. } => None,
         }
     }
 
     /// Where a value lies among the constants, as in [`Domain::Points`]; none where there is no order to lie in.
     pub fn position(&self, value: &Value) -> Option<usize> {
         match self {
-            Partition::Direct { stretches, .. } | Partition::Whole(stretches) => match value {
+            Partition::Whole(stretches) => match value {
                 // A fixed-point field may be compared with whole numbers only.
                 Value::Decimal(number) if stretches.kind == Kind::Int => Some(stretches.fixed(*number)),
                 _ => whole(value, stretches.kind).map(|number| stretches.position(number)),
@@ -494,9 +458,7 @@ impl Partition {
 
     fn by_position(&self) -> Option<&[u16]> {
         match self {
-            Partition::Direct { stretches: Stretches { classes, .. }, .. }
-            | Partition::Whole(Stretches { classes, .. })
-            | Partition::Ordered { classes, .. } => Some(classes),
+            Partition::Whole(Stretches { classes, .. }) | Partition::Ordered { classes, .. } => Some(classes),
             Partition::Alike
             | Partition::Condition(_)
             | Partition::Answer

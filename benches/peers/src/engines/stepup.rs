@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::Ipv4Addr, sync::Arc};
 
 use anyhow::Context as _;
-use engine::{EventInput, Located, PackSource, Program, Signals, Stream, compile, judge_briefly};
+use engine::{EventInput, Located, PackSource, Program, Signals, Ruling, Stream, compile, judge_into};
 use jiff::Timestamp;
 
 use crate::{
@@ -73,6 +73,7 @@ fn written(clause: &Clause, lists: &Lists) -> String {
 pub struct Stepup {
     program: Arc<Program>,
     signals: Vec<Signals>,
+    ruling: Ruling,
 }
 
 impl Stepup {
@@ -84,15 +85,15 @@ impl Stepup {
         let mut stream = Stream::new(Arc::clone(&program));
         let signals =
             events.iter().map(|event| signals(&program, &mut stream, event)).collect::<anyhow::Result<_>>()?;
-        Ok(Stepup { program, signals })
+        Ok(Stepup { program, signals, ruling: Ruling::default() })
     }
 
     /// The numbers of the rules that matched, with a decision made of them.
-    pub fn evaluate(&self, event: usize, out: &mut Vec<u32>) {
-        let ruling = judge_briefly(&self.program, &self.signals[event]);
+    pub fn evaluate(&mut self, event: usize, out: &mut Vec<u32>) {
+        judge_into(&self.program, &self.signals[event], &mut self.ruling);
         let number = |(policy, rule): &(u16, u32)| u32::from(*policy) * RULES_IN_A_FILE as u32 + rule;
-        out.extend(ruling.matched.iter().map(number));
-        std::hint::black_box(ruling.outcome);
+        out.extend(self.ruling.matched.iter().map(number));
+        std::hint::black_box(self.ruling.outcome);
     }
 }
 
