@@ -10,7 +10,7 @@ use server::audit::{self, Fact, Leaf, LogKey};
 use server::store::{LoggedEntry, entries_of};
 
 use crate::exit::Exit;
-use crate::output::{self, Format};
+use crate::output::{self, Format, JSON_VERSION};
 use crate::place::{self, Place};
 use crate::service;
 
@@ -99,7 +99,8 @@ impl Show {
         match self.format {
             Format::Json => {
                 let entries = entries.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
-                writeln!(out, "{}", serde_json::to_string_pretty(&entries)?)?;
+                let shown = json!({"version": JSON_VERSION, "entries": entries});
+                writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
             }
             Format::Text => {
                 for entry in &entries {
@@ -163,7 +164,11 @@ impl Verify {
         let mut out = output::stdout();
         match self.format {
             Format::Text => write!(out, "{}", report.to_text())?,
-            Format::Json => writeln!(out, "{}", report.to_json())?,
+            Format::Json => {
+                let mut json: Value = serde_json::from_str(&report.to_json())?;
+                json["version"] = JSON_VERSION.into();
+                writeln!(out, "{json}")?;
+            }
         }
         out.flush()?;
         Ok(if report.is_good() { Exit::Fine } else { Exit::Tests })

@@ -1,82 +1,82 @@
 //! `stepup check PACK`
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod fix;
+mod report;
+mod sarif;
 
+use std::path::PathBuf;
+
+use clap::ValueEnum;
 use engine::check::expired;
-use grammar::{render_json, render_text};
 use jiff::Timestamp;
 
 use crate::exit::Exit;
-use crate::output::{self, Format, colours_on_stdout, counted};
-use crate::pack::{self, tally};
+use crate::pack::{self, Opened};
+use fix::Mending;
+use report::Report;
 
 /// Options of `check`.
 #[derive(clap::Args)]
+#[command(after_help = AFTER)]
 pub struct Check {
     /// The pack's folder, or one rule file
     pack: PathBuf,
+    /// Make the fixes that are certain, until none is left, and write the changed files
+    #[arg(long)]
+    fix: bool,
+    /// Print what --fix would change as a unified diff, and write nothing
+    #[arg(long, visible_alias = "dry-run")]
+    diff: bool,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: CheckFormat,
+}
+
+const AFTER: &str = "\
+A fix is made only if its finding is gone afterwards and no error is there that was not there before. What is likely and not certain
+is left to you: the help of a finding says it.
+Apply a diff with `git apply` or `patch -p1`. With --diff the exit code tells of the files as they are.";
+
+/// The form of the findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
 }
 
 impl Check {
     /// Reports every error and warning of the pack. They are what was asked for, so they go to standard output.
     pub fn run(self) -> anyhow::Result<Exit> {
-        let mut compilation = pack::compiled(&self.pack)?;
+        if self.diff && self.format == CheckFormat::Sarif {
+            eprintln!("stepup: `--diff` has no SARIF form; in SARIF each finding has its own fix");
+            return Ok(Exit::Usage);
+        }
+        let mut opened = pack::opened(&self.pack)?;
+        // A pack that was not read has nothing to fix.
+        let fixing = (self.fix || self.diff) && !opened.source.files.is_empty();
+        let mending = fixing.then(|| Mending::of(&opened));
+        if let Some(mending) = &mending
+            && !self.diff
+        {
+            mending.write(&opened)?;
+            let folder = opened.folder;
+            opened = mending.opened(folder);
+        }
+        let Opened { compilation, .. } = &mut opened;
         if let Some(program) = &compilation.program {
             compilation.diagnostics.extend(expired(program, Timestamp::now()));
         }
-        let mut out = output::stdout();
-        let (found, sources) = (&compilation.diagnostics, &compilation.sources);
+        let report = Report { pack: &self.pack, compilation, mending: mending.as_ref(), diff: self.diff };
         match self.format {
-            Format::Json => writeln!(out, "{}", render_json(found, sources))?,
-            Format::Text => {
-                write!(out, "{}", render_text(found, sources, colours_on_stdout()))?;
-                let name = self.pack.display();
-                match &compilation.program {
-                    None => {
-                        writeln!(out, "{name} cannot be used: {}", tally(found))?;
-                        if let Some(folder) = whole_pack(&self.pack) {
-                            writeln!(
-                                out,
-                                "only this file was looked at; the pack around it: `stepup check {}`",
-                                folder.display()
-                            )?;
-                        }
-                    }
-                    Some(program) => {
-                        let policies = program.policies();
-                        let rules: usize = policies.iter().map(|policy| policy.rules.len()).sum();
-                        let verdict = if found.is_empty() {
-                            "is fine".to_owned()
-                        } else {
-                            format!("can be used: {}", tally(found))
-                        };
-                        writeln!(
-                            out,
-                            "{name} {verdict}; {}, {}, {}",
-                            counted(policies.len(), "policy"),
-                            counted(rules, "rule"),
-                            program.version()
-                        )?;
-                    }
-                }
-            }
+            CheckFormat::Text => report.text()?,
+            CheckFormat::Json => report.json()?,
+            CheckFormat::Sarif => sarif::print(compilation)?,
         }
-        out.flush()?;
         Ok(if compilation.program.is_some() { Exit::Fine } else { Exit::Pack })
     }
-}
-
-/// The folder of a single file that has other rule files beside it.
-fn whole_pack(path: &Path) -> Option<&Path> {
-    if path.is_dir() {
-        return None;
-    }
-    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
-    let beside = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    let rules = beside.filter(|file| file.extension().is_some_and(|ending| ending == "rules")).count();
-    (rules > 1).then_some(folder)
 }

@@ -5,9 +5,10 @@ mod checks;
 use std::io::Write;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::exit::Exit;
-use crate::output::{self, Format};
+use crate::output::{self, Format, JSON_VERSION};
 use crate::place::Place;
 use crate::service;
 
@@ -53,7 +54,11 @@ impl Doctor {
         };
         let mut out = output::stdout();
         match self.format {
-            Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
+            Format::Json => writeln!(
+                out,
+                "{}",
+                serde_json::to_string_pretty(&json!({"version": JSON_VERSION, "findings": findings}))?
+            )?,
             Format::Text => {
                 for Finding { grade, about, text } in &findings {
                     let mark = match grade {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::exit::Exit;
 use crate::geo::GeoFiles;
-use crate::output::counted;
+use crate::output::{Format, counted};
 use crate::pack;
 use batch::Tally;
 pub use batch::located;
@@ -44,8 +44,7 @@ impl Eval {
         let geo = self.geo.open()?;
         let compilation = pack::compiled(&self.pack)?;
         let Some(program) = compilation.program.clone() else {
-            pack::complain(&self.pack, &compilation);
-            return Ok(Exit::Pack);
+            return pack::complain(&self.pack, &compilation, Format::Text);
         };
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = self.threads.unwrap_or_else(cores).get();

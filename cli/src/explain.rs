@@ -1,4 +1,4 @@
-//! `stepup explain CODE`, `stepup explain PACK --event FILE`, `stepup explain --server URL DECISION`
+//! `stepup explain`, `stepup explain CODE`, `stepup explain PACK --event FILE`, `stepup explain --server URL DECISION`
 
 mod code;
 mod event;
@@ -7,7 +7,7 @@ mod narrate;
 mod remote;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use engine::Trace;
 use serde_json::Value;
@@ -19,9 +19,13 @@ use crate::output::{self, Format};
 /// Options of `explain`.
 #[derive(clap::Args)]
 pub struct Explain {
-    /// A diagnostic code as `check` prints it in brackets; or with --event a pack; or with --server a decision's id
+    /// A diagnostic code as `check` prints it in brackets; or with --event a pack; or with --server a decision's id;
+    /// nothing lists the codes
     #[arg(value_name = "CODE|PACK|DECISION")]
-    what: String,
+    what: Option<String>,
+    /// List all diagnostic codes, one on each line
+    #[arg(long, conflicts_with_all = ["what", "event", "server"])]
+    list: bool,
     /// A file with an event in JSON, or with a stream whose last line is explained by the lines before it; `-` is
     /// standard input
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
@@ -52,20 +56,27 @@ pub struct Explained {
 impl Explain {
     /// Explains what was named.
     pub fn run(self) -> anyhow::Result<Exit> {
-        let explained = match (&self.event, &self.server) {
-            (None, None) => return code::explain(&self.what),
-            (Some(file), _) => match event::explain(&PathBuf::from(&self.what), file, &self.geo)? {
+        let explained = match (&self.what, &self.event, &self.server) {
+            (None, None, None) => return code::list(self.format),
+            (None, _, _) => {
+                eprintln!("stepup: what is to be explained? `--event` needs a pack, `--server` a decision's id");
+                return Ok(Exit::Usage);
+            }
+            (Some(code), None, None) => return code::explain(code, self.format),
+            (Some(pack), Some(file), _) => match event::explain(Path::new(pack), file, &self.geo, self.format)? {
                 Ok(explained) => explained,
                 Err(exit) => return Ok(exit),
             },
-            (None, Some(server)) => remote::explain(server, &self.what, self.secret_file.as_deref())?,
+            (Some(decision), None, Some(server)) => remote::explain(server, decision, self.secret_file.as_deref())?,
         };
-        let mut out = output::stdout();
         match self.format {
-            Format::Text => write!(out, "{}", narrate::text(&explained.heading, &explained.trace))?,
-            Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&explained.json)?)?,
+            Format::Text => {
+                let mut out = output::stdout();
+                write!(out, "{}", narrate::text(&explained.heading, &explained.trace))?;
+                out.flush()?;
+            }
+            Format::Json => output::json(&explained.json)?,
         }
-        out.flush()?;
         Ok(Exit::Fine)
     }
 }

@@ -1,13 +1,17 @@
 //! `stepup fmt [--check] PATH…`
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use grammar::{Diagnostic, FileId, SourceFile, SourceMap, render_text};
+use grammar::{Diagnostic, FileId, MAX_FILE_BYTES, SourceFile, SourceMap, render_json, render_text};
+use serde_json::{Value, json};
+use server::packs::read_at_most;
 
 use crate::exit::Exit;
-use crate::output::{self, colours_on_stderr, counted};
+use crate::files::replace;
+use crate::output::{self, Format, JSON_VERSION, colours_on_stderr, counted};
 
 /// Options of `fmt`.
 #[derive(clap::Args)]
@@ -18,13 +22,25 @@ pub struct Fmt {
     /// Rule files, or folders of them; `-` formats standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// How to say what was done
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 /// What became of one file.
 enum Formatted {
     Same,
     Changed(String),
-    Broken,
+    Broken(Vec<Diagnostic>, SourceMap),
+}
+
+/// What became of all of them.
+#[derive(Default)]
+struct Done {
+    seen: usize,
+    changed: Vec<String>,
+    /// Those that were left alone, and why.
+    broken: Vec<(String, Vec<Diagnostic>, SourceMap)>,
 }
 
 impl Fmt {
@@ -38,33 +54,36 @@ impl Fmt {
             collect(path, &mut files)?;
         }
         files.dedup();
-        anyhow::ensure!(!files.is_empty(), "there is no *.rules file in what was named");
-        let mut out = output::stdout();
-        let (mut changed, mut broken) = (0_u32, 0_u32);
+        if files.is_empty() {
+            eprintln!("stepup: there is no `*.rules` file in what was named");
+            return Ok(Exit::Pack);
+        }
+        let mut done = Done { seen: files.len(), ..Done::default() };
         for path in &files {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-            match formatted(&name, bytes) {
+            let reading = || format!("cannot read {name}");
+            let Some(bytes) =
+                read_at_most(File::open(path).with_context(reading)?, MAX_FILE_BYTES).with_context(reading)?
+            else {
+                done.broken.push((name.clone(), vec![too_large(&name)], SourceMap::default()));
+                continue;
+            };
+            match formatted(&name, bytes.clone()) {
                 Formatted::Same => {}
                 Formatted::Changed(text) => {
-                    changed += 1;
-                    if self.check {
-                        writeln!(out, "would format {name}")?;
-                    } else {
-                        replace(path, &text)?;
-                        writeln!(out, "formatted {name}")?;
+                    if !self.check {
+                        replace(path, &bytes, &text)?;
                     }
+                    done.changed.push(name);
                 }
-                Formatted::Broken => broken += 1,
+                Formatted::Broken(findings, sources) => done.broken.push((name, findings, sources)),
             }
         }
-        let seen = counted(files.len(), "file");
-        let verb = if self.check { "would change" } else { "changed" };
-        let what = if changed == 0 { "nothing to change".to_owned() } else { format!("{changed} {verb}") };
-        let left = if broken == 0 { String::new() } else { format!(", {broken} left alone because of errors") };
-        writeln!(out, "{seen} looked at, {what}{left}")?;
-        out.flush()?;
-        Ok(match (broken, changed, self.check) {
+        match self.format {
+            Format::Text => done.text(self.check)?,
+            Format::Json => output::json(&done.json()?)?,
+        }
+        Ok(match (done.broken.len(), done.changed.len(), self.check) {
             (1.., _, _) => Exit::Pack,
             (0, 1.., true) => Exit::Tests,
             (0, 0, true) | (0, _, false) => Exit::Fine,
@@ -72,37 +91,79 @@ impl Fmt {
     }
 }
 
+impl Done {
+    fn text(&self, check: bool) -> anyhow::Result<()> {
+        let mut out = output::stdout();
+        for name in &self.changed {
+            writeln!(out, "{} {name}", if check { "would format" } else { "formatted" })?;
+        }
+        for (_, findings, sources) in &self.broken {
+            eprint!("{}", render_text(findings, sources, colours_on_stderr()));
+        }
+        let seen = counted(self.seen, "file");
+        let verb = if check { "would change" } else { "changed" };
+        let what = match self.changed.len() {
+            0 => "nothing to change".to_owned(),
+            many => format!("{many} {verb}"),
+        };
+        let left = match self.broken.len() {
+            0 => String::new(),
+            many => format!(", {many} left alone because of errors"),
+        };
+        writeln!(out, "{seen} looked at, {what}{left}")?;
+        Ok(out.flush()?)
+    }
+
+    fn json(&self) -> serde_json::Result<Value> {
+        let mut findings = Vec::new();
+        for (_, found, sources) in &self.broken {
+            findings.extend(serde_json::from_str::<Vec<Value>>(&render_json(found, sources))?);
+        }
+        let broken: Vec<&str> = self.broken.iter().map(|(name, _, _)| name.as_str()).collect();
+        Ok(json!({
+            "version": JSON_VERSION, "files": self.seen, "changed": self.changed, "broken": broken, "findings": findings,
+        }))
+    }
+}
+
 /// For editors: text in, formatted text out.
 fn standard_input(check: bool) -> anyhow::Result<Exit> {
-    let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+    let reading = || "cannot read standard input".to_owned();
+    let bytes = read_at_most(std::io::stdin().lock(), MAX_FILE_BYTES).with_context(reading)?;
+    let formatted = match &bytes {
+        Some(bytes) => formatted("<stdin>", bytes.clone()),
+        None => Formatted::Broken(vec![too_large("<stdin>")], SourceMap::default()),
+    };
     let mut out = output::stdout();
-    let exit = match formatted("<stdin>", bytes.clone()) {
-        Formatted::Broken => Exit::Pack,
+    let exit = match formatted {
+        Formatted::Broken(findings, sources) => {
+            eprint!("{}", render_text(&findings, &sources, colours_on_stderr()));
+            Exit::Pack
+        }
         Formatted::Changed(_) if check => Exit::Tests,
         Formatted::Same if check => Exit::Fine,
-        Formatted::Same => out.write_all(&bytes).map(|()| Exit::Fine)?,
+        Formatted::Same => out.write_all(&bytes.unwrap_or_default()).map(|()| Exit::Fine)?,
         Formatted::Changed(text) => write!(out, "{text}").map(|()| Exit::Fine)?,
     };
     out.flush()?;
     Ok(exit)
 }
 
+fn too_large(name: &str) -> Diagnostic {
+    Diagnostic::error("file-too-large", format!("`{name}` has more than the limit of {MAX_FILE_BYTES} bytes"))
+        .help("split it; long lists belong into files of their own")
+}
+
 fn formatted(name: &str, bytes: Vec<u8>) -> Formatted {
     let Ok(text) = String::from_utf8(bytes) else {
-        let finding = Diagnostic::error("not-utf8", format!("`{name}` is not UTF-8 text"));
-        eprint!("{}", render_text(&[finding], &SourceMap::default(), colours_on_stderr()));
-        return Formatted::Broken;
+        let finding = Diagnostic::error("not-utf8", format!("`{name}` is not UTF-8 text")).help("save it as UTF-8");
+        return Formatted::Broken(vec![finding], SourceMap::default());
     };
     let file = SourceFile::new(FileId(0), name, text);
     match grammar::format(&file) {
         Ok(formatted) if formatted == file.text => Formatted::Same,
         Ok(formatted) => Formatted::Changed(formatted),
-        Err(diagnostics) => {
-            let sources = SourceMap::from(file);
-            eprint!("{}", render_text(&diagnostics, &sources, colours_on_stderr()));
-            Formatted::Broken
-        }
+        Err(diagnostics) => Formatted::Broken(diagnostics, SourceMap::from(file)),
     }
 }
 
@@ -126,19 +187,4 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Writes beside and renames, so that a crash leaves the old file or the new one.
-fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    // Through a link, so that the link stays one.
-    let path = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
-    let mut beside = path.clone().into_os_string();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    std::fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
-    if let Ok(metadata) = std::fs::metadata(&path) {
-        std::fs::set_permissions(&beside, metadata.permissions())
-            .with_context(|| format!("cannot set the mode of {}", beside.display()))?;
-    }
-    std::fs::rename(&beside, &path).with_context(|| format!("cannot replace {}", path.display()))
 }

@@ -13,7 +13,7 @@ use server::random::Random;
 use server::store::{ApiKey, NewApiKey, Store};
 
 use crate::exit::Exit;
-use crate::output::{self, Format};
+use crate::output::{self, Format, JSON_VERSION};
 use crate::place::{self, Place};
 use crate::service;
 
@@ -165,7 +165,7 @@ impl List {
         match self.format {
             Format::Json => {
                 let keys: Vec<_> = keys.iter().map(as_json).collect();
-                writeln!(out, "{}", serde_json::to_string_pretty(&keys)?)?;
+                writeln!(out, "{}", serde_json::to_string_pretty(&json!({"version": JSON_VERSION, "keys": keys}))?)?;
             }
             Format::Text if keys.is_empty() => writeln!(out, "there are no keys")?,
             Format::Text => {

@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod exit;
 mod explain;
+mod files;
 mod fmt;
 mod geo;
 mod keys;

@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, Format, JSON_VERSION};
 use crate::shipped;
 
 /// Options of `new`.
@@ -15,6 +17,9 @@ pub struct New {
     /// Where to put them, each in a folder of its own; together they are one pack
     #[arg(long, value_name = "DIR", default_value = ".")]
     into: PathBuf,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 impl New {
@@ -23,6 +28,11 @@ impl New {
         let shipped = shipped::packs();
         let names = || shipped.iter().map(|(name, _)| name.as_str());
         let mut out = output::stdout();
+        if self.packs.is_empty() && self.format == Format::Json {
+            let packs = shipped.iter().map(|(name, what)| json!({"name": name, "summary": what}));
+            output::json(&json!({"version": JSON_VERSION, "packs": packs.collect::<Vec<_>>()}))?;
+            return Ok(Exit::Fine);
+        }
         if self.packs.is_empty() {
             let width = names().map(str::len).max().unwrap_or(0);
             for (name, what) in &shipped {

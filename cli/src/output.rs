@@ -2,7 +2,7 @@
 //!
 //! Everything goes through `io::Write` and `?`: a reader who leaves early (`stepup check . | head`) ends us quietly.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use clap::ValueEnum;
 
@@ -19,6 +19,18 @@ pub enum Format {
 /// Standard output, buffered. Flush it before the command ends, else an error of the last write is lost.
 pub fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(io::stdout().lock())
+}
+
+/// The version of everything that `--format json` prints. It rises when a reader of the old form would go wrong; a new
+/// member is no new version.
+pub const JSON_VERSION: u32 = 1;
+
+/// Prints one JSON value and a line end, and nothing else.
+pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
+    let mut out = stdout();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
 }
 
 /// Whether standard output may have colours.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::geo::GeoFiles;
-use crate::output::{self, Format, colours_on_stdout};
+use crate::output::{self, Format, JSON_VERSION, colours_on_stdout};
 use crate::pack;
 use coverage::Required;
 
@@ -46,8 +46,7 @@ impl Test {
         let geo = self.geo.open()?;
         let compilation = pack::compiled(&self.pack)?;
         let Some(program) = &compilation.program else {
-            pack::complain(&self.pack, &compilation);
-            return Ok(Exit::Pack);
+            return pack::complain(&self.pack, &compilation, self.format);
         };
         let (results, coverage) = cover_tests(program, &|ip| geo.locate(ip));
         if let Some(path) = &self.junit {
@@ -117,7 +116,7 @@ fn as_json(
     let failed = results.iter().filter(|result| !result.passed).count();
     let proof = |proof: &Proof| json!({"name": proof.name, "file": proof.file, "line": proof.line, "decided": false});
     let proofs: Vec<Value> = proofs.iter().map(proof).collect();
-    let mut report = json!({"passed": results.len() - failed, "failed": failed, "tests": tests, "proofs": proofs});
+    let mut report = json!({"version": JSON_VERSION, "passed": results.len() - failed, "failed": failed, "tests": tests, "proofs": proofs});
     if let (Some(coverage), Some(report)) = (coverage, report.as_object_mut()) {
         report.insert("coverage".to_owned(), coverage::as_json(coverage));
     }

@@ -12,12 +12,27 @@ use std::{
 use common::{read_pack, results_of};
 use engine::{
     Limits, PackSource,
-    check::{codes::CODES, expired, mend},
+    check::{
+        codes::{self, CODES},
+        expired, mend,
+    },
     compile, compile_within,
 };
+use grammar::{FileId, SourceFile};
 
-/// Codes that no rule text alone can cause; each has a test of its own below.
-const WITHOUT_A_CASE: [&str; 2] = ["empty-pack", "pack-too-large"];
+/// Codes that no rule text alone can cause, or none that belongs into a corpus; and the test that causes each.
+const WITHOUT_A_CASE: [(&str, &str); 6] = [
+    ("empty-pack", "../cli/tests/commands/check_reports_everything_at_once.rs"),
+    ("file-too-large", "../grammar/tests/corpus.rs"),
+    ("not-a-file", "../cli/tests/commands/packs_over_a_limit_are_refused.rs"),
+    ("pack-too-large", "../cli/tests/commands/packs_over_a_limit_are_refused.rs"),
+    ("too-many-findings", "../grammar/tests/corpus.rs"),
+    ("unformattable", "../grammar/src/format.rs"),
+];
+
+fn has_a_test(code: &str) -> bool {
+    WITHOUT_A_CASE.iter().any(|(known, _)| *known == code)
+}
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/check")
@@ -97,7 +112,7 @@ fn every_code_has_a_doc_and_a_case_and_no_case_is_about_nothing() {
     }
     let with_case: BTreeSet<String> = cases().into_iter().map(|(code, _)| code).collect();
     for code in &documented {
-        assert!(with_case.contains(*code) || WITHOUT_A_CASE.contains(code), "`{code}` has no case");
+        assert!(with_case.contains(*code) || has_a_test(code), "`{code}` has no case");
     }
     for code in &with_case {
         assert!(documented.contains(code.as_str()), "`{code}` has cases and no doc");
@@ -119,9 +134,10 @@ fn certain_fixes_are_made_and_what_they_fixed_is_gone() {
         }
         let after = mend(&pack);
         let errors = |found: &[grammar::Diagnostic]| found.iter().filter(|finding| finding.is_error()).count();
+        let fixed: Vec<grammar::Diagnostic> = after.fixed.iter().map(|fixed| fixed.finding.clone()).collect();
         assert!(!after.fixed.is_empty(), "{}: no fix made it better", case.display());
         let left = &after.compilation.diagnostics;
-        assert_eq!(errors(left) + errors(&after.fixed), errors(&before), "{}: {left:#?}", case.display());
+        assert_eq!(errors(left) + errors(&fixed), errors(&before), "{}: {left:#?}", case.display());
         let text = after.pack.files.get("case.rules").expect("the case is still there");
         if update {
             fs::write(&expected, text).expect("the expectation is writable");
@@ -157,6 +173,36 @@ fn used_codes(folder: &Path, used: &mut BTreeMap<String, PathBuf>) {
                 }
             }
         }
+    }
+}
+
+/// The text of every expectation below a folder.
+fn expectations(folder: &Path, all: &mut String) {
+    for entry in fs::read_dir(folder).expect("the corpus is there") {
+        let path = entry.expect("the entry is readable").path();
+        if path.is_dir() {
+            expectations(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "diag") {
+            *all += &fs::read_to_string(&path).expect("the expectation is readable");
+        }
+    }
+}
+
+#[test]
+fn every_code_of_every_crate_comes_up_in_a_corpus_or_in_the_test_that_is_named() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut drawn = String::new();
+    expectations(&here.join("corpus"), &mut drawn);
+    expectations(&here.join("../grammar/corpus"), &mut drawn);
+    for doc in codes::all() {
+        let head = format!("{}[{}]: ", doc.severity.name(), doc.code);
+        let test = WITHOUT_A_CASE.iter().find(|(code, _)| *code == doc.code);
+        let Some((_, test)) = test else {
+            assert!(drawn.contains(&head), "nothing in the corpora shows {head}");
+            continue;
+        };
+        let text = fs::read_to_string(here.join(test)).expect("the test is there");
+        assert!(text.contains(doc.code), "{test} is not about `{}`", doc.code);
     }
 }
 
@@ -225,4 +271,83 @@ policy p on e {
 ";
     let compiled = engine::compile(&engine::PackSource::of_rules(rules));
     assert_eq!(compiled.diagnostics, []);
+}
+
+/// The smallest case of a code with what is found in it; of the parser's codes the example itself.
+fn shown(doc: &grammar::diagnostic::codes::CodeDoc) -> Option<(String, String)> {
+    let only =
+        |found: Vec<grammar::Diagnostic>| -> Vec<_> { found.into_iter().filter(|it| it.code == doc.code).collect() };
+    if grammar::diagnostic::codes::CODES.iter().any(|other| other.code == doc.code) {
+        let source = SourceFile::new(FileId(0), "example.rules", doc.example);
+        let found = only(grammar::parse(&source).diagnostics);
+        let text = grammar::render_text(&found, &source.into(), false);
+        return (!found.is_empty()).then(|| (doc.example.to_owned(), text));
+    }
+    let cases = cases().into_iter().filter(|(code, _)| code == doc.code).map(|(_, case)| case);
+    let plain = |case: &Path| case.ends_with("typo.rules") || case.ends_with("plain.rules");
+    let length = |case: &Path| fs::metadata(case).map_or(u64::MAX, |data| data.len());
+    let case = cases.min_by_key(|case| (!plain(case), length(case), case.clone()))?;
+    let mut pack = read_pack("corpus/check/_files");
+    let rules = fs::read_to_string(&case).ok()?;
+    pack.files.insert("example.rules".into(), rules.clone().into_bytes());
+    let compilation = compile(&pack);
+    let mut found = compilation.diagnostics;
+    if let Some(program) = &compilation.program {
+        found.extend(results_of(program).into_iter().flat_map(|result| result.failures));
+        found.extend(expired(program, "2030-01-01T00:00:00Z".parse().expect("a time")));
+    }
+    let text = grammar::render_text(&only(found), &compilation.sources, false);
+    (rules.len() < 1_000).then_some((rules, text))
+}
+
+/// The page of a code.
+fn page(doc: &grammar::diagnostic::codes::CodeDoc) -> String {
+    let block = |text: &str| format!("```text\n{}\n```\n", text.trim_end());
+    let mut page = format!(
+        "<!-- made from the registry by `ACCEPT=1 cargo nextest run -p engine -E 'test(pages)'`; do not edit -->\n# {}\n\n",
+        doc.code
+    );
+    page += &format!("{}: {}\n\n## What it means\n\n{}\n\n", doc.severity.name(), doc.summary, doc.meaning);
+    page += &format!("## Why it matters\n\n{}\n\n## Example\n\n{}\n", doc.why, block(doc.example));
+    page += &format!("## Instead\n\n{}", block(doc.instead));
+    if let Some((rules, found)) = shown(doc) {
+        page += "\n## As `stepup check` shows it\n\n";
+        if rules != doc.example {
+            page += &format!("{}\n", block(&rules));
+        }
+        page += &block(&found);
+    }
+    page
+}
+
+#[test]
+fn the_pages_of_the_diagnostics_are_current() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/diagnostics");
+    let mut pages = BTreeMap::new();
+    let mut index = "<!-- made from the registry by `ACCEPT=1 cargo nextest run -p engine -E 'test(pages)'`; do not edit -->\n\
+                     # Diagnostics\n\nWhat `stepup check`, `fmt` and `test` find, by code. `stepup explain CODE` says the same.\n\n\
+                     | code | | |\n|---|---|---|\n"
+        .to_owned();
+    for doc in codes::all() {
+        let summary = doc.summary.replace('|', "\\|");
+        index += &format!("| [`{0}`]({0}.md) | {1} | {summary} |\n", doc.code, doc.severity.name());
+        pages.insert(format!("{}.md", doc.code), page(doc));
+    }
+    pages.insert("README.md".to_owned(), index);
+    if std::env::var_os("ACCEPT").is_some() {
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("the folder is writable");
+        for (name, text) in &pages {
+            fs::write(folder.join(name), text).expect("the page is writable");
+        }
+        return;
+    }
+    for (name, text) in &pages {
+        let on_disk = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        assert_eq!(on_disk, *text, "docs/diagnostics/{name} is not current");
+    }
+    for entry in fs::read_dir(&folder).expect("the folder is there") {
+        let name = entry.expect("the entry is readable").file_name().to_string_lossy().into_owned();
+        assert!(pages.contains_key(&name), "docs/diagnostics/{name} is about no code");
+    }
 }

@@ -31,7 +31,7 @@ mod nearest;
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity, render_json, render_text};
 pub use expected::{RESERVED, keywords};
 pub use format::format;
-pub use mend::{Mended, mend};
+pub use mend::{Fixed, Mended, mend};
 pub use nearest::{meant, nearest};
 pub use parse::{Parsed, parse, parse_bytes};
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};

@@ -1,7 +1,7 @@
 //! Certain fixes made in the text itself, and kept only where they make it better.
 
 use crate::diagnostic::{Diagnostic, Edit, Fix};
-use crate::source::SourceFile;
+use crate::source::{Position, SourceFile};
 use std::collections::BTreeMap;
 
 /// Fixes can uncover others; more rounds than this no text has needed.
@@ -15,10 +15,33 @@ const MOST_TRIED_ALONE: usize = 100;
 pub struct Mended {
     /// All files, those without a fix unchanged.
     pub files: Vec<SourceFile>,
-    /// The findings that were fixed, as they were found.
-    pub fixed: Vec<Diagnostic>,
+    /// What was fixed, in order of place.
+    pub fixed: Vec<Fixed>,
     /// What is left to find.
     pub left: Vec<Diagnostic>,
+}
+
+/// A finding that was fixed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// As it was found.
+    pub finding: Diagnostic,
+    /// The name of its file.
+    pub file: String,
+    /// Where it began in that file. Fixes made before it may have moved it.
+    pub position: Position,
+}
+
+impl Fixed {
+    fn of(finding: Diagnostic, files: &[SourceFile]) -> Self {
+        let span = finding.span().unwrap_or_default();
+        let file = files.iter().find(|file| file.id == span.file);
+        Fixed {
+            file: file.map(|file| file.name.clone()).unwrap_or_default(),
+            position: file.map_or(Position { line: 1, column: 1 }, |file| file.position(span.start)),
+            finding,
+        }
+    }
 }
 
 /// Makes every certain fix of what `check` finds in the files, again until there is none left.
@@ -37,7 +60,7 @@ pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<
             break;
         }
         if let Some((files, found)) = better(&mended.files, &left, &chosen, &mut check) {
-            mended.fixed.extend(chosen);
+            mended.fixed.extend(chosen.into_iter().map(|finding| Fixed::of(finding, &mended.files)));
             (mended.files, left) = (files, found);
             continue;
         }
@@ -48,8 +71,8 @@ pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<
         for finding in alone.into_iter().rev() {
             match better(&mended.files, &left, std::slice::from_ref(&finding), &mut check) {
                 Some((files, found)) => {
+                    mended.fixed.push(Fixed::of(finding, &mended.files));
                     (mended.files, left) = (files, found);
-                    mended.fixed.push(finding);
                     progress = true;
                 }
                 None => refused.push(finding),
@@ -59,7 +82,7 @@ pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<
             break;
         }
     }
-    mended.fixed.sort();
+    mended.fixed.sort_by(|a, b| (&a.file, a.position, &a.finding).cmp(&(&b.file, b.position, &b.finding)));
     mended.left = left;
     mended
 }

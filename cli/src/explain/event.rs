@@ -12,15 +12,15 @@ use super::Explained;
 use crate::eval::{self, BadLine, Step};
 use crate::exit::Exit;
 use crate::geo::GeoFiles;
+use crate::output::{Format, JSON_VERSION};
 use crate::pack;
 
 /// Explains the last event of a file; the lines before it are its history. A pack with errors is an exit code.
-pub fn explain(pack: &Path, file: &Path, geo: &GeoFiles) -> anyhow::Result<Result<Explained, Exit>> {
+pub fn explain(pack: &Path, file: &Path, geo: &GeoFiles, format: Format) -> anyhow::Result<Result<Explained, Exit>> {
     let geo = geo.open()?;
     let compilation = pack::compiled(pack)?;
     let Some(program) = compilation.program.clone() else {
-        pack::complain(pack, &compilation);
-        return Ok(Err(Exit::Pack));
+        return Ok(Err(pack::complain(pack, &compilation, format)?));
     };
     let text = read(file)?;
     let name = file.display().to_string();
@@ -49,7 +49,7 @@ pub fn explain(pack: &Path, file: &Path, geo: &GeoFiles) -> anyhow::Result<Resul
     let (event, signals) = last.ok_or_else(|| anyhow!("{name} has no event"))?;
     let trace = engine::explain(&program, &signals);
     let heading = format!("{} by {} at {}", event.action, event.user, event.time);
-    let json = json!({"signals": signals, "trace": trace});
+    let json = json!({"version": JSON_VERSION, "signals": signals, "trace": trace});
     Ok(Ok(Explained { heading, trace, json }))
 }
 

@@ -31,19 +31,31 @@ fn one_file_brings_the_lists_it_names() {
 }
 
 #[test]
-fn json_is_one_array_of_findings() {
+fn json_is_one_object_with_a_version() {
     let ran = Run::new("check --format json .").file("a.rules", BAD).exit(3).stderr("").run();
-    let findings: Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    let first = &findings[0];
-    assert_eq!((first["severity"].as_str(), first["line"].as_u64()), (Some("error"), Some(9)), "{findings}");
-    assert!(first["file"].as_str().is_some_and(|file| file.ends_with("a.rules")), "{findings}");
-    Run::new("check --format json .").file("a.rules", GOOD).stdout("[]\n").run();
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((report["version"].as_u64(), report["usable"].as_bool()), (Some(1), Some(false)), "{report}");
+    let first = &report["findings"][0];
+    assert_eq!((first["severity"].as_str(), first["line"].as_u64()), (Some("error"), Some(9)), "{report}");
+    assert!(first["file"].as_str().is_some_and(|file| file.ends_with("a.rules")), "{report}");
+    // The edit of a fix fits the bytes of the file.
+    let edit = &first["fix"]["edits"][0];
+    let (from, to) = (edit["offset"].as_u64(), edit["endOffset"].as_u64());
+    let bytes = |offset: Option<u64>| usize::try_from(offset.expect("an offset")).expect("small");
+    assert_eq!(&BAD[bytes(from)..bytes(to)], "amont", "{report}");
+    assert_eq!(edit["replacement"], "amount");
+    let good = Run::new("check --format json .").file("a.rules", GOOD).run();
+    let report: Value = serde_json::from_str(&good.stdout).expect("JSON");
+    assert_eq!(
+        (&report["usable"], &report["findings"], &report["rules"]),
+        (&true.into(), &Value::Array(vec![]), &0.into())
+    );
 }
 
 #[test]
-fn what_is_no_pack_is_our_failure() {
+fn what_is_not_there_is_our_failure_and_a_folder_without_rules_is_the_packs() {
     Run::new("check missing").exit(1).stdout("").run().complains(&["cannot read missing"]);
-    Run::new("check .").file("notes.txt", "").exit(1).run().complains(&["no `.rules` file"]);
+    Run::new("check .").file("notes.txt", "").exit(3).run().says(&["error[empty-pack]", "no `.rules` file"]);
 }
 
 #[test]

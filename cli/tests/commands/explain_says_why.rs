@@ -17,6 +17,40 @@ fn every_code_that_check_prints_is_explained() {
 }
 
 #[test]
+fn without_a_code_all_are_listed() {
+    let listed = Run::new("explain").stderr("").run();
+    listed.says(&["unknown-signal ", "error ", "not-utf8", "`stepup explain CODE`"]);
+    assert_eq!(Run::new("explain --list").run().stdout, listed.stdout);
+    let json: Value = serde_json::from_str(&Run::new("explain --format json").run().stdout).expect("JSON");
+    let codes = json["codes"].as_array().expect("codes");
+    assert_eq!(codes.len() + 2, listed.stdout.lines().count());
+    for code in codes {
+        let code = code["code"].as_str().expect("a code");
+        assert!(listed.stdout.lines().any(|line| line.split(' ').next() == Some(code)), "{code}");
+    }
+}
+
+#[test]
+fn a_code_is_found_as_it_was_printed_or_nearly() {
+    for written in [
+        "unknown-signal",
+        "[unknown-signal]",
+        "error[unknown-signal]: there is no signal",
+        "unknown_signal",
+        "`unknown-signal`",
+    ] {
+        Run::new("explain").arg(written).run().says(&["error[unknown-signal]"]);
+    }
+    Run::new("explain unknwon-signal").exit(2).run().complains(&["did you mean `unknown-signal`"]);
+    Run::new("explain signal").exit(2).run().complains(&["did you mean `unknown-signal`"]);
+    Run::new("explain banana").exit(2).run().complains(&["`stepup explain` lists the codes"]);
+    let json = Run::new("explain unknown-signal --format json").run().stdout;
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(json["meaning"].as_str().is_some_and(|text| !text.is_empty()), "{json}");
+    Run::new("explain --server http://localhost:1").exit(2).run().complains(&["a decision's id"]);
+}
+
+#[test]
 fn a_sentence_comes_first_then_rules_with_the_values_they_read() {
     let event = "{\n  \"time\": \"2026-03-01T10:00:00Z\",\n  \"action\": \"sign_in\",\n  \"userId\": \"ann\",\n  \"ipAddress\": \"203.0.113.66\",\n  \"custom\": {\"outcome\": \"succeeded\"}\n}\n";
     let ran = Run::new("explain")

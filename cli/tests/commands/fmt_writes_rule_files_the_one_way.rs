@@ -58,9 +58,9 @@ fn an_editor_pipes_a_buffer_through() {
 }
 
 #[test]
-fn what_is_not_there_or_holds_no_rules_is_our_failure() {
+fn what_is_not_there_is_our_failure_and_a_folder_without_rules_is_the_packs() {
     Run::new("fmt missing.rules").exit(1).stdout("").run().complains(&["stepup: cannot read missing.rules"]);
-    Run::new("fmt .").exit(1).run().complains(&["no *.rules file"]);
+    Run::new("fmt .").exit(3).run().complains(&["no `*.rules` file"]);
 }
 
 #[test]

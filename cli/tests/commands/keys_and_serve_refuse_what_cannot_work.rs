@@ -84,7 +84,8 @@ fn keys_are_made_listed_and_revoked() {
     let shown = Run::in_folder(made.folder, "keys new --role backend --name shop --config stepup.toml").run();
     shown.says(&["its secret, shown only now: sk_"]);
     let listed = Run::in_folder(shown.folder, "keys list --config stepup.toml --format json").run();
-    let keys: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let listing: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let keys = &listing["keys"];
     assert_eq!(keys.as_array().map(Vec::len), Some(2), "{keys}");
     assert!(!listed.stdout.contains("sk_"), "{}", listed.stdout);
     let id = keys[0]["id"].as_str().expect("an id").to_owned();

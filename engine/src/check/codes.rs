@@ -2,6 +2,14 @@
 
 use grammar::{Severity, diagnostic::codes::CodeDoc};
 
+/// All codes there are, those of the parser too, in alphabetical order.
+#[must_use]
+pub fn all() -> Vec<&'static CodeDoc> {
+    let mut all: Vec<&CodeDoc> = grammar::diagnostic::codes::CODES.iter().chain(CODES).collect();
+    all.sort_by_key(|doc| doc.code);
+    all
+}
+
 /// The codes of the checker and the test runner, in alphabetical order.
 pub const CODES: &[CodeDoc] = &[
     CodeDoc {
@@ -210,6 +218,15 @@ pub const CODES: &[CodeDoc] = &[
         why: "In languages where everything is true or false, an empty text switches a rule off.",
         example: "when amount",
         instead: "when amount > 30 EUR",
+    },
+    CodeDoc {
+        code: "not-a-file",
+        severity: Severity::Error,
+        summary: "something in the pack's folder is no file",
+        meaning: "It is named like a rule file, a list or a script and is a pipe, a socket or a device; or a link leads from a folder back to one around it.",
+        why: "Reading it might never end, and what it says may be different each time.",
+        example: "(`lists/blocked.csv` is a link to /dev/zero)",
+        instead: "(`lists/blocked.csv` is a file)",
     },
     CodeDoc {
         code: "not-a-key",

@@ -1,6 +1,6 @@
 //! The certain fixes of a pack's findings, made.
 
-use grammar::{Diagnostic, SourceFile};
+use grammar::{Fixed, SourceFile};
 
 use super::{Compilation, compile_within};
 use crate::pack::{Limits, PackSource};
@@ -12,8 +12,8 @@ pub struct MendedPack {
     pub pack: PackSource,
     /// The paths of the files that were changed.
     pub changed: Vec<String>,
-    /// What was fixed, each as it was found: its place may be that of a text in between.
-    pub fixed: Vec<Diagnostic>,
+    /// What was fixed.
+    pub fixed: Vec<Fixed>,
     /// What is left.
     pub compilation: Compilation,
 }

@@ -98,7 +98,8 @@ fn printable(text: &str) -> String {
 /// Writes the findings as one JSON array, in order of place, indented.
 ///
 /// Each has `code`, `severity`, `message`, `file`, `line`, `column`, `endLine`, `endColumn` (from 1, in characters, the end
-/// exclusive; absent when the finding has no place), `labels`, `notes`, and where there is one `help` and `fix`.
+/// exclusive), `offset`, `endOffset` (from 0, in bytes), all these absent when the finding has no place; `labels`, `notes`,
+/// and where there is one `help` and `fix`.
 pub fn render_json(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort();
@@ -130,6 +131,8 @@ struct JsonPlace<'a> {
     column: u32,
     end_line: u32,
     end_column: u32,
+    offset: u32,
+    end_offset: u32,
 }
 
 #[derive(Serialize)]
@@ -163,6 +166,8 @@ impl<'a> JsonPlace<'a> {
             column: start.column,
             end_line: end.line,
             end_column: end.column,
+            offset: span.start,
+            end_offset: span.end,
         })
     }
 }
