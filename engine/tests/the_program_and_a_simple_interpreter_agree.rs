@@ -1,8 +1,8 @@
 //! The compiled program, with its index and its bounded history, against an interpreter that walks the tree and scans
 //! the whole past, on random policies and random events.
 //!
-//! `cargo xtask oracle` runs ten million pairs of a policy and an event. Here are some thousands; the environment says
-//! otherwise: `STEPUP_ORACLE_PAIRS`, `STEPUP_ORACLE_SEED`, and `STEPUP_ORACLE_CASE` for one case alone.
+//! `cargo xtask oracle` runs ten million pairs of a policy and an event. Here are some thousands, from fifty packs; the
+//! environment says otherwise: `STEPUP_ORACLE_PAIRS`, `STEPUP_ORACLE_SEED`, and `STEPUP_ORACLE_CASE` for one case alone.
 
 mod interpreter;
 mod oracle;
@@ -39,7 +39,7 @@ fn on_random_policies_and_events() {
         }
         return;
     }
-    let wanted = setting("STEPUP_ORACLE_PAIRS").unwrap_or(3_000);
+    let wanted = setting("STEPUP_ORACLE_PAIRS").unwrap_or(6_000);
     let threads = if wanted > 100_000 { thread::available_parallelism().map_or(1, Into::into) } else { 1 };
     let (compared, failed, next) = (AtomicU64::new(0), AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {

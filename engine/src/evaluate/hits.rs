@@ -154,7 +154,7 @@ fn standing(scene: &Scene<'_>, rule: &Rule, told: Told) -> Standing {
     match holds.and(rolled_out) {
         Tri::True => Standing::Matched,
         Tri::False => Standing::NotMatched,
-        Tri::Unknown if !scene.scripts_run && rule.scripted => Standing::Waiting,
+        Tri::Unknown if holds.is_unknown() && !scene.scripts_run && rule.scripted => Standing::Waiting,
         Tri::Unknown => when_unknown(rule),
     }
 }

@@ -17,7 +17,9 @@ enum Standing {
     NotMatched,
     StepUp,
     Skipped,
-    /// Switched off, or outside its time.
+    /// A script would have to say.
+    Waiting,
+    /// Switched off, outside its time, or not asked any more.
     Idle,
 }
 
@@ -50,7 +52,8 @@ pub(super) fn judge<'a>(pack: &'a Pack<'a>, this: &'a Past, past: &'a [Past], en
         ast::Target::Any => false,
         ast::Target::Events(names) => names.iter().any(|name| name.name == this.kind),
     };
-    let judged: Vec<Judged<'_>> = pack
+    pack.scripts_run.set(false);
+    let mut judged: Vec<Judged<'_>> = pack
         .policies
         .iter()
         .filter(applies)
@@ -61,6 +64,22 @@ pub(super) fn judge<'a>(pack: &'a Pack<'a>, this: &'a Past, past: &'a [Past], en
             (policy, world, standings)
         })
         .collect();
+    let strictest = |judged: &[Judged<'_>]| judged.iter().map(|judged| decide(judged, false).outcome).max();
+    if strictest(&judged) == Some(2) {
+        // Nothing is stricter: the rules that wait for a script are not asked any more.
+        for standing in judged.iter_mut().flat_map(|(_, _, standings)| standings) {
+            *standing = if *standing == Standing::Waiting { Standing::Idle } else { *standing };
+        }
+    } else {
+        pack.scripts_run.set(true);
+        for (policy, world, standings) in &mut judged {
+            for (rule, standing) in policy.rules.iter().zip(standings) {
+                if *standing == Standing::Waiting {
+                    *standing = world.standing(policy, rule);
+                }
+            }
+        }
+    }
     let decide_all = |shadow| judged.iter().map(|judged| decide(judged, shadow)).collect::<Vec<_>>();
     let (decided, would) = (decide_all(false), decide_all(true));
     let outcome = decided.iter().map(|one| one.outcome).max().expect("a policy applies");
@@ -199,12 +218,19 @@ impl<'a> World<'a> {
         if !active || mode(rule) == ast::ModeKind::Off {
             return Standing::Idle;
         }
+        let rolled_out = rule.rollout().map_or(Ok(true), |rollout| self.rolled_out(rule, rollout));
+        if rolled_out == Ok(false) {
+            return Standing::Idle;
+        }
         let when = rule.when().map_or(Ok(true), |when| self.truth(&when.condition));
         let unless = rule.unless().map_or(Ok(false), |unless| self.truth(&unless.condition));
+        let mut conditions = rule.when().into_iter().chain(rule.unless());
+        let scripted = conditions.any(|condition| self.scripted(&condition.condition));
         match (when, unless) {
-            (Ok(true), Ok(false)) => Standing::Matched,
+            (Ok(true), Ok(false)) if rolled_out.is_ok() => Standing::Matched,
             (Ok(false), _) | (_, Ok(true)) => Standing::NotMatched,
-            (Err(_), _) | (_, Err(_)) => {
+            (Err(_), _) | (_, Err(_)) if scripted && !self.pack.scripts_run.get() => Standing::Waiting,
+            (_, _) => {
                 let unknown = rule.on_unknown().or(policy.policy.on_unknown()).map(|unknown| unknown.what);
                 match (kind(rule), unknown.unwrap_or(ast::UnknownAction::StepUp)) {
                     // No exemption rests on what is not known.
@@ -228,8 +254,25 @@ impl<'a> World<'a> {
                 self.blame(&condition.condition, &mut found);
             }
         }
+        if let (true, Some(rollout)) = (found.is_empty(), rule.rollout()) {
+            found.push((rollout.by.text(), "absent"));
+        }
         let name = &rule.name.name;
         found.into_iter().map(|(what, cause)| (name.clone(), what, cause.to_owned())).collect()
+    }
+
+    /// Whether this one is among the first so many of ten thousand, in an order of the rule's own.
+    fn rolled_out(&self, rule: &ast::Rule, rollout: &ast::Rollout) -> Answer {
+        let entity = match self.read(&rollout.by) {
+            Fact::Known(Plain::Word(word)) => word,
+            Fact::Unknown(cause) => return Err(cause),
+            other => panic!("{other:?} is nobody"),
+        };
+        let text = format!("stepup-rollout-v1\n{}\n{}\n{entity}", rule.name.name, rollout.by.text());
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        let first = hash.as_ref()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let percent = rollout.percent.as_i64().expect("the tests roll out whole percentages").unsigned_abs();
+        Ok(first % 10_000 < percent * 100)
     }
 
     fn effects(&self, rule: &'a ast::Rule, said: &mut Said) {

@@ -111,6 +111,9 @@ impl<'a> World<'a> {
     }
 
     fn ask(&self, question: &Question<'a>) -> Answer {
+        if !self.pack.scripts_run.get() && question.reads().iter().any(|(expr, _)| self.scripted(expr)) {
+            return Err("script_error");
+        }
         match question {
             Question::Holds(expr) => match self.fact(expr) {
                 Fact::Known(Plain::Bool(value)) => Ok(value),
@@ -241,7 +244,18 @@ impl<'a> World<'a> {
                 None => Some((path.text(), cause)),
             },
             ast::ExprKind::Aggregate(aggregate) => {
-                Some(self.missing_key(&aggregate.keys).unwrap_or_else(|| (self.text(expr), cause)))
+                let zone = || match &aggregate.window {
+                    ast::Window::Calendar(calendar) => self.unknown_in(&calendar.zone),
+                    _ => None,
+                };
+                let missing = self.missing_key(&aggregate.keys).or_else(zone);
+                Some(missing.unwrap_or_else(|| (self.text(expr), cause)))
+            }
+            ast::ExprKind::Call(call) if call.name.name != "weekday" => {
+                let mut arguments = call.arguments.iter();
+                let unknown = arguments.clone().find_map(|argument| self.unknown_in(argument));
+                let weak = || arguments.find_map(|argument| self.weak_in(argument));
+                Some(unknown.or_else(weak).unwrap_or_else(|| (self.text(expr), cause)))
             }
             ast::ExprKind::Seen(seen) => {
                 let missing = self.missing_key(std::slice::from_ref(&seen.what));
@@ -266,7 +280,7 @@ impl<'a> World<'a> {
         match &expr.kind {
             ast::ExprKind::Paren(inner) => self.weak_in(inner),
             ast::ExprKind::Path(path) => self.named(path).and_then(|body| self.weak_in(body)),
-            ast::ExprKind::Aggregate(_) | ast::ExprKind::Seen(_) => match self.fact(expr) {
+            ast::ExprKind::Aggregate(_) | ast::ExprKind::Seen(_) | ast::ExprKind::Call(_) => match self.fact(expr) {
                 Fact::Between(_, _, cause) => Some((self.text(expr), cause)),
                 Fact::Known(_) | Fact::Unknown(_) => None,
             },
@@ -285,6 +299,7 @@ impl<'a> World<'a> {
                 None => Some(path.text()),
             },
             ast::ExprKind::Aggregate(_) | ast::ExprKind::Seen(_) => Some(self.text(expr)),
+            ast::ExprKind::Call(call) if call.name.name != "weekday" => Some(self.text(expr)),
             // Behind a constant that took its place, the field that is absent.
             ast::ExprKind::Coalesce(coalesce) => {
                 self.known_in(self.taken(coalesce)).or_else(|| self.known_in(&coalesce.value))

@@ -18,6 +18,13 @@ impl<'a> World<'a> {
             Err(cause) => return Fact::Unknown(cause),
         };
         let earlier: Vec<&Past> = self.earlier().filter(|event| agree(event, &keys)).collect();
+        let midnight = match &aggregate.window {
+            ast::Window::Calendar(calendar) => match self.began(calendar) {
+                Ok(began) => began,
+                Err(cause) => return Fact::Unknown(cause),
+            },
+            _ => 0,
+        };
         let after = |event: &&&Past| match &aggregate.window {
             ast::Window::Sliding(length) => event.at > self.this.at - length.as_millis().expect("it is a length"),
             ast::Window::Tumbling(length) => {
@@ -29,7 +36,7 @@ impl<'a> World<'a> {
                 let anchor = anchors.map(|event| (event.at, event.seq)).max();
                 anchor.is_none_or(|anchor| (event.at, event.seq) > anchor)
             }
-            ast::Window::Calendar(_) => panic!("not known here"),
+            ast::Window::Calendar(_) => event.at >= midnight,
         };
         let mut inside: Vec<&Past> = earlier.iter().filter(after).copied().collect();
         inside.extend(aggregate.including_this.then_some(self.this));
@@ -87,7 +94,9 @@ impl<'a> World<'a> {
             ast::AggregateFn::Min => Fact::between(least(sure.iter().chain(&perhaps)), least(sure.iter()), "absent"),
             ast::AggregateFn::Max => Fact::between(most(sure.iter()), most(sure.iter().chain(&perhaps)), "absent"),
             ast::AggregateFn::Avg => mean(&sure, &perhaps),
-            ast::AggregateFn::Count | ast::AggregateFn::Stddev | ast::AggregateFn::P95 => panic!("not known here"),
+            ast::AggregateFn::P95 => percentile(&sure, &perhaps),
+            ast::AggregateFn::Stddev => deviation(&sure, &perhaps),
+            ast::AggregateFn::Count => panic!("counted before"),
         }
     }
 
@@ -140,7 +149,37 @@ impl<'a> World<'a> {
         }
     }
 
-    fn earlier(&self) -> impl Iterator<Item = &'a Past> + Clone {
+    /// When the calendar's unit began there: the clock is turned back, minute by minute.
+    fn began(&self, calendar: &'a ast::CalendarWindow) -> Result<i64, Cause> {
+        const MINUTE: i64 = 60_000;
+        const HOUR: i64 = 60 * MINUTE;
+        let zone = self.fact(&calendar.zone);
+        let local = |at: i64| self.local(Fact::Known(Plain::Moment(at)), zone);
+        let now = local(self.this.at)?;
+        let mut at = self.this.at - self.this.at.rem_euclid(MINUTE);
+        if calendar.unit == ast::CalendarUnit::Hour {
+            while local(at)?.minute() != 0 {
+                at -= MINUTE;
+            }
+            return Ok(at);
+        }
+        let same = |at: i64| -> Result<bool, Cause> {
+            let (one, other) = (local(at)?.date(), now.date());
+            Ok(match calendar.unit {
+                ast::CalendarUnit::Hour | ast::CalendarUnit::Day => one == other,
+                ast::CalendarUnit::Week => one.iso_week_date().week() == other.iso_week_date().week(),
+                ast::CalendarUnit::Month => one.month() == other.month(),
+            })
+        };
+        for step in [HOUR, MINUTE] {
+            while same(at - step)? {
+                at -= step;
+            }
+        }
+        Ok(at)
+    }
+
+    pub(super) fn earlier(&self) -> impl Iterator<Item = &'a Past> + Clone {
         let this = (self.this.at, self.this.seq);
         self.past.iter().filter(move |event| (event.at, event.seq) < this)
     }
@@ -257,4 +296,47 @@ fn mean<'a>(sure: &[Plain<'a>], perhaps: &[Plain<'a>]) -> Fact<'a> {
         (Some(low), Some(high)) => Fact::between(low, high, "absent"),
         (_, _) => Fact::Unknown("overflow"),
     }
+}
+
+/// The 95th percentile by nearest rank. With values that are perhaps there: from the least it can be to the most, each
+/// with as many of the least, or the greatest, as make it so.
+fn percentile<'a>(sure: &[Plain<'a>], perhaps: &[Plain<'a>]) -> Fact<'a> {
+    let ranked = |mut values: Vec<Plain<'a>>| {
+        values.sort_by(|a, b| order(*a, *b, NO_RATES).expect("one currency"));
+        values[(values.len() * 95).div_ceil(100) - 1]
+    };
+    let mut others = perhaps.to_vec();
+    others.sort_by(|a, b| order(*a, *b, NO_RATES).expect("one currency"));
+    let with = |others: &[Plain<'a>]| ranked(sure.iter().chain(others).copied().collect());
+    let least: Vec<Plain<'a>> = (0..=others.len()).map(|many| with(&others[..many])).collect();
+    let greatest: Vec<Plain<'a>> = (0..=others.len()).map(|many| with(&others[many..])).collect();
+    Fact::between(self::least(least.iter()), most(greatest.iter()), "absent")
+}
+
+/// The standard deviation of the population, rounded half to even: of whole numbers to nine decimals, of all others to
+/// their own unit.
+fn deviation<'a>(sure: &[Plain<'a>], perhaps: &[Plain<'a>]) -> Fact<'a> {
+    assert!(perhaps.is_empty(), "the tests ask for no deviation of what is perhaps there");
+    let example = sure[0];
+    let finer: i128 = if matches!(example, Plain::Int(_)) { 1_000_000_000 } else { 1 };
+    let values: Vec<BigInt> = sure.iter().map(|value| BigInt::from(steps(value)) * finer).collect();
+    let count = BigInt::from(values.len());
+    let sum: BigInt = values.iter().sum();
+    let squares: BigInt = values.iter().map(|value| value * value).sum();
+    // n² times the variance; its root is n times the deviation.
+    let variance = &count * squares - &sum * &sum;
+    let floor = variance.sqrt() / &count;
+    // Twice the deviation, squared, against twice the middle between two whole numbers, squared.
+    let (middle, twice): (BigInt, BigInt) = (&floor * 2 + 1, variance * 4);
+    let up = match twice.cmp(&(&middle * &middle * &count * &count)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => &floor % 2 != BigInt::ZERO,
+        std::cmp::Ordering::Greater => true,
+    };
+    let Ok(rounded) = i128::try_from(floor + i32::from(up)) else { return Fact::Unknown("overflow") };
+    let value = match example {
+        Plain::Int(_) => Decimal::try_from_i128_with_scale(rounded, 9).ok().map(|it| Plain::Decimal(it.normalize())),
+        other => like(rounded, &other),
+    };
+    value.map_or(Fact::Unknown("overflow"), Fact::Known)
 }

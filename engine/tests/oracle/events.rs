@@ -22,6 +22,11 @@ use super::{
 /// 2026-01-01T00:00:00Z, a Thursday.
 pub const START_MS: i64 = 1_767_225_600_000;
 
+/// The first moment of a day, in milliseconds since the start.
+pub fn day(date: &str) -> i64 {
+    format!("{date}T00:00:00Z").parse::<Timestamp>().expect("it is a day").as_millisecond() - START_MS
+}
+
 /// One event of a stream.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -38,7 +43,7 @@ pub fn event(dice: &mut Dice, at_ms: i64, style: Style) -> Told {
     let known = Fact::Known;
     // A threshold on a sum keeps no more than takes the sum over it, so an amount below zero later makes it unknown;
     // that has tests of its own.
-    let summed = style.history && style.sums;
+    let summed = style.history && style.sums && !style.negative;
     let int = move |dice: &mut Dice| dice.range(if summed { 0 } else { -2 }, 9);
     let decimal = move |digits: &str| if summed { decimal(digits).abs() } else { decimal(digits) };
     let money = move |dice: &mut Dice| match money(dice) {
@@ -73,6 +78,7 @@ pub fn event(dice: &mut Dice, at_ms: i64, style: Style) -> Told {
     maybe("dev", &|dice| Plain::Word(dice.pick(&["d1", "d2"])));
     maybe("num", &|dice| Plain::Asn(dice.pick(&[1, 2, 64_500])));
     maybe("name", &|dice| Plain::Word(dice.pick(&WORDS)));
+    maybe("mood", &|dice| Plain::Word(dice.pick(&["a", "b", "c"])));
     maybe("yes", &|dice| Plain::Bool(dice.once_in(2)));
     maybe("tags", &|dice| Plain::List(dice.pick(&TAGS)));
     maybe("codes", &|dice| Plain::List(dice.pick(&CODES)));
@@ -255,9 +261,9 @@ pub fn located(program: &Program, told: &Told, reference: &str) -> Located {
     Located::new(Arc::new(event), place, network, user)
 }
 
-const DECLARED: [&str; 24] = [
+const DECLARED: [&str; 25] = [
     "n", "m", "d", "x", "p", "amount", "fee", "limit", "cur", "age", "due", "day", "c", "net", "who", "dev", "num",
-    "kind", "name", "yes", "tags", "codes", "fast", "far",
+    "kind", "name", "mood", "yes", "tags", "codes", "fast", "far",
 ];
 
 fn maybe(fact: Fact<'static>) -> Maybe<Plain<'static>> {

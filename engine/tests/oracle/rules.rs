@@ -8,8 +8,11 @@ use super::dice::Dice;
 pub const HEADER: &str = r#"event e {
   n: int  m: int?  d: decimal  x: decimal?  p: percent?  amount: money  fee: money?  limit: money? @currency(cur)
   cur: currency?  age: duration?  due: timestamp?  day: weekday?  c: country?  net: cidr?  who: user?  dev: device?  num: asn?
-  kind: string  name: string?  yes: bool?  tags: list<string>?  codes: list<int>?  fast: speed?  far: distance?
+  kind: string  name: string?  mood: enum("a", "b", "c")?  yes: bool?  tags: list<string>?  codes: list<int>?  fast: speed?  far: distance?
 }
+script odd(n: int) -> bool from "odd.rhai" budget 100 ops
+script left(amount: money, share: percent) -> money from "left.rhai" budget 1000 ops
+script home(c: country) -> country from "home.rhai" budget 100 ops
 list @nets: cidr = [10.0.0.0/24, 10.0.1.7/32, 2001:db8::/32]
 list @hot: country = [NZ, FR]
 list @words: string = ["a", "c"]
@@ -21,6 +24,13 @@ reason TWO "two"
 let shared = m > 2 or yes
 let half = amount / 2
 "#;
+
+/// The scripts of the pack: the interpreter computes the same in its own way.
+pub const SCRIPTS: [(&str, &str); 3] = [
+    ("odd.rhai", "let rest = n % 2; rest == 1 || rest == -1"),
+    ("left.rhai", "if share > 100 { throw \"more than all\" }\nif share == 100 { amount.value = 0; }\namount"),
+    ("home.rhai", "if c == \"US\" { \"nowhere\" } else { \"FR\" }"),
+];
 
 /// A condition as a tree, so that a failing one can be made smaller.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +95,14 @@ pub struct Style {
     pub sums: bool,
     /// Whether currencies meet.
     pub rates: bool,
+    /// Whether amounts are below zero too. A threshold on their sum would make it unknown, so none stands beside it.
+    pub negative: bool,
+    /// Whether deviations and percentiles are asked for.
+    pub spread: bool,
+    /// Whether days pass, and calendars are asked.
+    pub calendar: bool,
+    /// Whether events arrive later than others that happened after them.
+    pub late: bool,
     /// Mostly `field op constant`, as large packs are.
     pub flat: bool,
 }
@@ -212,6 +230,10 @@ impl Writer<'_> {
             4 => "allow final".to_owned(),
             _ => format!("score {}", self.dice.pick(&[5, 10, 10, 25, 40, -15])),
         };
+        if self.dice.once_in(6) {
+            let (share, entity) = (self.dice.pick(&[0, 10, 50, 90, 100]), self.dice.pick(&["user", "device", "name"]));
+            members.push(format!("rollout {share}% by {entity}"));
+        }
         if outcome == "allow final" || self.dice.once_in(6) {
             let from = if self.dice.once_in(2) { "from 2026-01-01T00:00:20Z " } else { "" };
             let until = self.dice.pick(&["2026-01-01T00:01:00Z", "2026-01-02", "2100-01-01"]);
@@ -275,7 +297,22 @@ impl Writer<'_> {
         if self.style.flat && !self.dice.once_in(6) {
             return self.flat_leaf();
         }
-        match self.dice.below(24) {
+        match self.dice.below(26) {
+            24 => self
+                .dice
+                .pick(&[
+                    "mood == \"a\"",
+                    "mood != \"b\"",
+                    "mood in [\"a\", \"c\"]",
+                    "mood == name",
+                    "mood matches \"^[ab]\"",
+                    "(mood ?? \"b\") == \"b\"",
+                    "mood is missing",
+                ])
+                .to_owned(),
+            // What waits for a script hangs on the outcome, which a late event may leave open.
+            25 if !self.style.late => self.scripted(),
+            25 => format!("mood == {}", self.field(Type::Text)),
             0..=8 => {
                 let ty = self.dice.pick(&ORDERED);
                 let op = self.dice.pick(&COMPARISONS);
@@ -330,6 +367,23 @@ impl Writer<'_> {
                 (_, 4) => self.dice.pick(&["true", "false"]).to_owned(),
                 (_, _) => "half > 10 EUR".to_owned(),
             },
+        }
+    }
+
+    fn scripted(&mut self) -> String {
+        match self.dice.below(6) {
+            0 | 1 => format!("odd({})", self.value(Type::Int, 1)),
+            2 => format!(
+                "home({}) {} {}",
+                self.field(Type::Country),
+                self.dice.pick(&EQUALITIES),
+                self.field(Type::Country)
+            ),
+            3 => format!("home({}) is missing", self.field(Type::Country)),
+            _ => {
+                let (amount, share) = (self.field(Type::Money), self.value(Type::Percent, 1));
+                format!("left({amount}, {share}) {} {}", self.dice.pick(&COMPARISONS), self.simple(Type::Money))
+            }
         }
     }
 
@@ -585,9 +639,16 @@ impl Writer<'_> {
         let numeric = |fields: &[&'static str], writer: &mut Self| {
             let field = writer.dice.pick(fields);
             let functions = if writer.style.sums { &["sum", "sum", "sum", "min", "max"][..] } else { &["min", "max"] };
-            let function = writer.dice.pick(functions);
+            let mut function = writer.dice.pick(functions);
+            if writer.style.spread && writer.dice.once_in(2) {
+                function = writer.dice.pick(&["p95", "p95", "stddev"]);
+            }
             let distinct = if writer.dice.once_in(6) { "distinct " } else { "" };
-            over(function, &format!("{distinct}{field}"), writer)
+            // The deviation of whole numbers is a decimal.
+            let whole = function == "stddev" && ["n", "m"].contains(&field);
+            let aggregate = over(if whole { "p95" } else { function }, &format!("{distinct}{field}"), writer);
+            // Beside a constant, a sum is kept no further than the constant.
+            if writer.style.negative && function == "sum" { format!("({aggregate} * 1)") } else { aggregate }
         };
         Some(match ty {
             Type::Int => match self.dice.below(6) {
@@ -605,6 +666,7 @@ impl Writer<'_> {
                 _ => numeric(&["n", "m"], self),
             },
             Type::Decimal => match self.dice.below(3) {
+                0 if self.style.spread && self.dice.once_in(2) => over("stddev", "n", self),
                 0 => over("avg", "n", self),
                 1 => over("avg", "d", self),
                 _ => numeric(&["d", "x"], self),
@@ -620,6 +682,11 @@ impl Writer<'_> {
                 let within = self.dice.pick(&["", " within 1m"]);
                 format!("({seen}({what}) by user{within})")
             }
+            Type::Distance | Type::Speed => {
+                let function = if ty == Type::Speed { "speed" } else { "distance" };
+                let (from, to) = self.dice.pick(&[("geo", "previous.geo"), ("last_verified.geo", "geo")]);
+                format!("{function}({from}, {to})")
+            }
             _ => return None,
         })
     }
@@ -631,6 +698,10 @@ impl Writer<'_> {
             (event, this) = (self.dice.pick(&["challenge.issued", "challenge.succeeded", "challenge.declined"]), "");
         }
         let filter = match event {
+            // The deviation is exact only where each event certainly counts or does not.
+            "e" if function.starts_with("stddev") => {
+                self.dice.pick(&["", " where (kind == \"a\")", " where (completed and n > 0)", " where (m is missing)"])
+            }
             "e" => self.dice.pick(&[
                 "",
                 "",
@@ -655,6 +726,18 @@ impl Writer<'_> {
             "since challenge.succeeded",
             "since challenge.issued",
         ]);
+        if self.style.calendar && self.dice.once_in(2) {
+            let unit = self.dice.pick(&["hour", "day", "week", "month"]);
+            // A zone as a trace writes it.
+            let zone = self.dice.pick(&[
+                "\"UTC\"",
+                "\"Europe/Paris\"",
+                "\"Pacific/Auckland\"",
+                "user.tz",
+                "(user.tz ?? \"UTC\")",
+            ]);
+            return format!("({function} of {event}{filter} by {keys} over calendar {unit} in {zone}{this})");
+        }
         format!("({function} of {event}{filter} by {keys} {window}{this})")
     }
 }

@@ -21,24 +21,13 @@ use engine::{
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-/// A small generator with a seed that tests print (SplitMix64).
-#[derive(Clone)]
-pub struct Dice(pub u64);
+#[path = "../../../benches/src/dice.rs"]
+mod dice;
+pub use dice::Dice;
 
 impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-
-    pub fn chance(&mut self, percent: u64) -> bool {
+    /// So many times in a hundred.
+    pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
@@ -162,7 +151,7 @@ fn random_window(dice: &mut Dice) -> WindowSpec {
         filter: dice.pick(&[None, None, Some(COMPLETED), Some(FAILED), Some(DOUBTFUL), Some(BLOCKED_ABROAD)]),
         keys: dice.pick(&[vec![USER], vec![USER], vec![IP], vec![USER, IP]]),
         function,
-        distinct: dice.chance(20),
+        distinct: dice.percent(20),
         unit: if counts { Unit::Int } else { unit },
         window: match dice.below(10) {
             0..=3 => Window::Sliding(dice.pick(&[MINUTE, 10 * MINUTE, HOUR, DAY])),
@@ -180,7 +169,7 @@ fn random_window(dice: &mut Dice) -> WindowSpec {
             ])),
             _ => Window::Retained,
         },
-        including_this: dice.chance(50),
+        including_this: dice.percent(50),
         bound,
     }
 }
@@ -223,7 +212,7 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
     let mut past: Vec<Observation> = Vec::new();
     let mut out = Vec::new();
     for seq in 0..steps as u64 {
-        if dice.chance(trouble.settled) && !open.is_empty() {
+        if dice.percent(trouble.settled) && !open.is_empty() {
             let place = dice.below(open.len() as u64) as usize;
             let (user, reference) = open[place].clone();
             let status = dice.pick(&Status::ALL);
@@ -238,10 +227,10 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
             3 => dice.below(20 * pace) as i64,
             _ => dice.below(pace) as i64,
         };
-        let time = if dice.chance(trouble.late) { now - dice.below(depth * pace) as i64 } else { now };
+        let time = if dice.percent(trouble.late) { now - dice.below(depth * pace) as i64 } else { now };
         let event = random_event(dice, seq + 1, time - time.rem_euclid(grain), users, trouble);
         open.push((event.user.clone(), event.reference.clone()));
-        if dice.chance(trouble.repeated) && !past.is_empty() {
+        if dice.percent(trouble.repeated) && !past.is_empty() {
             let back = dice.below(past.len().min(8) as u64) as usize;
             let again = past[past.len() - 1 - back].clone();
             out.push(Step::Observe(Box::new(Observation { seq: seq + 1, ..again })));
@@ -263,10 +252,10 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Tr
     };
     let time = Timestamp::from_millisecond(time_ms).expect("in range");
     let user: Arc<str> = format!("u{}", dice.below(users)).into();
-    let currency = if trouble.unknown && dice.chance(5) { Currency::parse("USD").expect("a currency") } else { eur() };
+    let currency = if trouble.unknown && dice.percent(5) { Currency::parse("USD").expect("a currency") } else { eur() };
     let sometimes = |dice: &mut Dice, percent: u64, value: Value| {
-        if dice.chance(percent) {
-            Maybe::Unknown(if trouble.unknown && dice.chance(30) { Why::LookupFailed } else { Why::Absent })
+        if dice.percent(percent) {
+            Maybe::Unknown(if trouble.unknown && dice.percent(30) { Why::LookupFailed } else { Why::Absent })
         } else {
             Maybe::Known(value)
         }
@@ -303,11 +292,11 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Tr
         Maybe::Known(Value::Duration(dice.below(2_000) as i64)),
     ];
     let doubt = if trouble.unknown { 25 } else { 0 };
-    let own = if dice.chance(doubt) { Tri::Unknown } else { Tri::from(dice.chance(60)) };
-    let abroad = if dice.chance(doubt) { Tri::Unknown } else { Tri::from(dice.chance(60)) };
+    let own = if dice.percent(doubt) { Tri::Unknown } else { Tri::from(dice.percent(60)) };
+    let abroad = if dice.percent(doubt) { Tri::Unknown } else { Tri::from(dice.percent(60)) };
     let filters = vec![
         Status::ALL.map(|status| Tri::from(status.completed())),
-        [Tri::from(dice.chance(50)); 7],
+        [Tri::from(dice.percent(50)); 7],
         [own; 7],
         Status::ALL.map(|status| Tri::from(status == Status::Blocked).and(abroad)),
     ];
@@ -323,17 +312,17 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Tr
         source: "test".into(),
         digest: "00".into(),
     };
-    let geo = if dice.chance(70) { Maybe::Known(Arc::new(fix)) } else { Maybe::Unknown(Why::Absent) };
+    let geo = if dice.percent(70) { Maybe::Known(Arc::new(fix)) } else { Maybe::Unknown(Why::Absent) };
     Observation {
         seq,
         time,
-        future: dice.chance(1),
+        future: dice.percent(1),
         kind,
         user,
-        status: if dice.chance(70) { Status::Pending } else { dice.pick(&Status::ALL) },
+        status: if dice.percent(70) { Status::Pending } else { dice.pick(&Status::ALL) },
         fields,
         filters,
-        zones: vec![if dice.chance(97) {
+        zones: vec![if dice.percent(97) {
             Maybe::Known(dice.pick(&["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]).into())
         } else {
             Maybe::Known("Mars/Olympus".into())
