@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
         let index = self.list_named(list);
         let (mut typed, index) = (value_typed?, index?);
         let definition = self.draft.lists.get(index)?;
-        let (element, changes, entries) = (definition.element.clone(), definition.changes, definition.entries.clone());
+        let (element, changes) = (definition.element.clone(), definition.changes);
         if let (Expr::Const(Value::Text(text)), Type::User) = (&typed.expr, &element) {
             typed = Typed::new(Expr::Const(Value::User(Arc::clone(text))), Type::User, typed.text);
         }
@@ -128,7 +128,12 @@ impl<'a> Checker<'a> {
             let question = self.question(&text, &typed.expr, index);
             Ask::Listed(question)
         } else {
-            entries.asked(typed.expr)
+            // A long list is put in order once, however many rules ask it.
+            let known = self.atom_index.get(text.as_str()).and_then(|atom| self.draft.atoms.get(*atom));
+            match known {
+                Some(known) => known.ask.clone(),
+                None => self.draft.lists.get(index)?.entries.asked(typed.expr),
+            }
         };
         Some(self.atom(mark, ask, text))
     }
