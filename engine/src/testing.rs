@@ -81,6 +81,7 @@ pub(crate) struct TestList {
 #[derive(Clone, Debug)]
 pub(crate) enum Expectation {
     Outcome { outcome: Outcome, by: Option<String>, reason: Option<String> },
+    Rule(String),
     NotRule(String),
     Unknown(String),
 }
@@ -316,6 +317,8 @@ fn judge(
                 (format!("expected {outcome}{by_text}, and the answer is {came}"), by.clone())
             }
         }
+        Expectation::Rule(rule) if matched(rule) => return None,
+        Expectation::Rule(rule) => (format!("`{rule}` does not match"), Some(rule.clone())),
         Expectation::NotRule(rule) if matched(rule) => (format!("`{rule}` matches"), Some(rule.clone())),
         Expectation::NotRule(_) => return None,
         Expectation::Unknown(rule) => {

@@ -386,6 +386,7 @@ impl<'a> Checker<'a> {
 
     fn expect(&mut self, expect: &'a ast::Expect) -> Option<(Expectation, Span)> {
         let expectation = match &expect.kind {
+            ast::ExpectKind::Rule(rule) => Expectation::Rule(self.rule_named(rule)?),
             ast::ExpectKind::NotRule(rule) => Expectation::NotRule(self.rule_named(rule)?),
             ast::ExpectKind::Unknown(rule) => Expectation::Unknown(self.rule_named(rule)?),
             ast::ExpectKind::Outcome(outcome) => {

@@ -111,6 +111,8 @@ pub struct Expect {
 pub enum ExpectKind {
     /// `expect block by stuffing reason CREDENTIAL_STUFFING`
     Outcome(ExpectOutcome),
+    /// `expect rule anon_new`: the rule matches, whether it decides, or is in shadow, or another one is stricter.
+    Rule(Ident),
     /// `expect not rule travel`: the rule does not match.
     NotRule(Ident),
     /// `expect unknown travel`: the rule's condition is unknown.

@@ -86,7 +86,9 @@ fn form_of(word: &str, top: bool) -> Option<&'static str> {
         "test" => "a test is written `test \"what it shows\" { event … expect … }`",
         "at" => "a moment is written `at 2026-03-01T10:00:00Z`",
         "history" => "history is written `history 5 x event { user: \"u1\" } every 1m ending 2m ago`",
-        "expect" => "write `expect block by rule_name`, `expect not rule NAME` or `expect unknown NAME`",
+        "expect" => {
+            "write `expect block by rule_name`, `expect rule NAME`, `expect not rule NAME` or `expect unknown NAME`"
+        }
         "prove" => "a proof is written `prove \"…\" { for all event where … expect at least block }`",
         "when" | "unless" => "a condition compares something: `when amount > 30 EUR and ip in @list`",
         _ => return None,

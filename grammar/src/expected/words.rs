@@ -248,6 +248,7 @@ pub(super) fn phrase(rule: Rule) -> Option<(u8, &'static str)> {
         Rule::every => (2, "every"),
         Rule::ending => (2, "ending"),
         Rule::expect_not => (3, "not rule"),
+        Rule::expect_rule => (3, "rule"),
         Rule::expect_unknown => (3, "unknown"),
         Rule::prove_where => (5, "where"),
         Rule::policy_member_only => {

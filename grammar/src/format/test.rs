@@ -37,6 +37,7 @@ impl Layout<'_> {
 
     fn expect(&mut self, expect: &Expect) -> Docs {
         match &expect.kind {
+            ExpectKind::Rule(name) => cat([self.word("rule"), space(), self.ident(name)]),
             ExpectKind::NotRule(name) => cat([self.words(&["not", "rule"]), space(), self.ident(name)]),
             ExpectKind::Unknown(name) => cat([self.word("unknown"), space(), self.ident(name)]),
             ExpectKind::Outcome(expected) => {

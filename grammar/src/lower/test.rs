@@ -69,6 +69,9 @@ fn expect(lower: &mut Lower, pair: &Pair) -> Option<ExpectKind> {
     if let Some(not) = child(pair, Rule::expect_not) {
         return Some(ExpectKind::NotRule(lower.ident(child(&not, Rule::ident)?)?));
     }
+    if let Some(rule) = child(pair, Rule::expect_rule) {
+        return Some(ExpectKind::Rule(lower.ident(child(&rule, Rule::ident)?)?));
+    }
     if let Some(unknown) = child(pair, Rule::expect_unknown) {
         return Some(ExpectKind::Unknown(lower.ident(child(&unknown, Rule::ident)?)?));
     }

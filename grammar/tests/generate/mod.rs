@@ -369,6 +369,7 @@ fn test_item() -> impl Strategy<Value = Tokens> {
         "expect challenge qr by default",
         "expect block by r reason R_ONE",
         "expect not rule r",
+        "expect rule r",
         "expect unknown r",
         "expect challenge",
     ]);
