@@ -142,7 +142,11 @@ impl Case {
             let this = memory.arrives(event);
             let said = pack.judge(&this, &memory.past, &memory.entries);
             let engine = said_by(&verdict);
-            if engine != said && !(event.at_ms < newest_ms && weaker(&engine, &said)) {
+            let untold = found.unknown.iter().map(|(policy, rule)| {
+                let policy = &self.policies[usize::from(*policy)];
+                policy.rules[*rule as usize].name.as_str()
+            });
+            if engine != said && !(event.at_ms < newest_ms && weaker(&engine, &said, &untold.collect::<Vec<_>>())) {
                 return Ok(Some(Mismatch { at, engine: Box::new(engine), interpreter: Box::new(said) }));
             }
             newest_ms = newest_ms.max(event.at_ms);
@@ -217,14 +221,13 @@ fn said_by(verdict: &Verdict) -> Said {
 
 /// Whether the engine says what the interpreter says, except of rules that it cannot tell: bounded memory knows less of
 /// what was before the events it keeps, which only a late event asks about. It may say so, and nothing else.
-fn weaker(engine: &Said, interpreter: &Said) -> bool {
-    let untold = |rule: &str| engine.unknown.iter().any(|(name, _, _)| name == rule);
-    let matched = |said: &Said| {
-        let known = said.rules.iter().filter(|rule| !untold(rule.split(' ').next().unwrap_or_default()));
-        known.cloned().collect::<Vec<_>>()
+fn weaker(engine: &Said, interpreter: &Said, untold: &[&str]) -> bool {
+    let told = |said: &Said| {
+        let all = said.rules.iter().chain(&said.shadow);
+        all.filter(|rule| !untold.contains(&rule.split(' ').next().unwrap_or_default())).cloned().collect::<Vec<_>>()
     };
-    let others_unknown = interpreter.unknown.iter().any(|(rule, _, _)| !untold(rule));
-    !engine.unknown.is_empty() && matched(engine) == matched(interpreter) && !others_unknown
+    let others_unknown = interpreter.unknown.iter().any(|(rule, _, _)| !untold.contains(&rule.as_str()));
+    !untold.is_empty() && told(engine) == told(interpreter) && !others_unknown
 }
 
 impl fmt::Display for Mismatch {

@@ -352,7 +352,7 @@ impl Writer<'_> {
                     1 => self.value(ty, 1),
                     _ => self.field(ty).to_owned(),
                 };
-                let question = self.dice.pick(&["missing", "known", "not missing", "not known"]);
+                let question = self.question();
                 format!("{what} is {question}")
             }
             21 => self.dice.pick(&["yes", "ip.tor", "ip.vpn", "ip.hosting", "(yes ?? false)", "shared"]).to_owned(),
@@ -368,6 +368,12 @@ impl Writer<'_> {
                 (_, _) => "half > 10 EUR".to_owned(),
             },
         }
+    }
+
+    fn question(&mut self) -> &'static str {
+        let questions = ["missing", "not missing", "known", "not known"];
+        // What bounded memory cannot tell of a late event's past is not known to it.
+        self.dice.pick(if self.style.late { &questions[..2] } else { &questions })
     }
 
     fn scripted(&mut self) -> String {
@@ -423,7 +429,7 @@ impl Writer<'_> {
                 let elements: Vec<String> = (0..many).map(|_| self.constant(ty, currency)).collect();
                 format!("{field} {} [{}]", self.dice.pick(&["in", "in", "not in"]), elements.join(", "))
             }
-            (_, _) => format!("{field} is {}", self.dice.pick(&["missing", "known"])),
+            (_, _) => format!("{field} is {}", self.question()),
         }
     }
 
