@@ -1,63 +1,68 @@
-//! One event against 10, 100 and 1,000 rules: all matches are collected, with full treatment of missing data.
+//! One event against 10, 100 and 1,000 rules: all matches are collected, with full treatment of missing data, and are
+//! exactly those of the reference. The workload is the one that other engines are measured on (`benches/peers`).
 
 use std::hint::black_box;
-use std::sync::Arc;
 
-use benches::workload;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use engine::{EventInput, Located, PackSource, Program, Signals, Stream, compile, evaluate, explain};
-use jiff::Timestamp;
+use engine::compile;
 
-const EVENTS: usize = 1_000;
+#[path = "../peers/src/events.rs"]
+#[allow(dead_code, clippy::indexing_slicing, clippy::missing_docs_in_private_items)]
+mod events;
+#[path = "../peers/src/reference.rs"]
+#[allow(dead_code, clippy::indexing_slicing)]
+mod reference;
+#[path = "../peers/src/rules.rs"]
+#[allow(dead_code, clippy::indexing_slicing)]
+mod rules;
+#[path = "../peers/src/engines/stepup.rs"]
+#[allow(clippy::indexing_slicing)]
+mod stepup;
 
-fn program(rules: usize) -> Arc<Program> {
-    let pack = PackSource { name: "bench".to_owned(), files: workload::pack(rules) };
-    let compiled = compile(&pack);
-    compiled.program.unwrap_or_else(|| {
-        panic!(
-            "the workload compiles:\n{}",
-            grammar::diagnostic::render_text(&compiled.diagnostics, &compiled.sources, false)
-        )
-    })
-}
+use stepup::Stepup;
 
-fn signals(program: &Arc<Program>) -> Vec<Signals> {
-    let mut stream = Stream::new(Arc::clone(program));
-    let start = Timestamp::UNIX_EPOCH;
-    let signals = workload::events(EVENTS).into_iter().map(|sample| {
-        let mut input = EventInput::new("operation", &sample.user, start);
-        input.ip = Some(sample.ip.into());
-        input.custom = sample.custom;
-        let event = program.decode(&input).expect("the workload's events fit their schema");
-        stream.push(Located::nowhere(Arc::new(event))).0
-    });
-    signals.collect()
-}
+const EVENTS: usize = 10_000;
+/// As for the peers.
+const MEASURED: usize = 2_000;
 
-fn rules(criterion: &mut Criterion) {
+fn evaluate(criterion: &mut Criterion) {
+    let lists = rules::lists();
+    let sets = events::Sets::new(&lists);
+    let sent = events::events(EVENTS, &lists);
+    let interned = events::interned(&sent);
     let mut group = criterion.benchmark_group("evaluate");
-    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.throughput(Throughput::Elements(MEASURED as u64));
     for count in [10, 100, 1_000] {
-        let program = program(count);
-        let signals = signals(&program);
-        let matches: usize = signals.iter().map(|signals| evaluate(&program, signals).rules.len()).sum();
-        assert!(matches > 0, "a workload without a match would measure nothing");
-        group.bench_with_input(BenchmarkId::new("rules", count), &signals, |bench, signals| {
+        let rules = rules::rules(count);
+        let expected = reference::matches(&rules, &interned, &sets);
+        let (_, checksum) = reference::checksum(&expected);
+        assert!(reference::CHECKSUMS.contains(&(count, checksum)), "the workload is another one");
+        let mut engine = Stepup::new(&rules, &lists, &sent).expect("the workload compiles");
+        let mut out = Vec::new();
+        for (event, expected) in expected.iter().enumerate() {
+            out.clear();
+            engine.evaluate(event, &mut out);
+            out.sort_unstable();
+            assert_eq!(out, *expected, "event {event} against {count} rules");
+        }
+        group.bench_function(BenchmarkId::new("rules", count), |bench| {
             bench.iter(|| {
-                for signals in signals {
-                    black_box(evaluate(&program, signals));
+                for event in 0..MEASURED {
+                    out.clear();
+                    engine.evaluate(event, &mut out);
+                    black_box(&out);
                 }
             });
         });
     }
     group.finish();
-
-    let program = program(100);
-    let signals = signals(&program);
-    criterion.bench_function("explain/rules/100", |bench| bench.iter(|| black_box(explain(&program, &signals[0]))));
-    let pack = PackSource { name: "bench".to_owned(), files: workload::pack(1_000) };
-    criterion.bench_function("compile/rules/1000", |bench| bench.iter(|| black_box(compile(&pack).program.is_some())));
+    for count in [1_000, 10_000] {
+        let pack = stepup::pack(&rules::rules(count), &lists);
+        criterion.bench_function(&format!("compile/rules/{count}"), |bench| {
+            bench.iter(|| black_box(compile(&pack).program.is_some()));
+        });
+    }
 }
 
-criterion_group!(benches, rules);
+criterion_group! { name = benches; config = Criterion::default().sample_size(20); targets = evaluate }
 criterion_main!(benches);

@@ -3,7 +3,6 @@
 pub mod cpu;
 pub mod dice;
 pub mod load;
-pub mod workload;
 
 /// The allocator of the binary that we ship.
 #[global_allocator]

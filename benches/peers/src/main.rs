@@ -8,6 +8,7 @@
 
 mod engines;
 mod events;
+mod reference;
 mod rules;
 
 #[path = "../../src/cpu.rs"]
@@ -62,6 +63,10 @@ fn main() -> anyhow::Result<()> {
     let only = value("--only").map(|names| names.split(',').map(str::to_owned).collect::<Vec<_>>());
     for size in sizes.split(',') {
         let workload = workload(size.trim().parse()?);
+        if let Some((_, known)) = reference::CHECKSUMS.iter().find(|(rules, _)| *rules == workload.rules.len()) {
+            let (_, checksum) = reference::checksum(&workload.matches);
+            anyhow::ensure!(cpu::short() || checksum == *known, "the workload is another one: {checksum:016x}");
+        }
         let mut entrants = Vec::new();
         for name in ["stepup", "plain ifs", "wirefilter", "zen", "cel", "rhai", "cedar"] {
             if only.as_ref().is_some_and(|only| !only.iter().any(|wanted| name.starts_with(wanted.as_str()))) {
@@ -92,14 +97,7 @@ fn workload(count: usize) -> Workload {
     let sets = Arc::new(Sets::new(&lists));
     let sent = events::events(if cpu::short() { 500 } else { EVENTS }, &lists);
     let events = events::interned(&sent);
-    let matches = events
-        .iter()
-        .map(|event| {
-            let mut out = Vec::new();
-            native::interpret(&rules, event, &sets, &mut out);
-            out
-        })
-        .collect();
+    let matches = reference::matches(&rules, &events, &sets);
     Workload { rules, lists, sets, sent, events, matches }
 }
 
@@ -179,10 +177,7 @@ fn round(entrant: &mut Entrant) {
 }
 
 fn print(workload: &Workload, entrants: &[Entrant]) {
-    let pairs = workload.matches.iter().enumerate();
-    let pairs = pairs.flat_map(|(event, rules)| rules.iter().map(move |rule| (event as u64, u64::from(*rule))));
-    let (count, checksum) =
-        pairs.fold((0_u64, 0_u64), |(count, sum), (event, rule)| (count + 1, sum.wrapping_add(mixed(event, rule))));
+    let (count, checksum) = reference::checksum(&workload.matches);
     println!(
         "\n{} rules, {} events, {:.2} matches an event, checksum {checksum:016x}: all engines agree",
         workload.rules.len(),
@@ -221,10 +216,4 @@ fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
 
 fn at(numbers: &[f64], place: usize) -> f64 {
     numbers.get(place).copied().unwrap_or(f64::NAN)
-}
-
-fn mixed(event: u64, rule: u64) -> u64 {
-    let mut z = (event << 20 | rule).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z ^= z >> 29;
-    z.wrapping_mul(0xBF58_476D_1CE4_E5B9)
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::Ipv4Addr, sync::Arc};
 
 use anyhow::Context as _;
-use engine::{EventInput, Located, PackSource, Program, Signals, Ruling, Stream, compile, judge_into};
+use engine::{EventInput, Located, PackSource, Program, Ruling, Signals, Stream, compile, judge_into};
 use jiff::Timestamp;
 
 use crate::{
