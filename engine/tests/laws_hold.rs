@@ -271,6 +271,18 @@ fn evidence_that_lies_across_a_constant_is_unknown_and_no_other_rule_changes_tha
 }
 
 #[test]
+fn doubtful_values_beyond_what_a_threshold_keeps_are_as_doubtful_as_those_within() {
+    let rules = "event e { n: int  m: int? }\n\
+        policy p on e { default allow on unknown step_up\n\
+          rule r { when count(distinct n) of e where (m > 0) by user over 1h <= 1 then block }\n}\n";
+    let events: Vec<[(&str, serde_json::Value); 1]> = (0..6).map(|n| [("n", n.into())]).collect();
+    let events: Vec<&[(&str, serde_json::Value)]> = events.iter().map(|event| &event[..]).collect();
+    let verdict = last_of(rules, &events);
+    let causes: Vec<Why> = verdict.unknown.iter().map(|unknown| unknown.why).collect();
+    assert_eq!(causes, [Why::Absent], "{:?}", verdict.unknown);
+}
+
+#[test]
 fn points_that_might_block_stand_against_an_exemption_and_say_why() {
     let rules = "event e { n: int  m: int? }\n\
         policy p on e { default allow on unknown step_up combine score { challenge at 10, block at 20 }\n\

@@ -60,7 +60,8 @@ impl Values {
             if perhaps.len() > keep
                 && let Some(place) = seen_longest_ago(perhaps)
             {
-                lost.extend(perhaps.swap_remove(place).newest, Why::Saturated);
+                // As many are left as make the answer open, and open for the same reason.
+                lost.extend(perhaps.swap_remove(place).newest, Why::Absent);
             }
         }
     }
