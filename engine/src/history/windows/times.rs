@@ -20,9 +20,11 @@ impl Times {
     pub fn insert(&mut self, position: Position, certain: bool, keep: usize, lost: &mut Lost) {
         let times = if certain { &mut self.sure } else { self.perhaps.get_or_insert_default() };
         times.insert(position);
+        // As many uncertain ones are left as make the answer open, and open for the same reason.
+        let why = if certain { Why::Saturated } else { Why::Absent };
         while times.len() > keep {
             if let Some(oldest) = times.pop_front() {
-                lost.extend(oldest, Why::Saturated);
+                lost.extend(oldest, why);
             }
         }
     }
