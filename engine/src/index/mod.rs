@@ -175,9 +175,14 @@ impl Index {
                 if may == 0 {
                     continue;
                 }
+                let tests = words.get(number).map_or(&[][..], |word| &word.tests);
+                if settled && tests.is_empty() {
+                    self.places(number, may).for_each(|place| found(place, Told::True));
+                    continue;
+                }
                 let (mut unsettled, mut across) = (!settled, cheap_across);
                 let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
-                for (feature, rules) in words.get(number).into_iter().flat_map(|word| &word.tests) {
+                for (feature, rules) in tests {
                     if may & rules != 0 {
                         let rows = self.rows(*feature, scene);
                         unsettled |= rows.unsettled();
