@@ -11,6 +11,32 @@ use crate::{
 /// The functions of the language; scripts are called like them.
 pub const FUNCTIONS: [&str; 3] = ["distance", "speed", "weekday"];
 
+/// How to say what a function of another language does.
+fn instead_of(name: &str, argument: &str) -> String {
+    let argument = if argument.is_empty() { "x" } else { argument };
+    match name {
+        "first_seen" | "last_seen" | "times_seen" => format!("write `{name}({argument}) by user`: seen by whom?"),
+        "count" | "sum" | "avg" | "min" | "max" | "stddev" | "p95" => {
+            "an aggregate is written `count() of event where (…) by user over 1h`".to_owned()
+        }
+        "now" => "`now` stands without parentheses; `time` is when the event happened".to_owned(),
+        "hour" | "minute" | "time_of_day" => {
+            "ask for a range of the clock: `time in 22:00..06:00 tz \"UTC\"`".to_owned()
+        }
+        "day" | "day_of_week" | "dow" | "dayofweek" => "write `weekday(time, \"Europe/Paris\") == sunday`".to_owned(),
+        "lower" | "upper" | "lowercase" | "uppercase" | "tolower" | "toupper" | "to_lower" | "to_upper" => {
+            format!("a pattern can ignore capitals: `{argument} matches \"(?i)^text$\"`")
+        }
+        "len" | "length" | "size" => format!("a pattern can ask for a length: `{argument} matches \"^.{{6,}}$\"`"),
+        "contains" | "includes" | "startswith" | "starts_with" | "startsWith" | "endswith" | "ends_with"
+        | "endsWith" | "like" | "regex" | "match" => format!("use a pattern: `{argument} matches \"text\"`"),
+        "exists" | "isset" | "isnull" | "is_null" | "isempty" | "is_empty" | "coalesce" | "ifnull" | "nvl" => {
+            format!("write `{argument} is missing`, `{argument} is known` or `{argument} ?? …`")
+        }
+        _ => "functions are `distance`, `speed`, `weekday` and the scripts of the pack".to_owned(),
+    }
+}
+
 impl<'a> Checker<'a> {
     pub(super) fn call(&mut self, call: &'a ast::Call, span: Span, scope: &Scope) -> Option<Typed> {
         match call.name.name.as_str() {
@@ -85,11 +111,13 @@ impl<'a> Checker<'a> {
             names.sort();
             let text = format!("there is no function or script `{name}`");
             let candidates = names.iter().map(String::as_str);
-            let finding = Diagnostic::error("unknown-function", text)
-                .at(call.name.span, "not a function")
-                .near(name, call.name.span, candidates)
-                .or_help("functions are `distance`, `speed`, `weekday` and the scripts of the pack");
-            self.report(finding);
+            let finding = Diagnostic::error("unknown-function", text).at(call.name.span, "not a function").near(
+                name,
+                call.name.span,
+                candidates,
+            );
+            let argument = call.arguments.first().map(|argument| self.slice(argument.span)).unwrap_or_default();
+            self.report(finding.or_help(instead_of(name, &argument)));
             return None;
         };
         if scope.filter_of.is_some() {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use grammar::{Diagnostic, Span, ast};
+use grammar::{Applicability, Diagnostic, Span, ast};
 use regex::RegexBuilder;
+use rust_decimal::Decimal;
 
-use super::{Checker, Scope, atom::grouped, inside_quotes, resolve::Typed};
+use super::{Checker, Scope, atom::grouped, declare::moment, inside_quotes, resolve::Typed};
 use crate::{
     codes::{Country, Currency},
     ir::{Arithmetic, Ask, Comparison, Cond, Expr},
+    money::Money,
     tri::Tri,
     types::Type,
     value::Value,
@@ -94,7 +96,7 @@ impl<'a> Checker<'a> {
                     format!("`{}` is {}, not a condition", self.slice(expr.span), typed.ty),
                 )
                 .at(expr.span, "neither true nor false")
-                .help("compare it with something"),
+                .help(format!("compare it with something: `{} == …`", self.slice(expr.span))),
             );
             return None;
         }
@@ -323,11 +325,12 @@ impl<'a> Checker<'a> {
                     finding.help("a length of time has a unit: write `15m`")
                 }
                 (_, _) => {
-                    let meant = self.as_meant(&compare.right, &right.expr, a);
-                    match meant.or_else(|| self.as_meant(&compare.left, &left.expr, b)) {
-                        Some((help, span, written)) => finding.correct(help, span, written),
-                        None => finding.help(format!("compare {a} with another {a}, or {b} with another {b}")),
-                    }
+                    let finding = self.as_wanted(finding, &compare.right, &right.expr, a);
+                    let finding = match finding.fix {
+                        None => self.as_wanted(finding, &compare.left, &left.expr, b),
+                        Some(_) => finding,
+                    };
+                    finding.or_help(format!("compare {a} with another {a}, or {b} with another {b}"))
                 }
             };
             self.report(finding);
@@ -345,6 +348,7 @@ impl<'a> Checker<'a> {
     }
 
     fn between(&mut self, between: &'a ast::Between, scope: &Scope) -> Option<Checked> {
+        self.no_clock_range(&between.value, &between.low, &between.high)?;
         self.range(&between.value, &between.low, &between.high, scope)
     }
 
@@ -443,56 +447,94 @@ impl<'a> Checker<'a> {
 impl Checker<'_> {
     /// The finding about a constant of another type than is wanted, with the fix where that is plain.
     pub(super) fn as_wanted(&self, finding: Diagnostic, expr: &ast::Expr, value: &Expr, wanted: &Type) -> Diagnostic {
-        match self.as_meant(expr, value, wanted) {
-            Some((help, span, written)) => finding.correct(help, span, written),
-            None => finding,
+        match (&expr.kind, value) {
+            (ast::ExprKind::Literal(_), Expr::Const(value)) => {
+                self.constant_as_wanted(finding, expr.span, value, wanted)
+            }
+            _ => finding,
         }
     }
 
-    /// How a constant would be written to be of the type that is wanted, where that is plain: why, where, and what.
-    fn as_meant(&self, expr: &ast::Expr, value: &Expr, wanted: &Type) -> Option<(String, Span, String)> {
-        let ast::ExprKind::Literal(_) = &expr.kind else { return None };
-        let written = self.slice(expr.span);
-        let (what, meant) = match (wanted, value) {
-            (Type::Speed, Expr::Const(Value::Int(_) | Value::Decimal(_))) => {
-                ("a speed has a unit", format!("{written} km/h"))
-            }
-            (Type::Distance, Expr::Const(Value::Int(_) | Value::Decimal(_))) => {
-                ("a distance has a unit", format!("{written} km"))
-            }
-            (Type::Speed, Expr::Const(Value::Distance(_))) => ("a speed is in km/h", format!("{written}/h")),
-            (Type::Percent, Expr::Const(Value::Int(_))) => ("a share is a percentage", format!("{written}%")),
-            (Type::Asn, Expr::Const(Value::Int(number))) if u32::try_from(*number).is_ok() => {
-                ("a network's number begins with `AS`", format!("AS{number}"))
-            }
-            (Type::Asn, Expr::Const(Value::Text(text))) => {
-                let number: u32 = text.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
-                ("a network's number stands without quotes", format!("AS{number}"))
-            }
-            (Type::Country, Expr::Const(Value::Text(text))) => {
-                ("a country stands without quotes", Country::parse(&text.to_uppercase())?.to_string())
-            }
-            (Type::Currency, Expr::Const(Value::Text(text))) => {
-                ("a currency stands without quotes", Currency::parse(&text.to_uppercase())?.to_string())
-            }
-            (Type::Bool, Expr::Const(Value::Text(text))) if matches!(&**text, "true" | "false") => {
-                ("true and false stand without quotes", text.to_string())
-            }
-            (Type::Int, Expr::Const(Value::Text(text))) if text.parse::<i64>().is_ok() => {
-                ("a number stands without quotes", text.to_string())
-            }
-            (Type::Ip, Expr::Const(Value::Text(text))) if text.parse::<std::net::IpAddr>().is_ok() => {
-                ("an address stands without quotes", text.to_string())
-            }
-            (Type::Cidr, Expr::Const(Value::Text(text))) if text.parse::<ipnet::IpNet>().is_ok() => {
-                ("a network stands without quotes", text.to_string())
-            }
-            (Type::Text | Type::User | Type::Device, Expr::Const(Value::Int(_) | Value::Bool(_))) => {
-                ("a text stands in double quotes", quoted(&written))
-            }
-            (_, _) => return None,
-        };
-        Some((format!("{what}: write `{meant}`"), self.trimmed(expr.span), meant))
+    /// The same of the constant at this place.
+    pub(super) fn constant_as_wanted(
+        &self,
+        finding: Diagnostic,
+        span: Span,
+        value: &Value,
+        wanted: &Type,
+    ) -> Diagnostic {
+        let span = self.trimmed(span);
+        match as_meant(&self.slice(span), value, wanted) {
+            Some((help, written, sure)) => finding.with_fix(format!("{help}: write `{written}`"), span, written, sure),
+            None => finding,
+        }
+    }
+}
+
+/// How a constant that is written like this would be written to be of the type that is wanted, where that is plain: why,
+/// what, and how sure that is.
+fn as_meant(written: &str, value: &Value, wanted: &Type) -> Option<(&'static str, String, Applicability)> {
+    use Applicability::{Certain, Likely};
+    let certain = |why, what| Some((why, what, Certain));
+    match (wanted, value) {
+        (Type::Speed, Value::Int(_) | Value::Decimal(_)) => certain("a speed has a unit", format!("{written} km/h")),
+        (Type::Distance, Value::Int(_) | Value::Decimal(_)) => {
+            certain("a distance has a unit", format!("{written} km"))
+        }
+        (Type::Speed, Value::Distance(_)) => certain("a speed is in km/h", format!("{written}/h")),
+        (Type::Percent, Value::Int(_)) => certain("a share is a percentage", format!("{written}%")),
+        (Type::Percent, Value::Decimal(share)) if share.abs() <= Decimal::ONE => {
+            let percent = (*share * Decimal::ONE_HUNDRED).normalize();
+            Some(("a share is a percentage", format!("{percent}%"), Likely))
+        }
+        (Type::Asn, Value::Int(number)) if u32::try_from(*number).is_ok() => {
+            certain("a network's number begins with `AS`", format!("AS{number}"))
+        }
+        (Type::Text | Type::User | Type::Device, Value::Int(_) | Value::Bool(_)) => {
+            certain("a text stands in double quotes", quoted(written))
+        }
+        (_, Value::Text(text)) => without_quotes(text, wanted).and_then(|(why, what)| certain(why, what)),
+        (_, _) => None,
+    }
+}
+
+/// What a quoted constant is without its quotes.
+fn without_quotes(text: &str, wanted: &Type) -> Option<(&'static str, String)> {
+    let same = || text.to_owned();
+    let parsed = |sound: bool, why: &'static str| sound.then(|| (why, same()));
+    match wanted {
+        Type::Asn => {
+            let number: u32 = text.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
+            Some(("a network's number stands without quotes", format!("AS{number}")))
+        }
+        Type::Country => Some(("a country stands without quotes", Country::parse(&text.to_uppercase())?.to_string())),
+        Type::Currency => {
+            Some(("a currency stands without quotes", Currency::parse(&text.to_uppercase())?.to_string()))
+        }
+        Type::Bool => parsed(matches!(text, "true" | "false"), "true and false stand without quotes"),
+        Type::Int => parsed(text.parse::<i64>().is_ok(), "a number stands without quotes"),
+        Type::Decimal => parsed(Decimal::from_str_exact(text).is_ok(), "a number stands without quotes"),
+        Type::Ip => parsed(text.parse::<std::net::IpAddr>().is_ok(), "an address stands without quotes"),
+        Type::Cidr => parsed(text.parse::<ipnet::IpNet>().is_ok(), "a network stands without quotes"),
+        Type::Timestamp => parsed(moment(text).is_some(), "a date stands without quotes"),
+        Type::Money => {
+            let (amount, currency) = text.split_once(' ')?;
+            let sound = Money::parse(amount, Currency::parse(currency)?).is_ok();
+            parsed(sound, "an amount stands without quotes")
+        }
+        Type::Percent => {
+            parsed(Decimal::from_str_exact(text.strip_suffix('%')?).is_ok(), "a percentage stands without quotes")
+        }
+        Type::Duration
+        | Type::Weekday
+        | Type::Geo
+        | Type::Speed
+        | Type::Distance
+        | Type::Text
+        | Type::User
+        | Type::Device
+        | Type::Status
+        | Type::List(_) => None,
     }
 }
 

@@ -26,7 +26,12 @@ impl<'a> Checker<'a> {
             ast::Set::Clock(clock) => self.clock(&membership.value, clock, scope),
             ast::Set::List(list) => self.in_list(&membership.value, list, scope),
             ast::Set::Elements(set) => self.in_elements(&membership.value, set, scope),
-            ast::Set::Value(set) => self.in_value(&membership.value, set, scope),
+            ast::Set::Value(set) => {
+                if let ast::ExprKind::Arithmetic(arithmetic) = &set.kind {
+                    self.no_clock_range(&membership.value, &arithmetic.left, &arithmetic.right)?;
+                }
+                self.in_value(&membership.value, set, scope)
+            }
         }?;
         if membership.negated {
             self.negation_lint(optional, membership.op_span, scope);
@@ -233,6 +238,27 @@ impl<'a> Checker<'a> {
         Some(self.atom(mark, Ask::Among(typed.expr, values.into()), text))
     }
 
+    /// `22:00-06:00`, `between 22:00 and 06:00`: a range of the clock is written in one way.
+    pub(super) fn no_clock_range(&mut self, value: &ast::Expr, from: &ast::Expr, until: &ast::Expr) -> Option<()> {
+        let clock = |expr: &ast::Expr| matches!(expr.kind, ast::ExprKind::Literal(ast::Literal::Clock(_)));
+        if !(clock(from) && clock(until)) {
+            return Some(());
+        }
+        let (low, high) = (self.slice(self.trimmed(from.span)), self.slice(self.trimmed(until.span)));
+        let written = format!("in {low}..{high} tz \"UTC\"");
+        let until = self.trimmed(until.span);
+        self.report(
+            Diagnostic::error("type-mismatch", "a range of the clock is written with two points, and has a zone")
+                .at(from.span.to(until), "not a range")
+                .suggest(
+                    format!("write `{written}`, or the zone that is meant"),
+                    self.trimmed(value.span).after().to(until),
+                    format!(" {written}"),
+                ),
+        );
+        None
+    }
+
     pub(super) fn in_value(&mut self, value: &'a ast::Expr, set: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
         let mark = self.begin_atom();
         let value_typed = self.value(value, scope, None);
@@ -245,13 +271,13 @@ impl<'a> Checker<'a> {
             (ty, Type::List(element), expr) if ty.compares_with(element) => Ask::Contains(value_typed.expr, expr),
             // An element of a set that is a path: the same value.
             (ty, other, expr) if ty.compares_with(other) => Ask::Compare(Comparison::Equal, value_typed.expr, expr),
-            (ty, other, _) => {
-                self.report(
-                    Diagnostic::error("type-mismatch", format!("{ty} is not in {other}"))
-                        .at(set.span, other.to_string())
-                        .also(value.span, ty.to_string())
-                        .help("behind `in` stands a list, a set, a range or a network"),
-                );
+            (ty, other, expr) => {
+                let finding = Diagnostic::error("type-mismatch", format!("{ty} is not in {other}"))
+                    .at(set.span, other.to_string())
+                    .also(value.span, ty.to_string());
+                let wanted = if *ty == Type::Ip { &Type::Cidr } else { ty };
+                let finding = self.as_wanted(finding, set, &expr, wanted);
+                self.report(finding.or_help("behind `in` stands a list, a set, a range or a network"));
                 return None;
             }
         };

@@ -93,6 +93,7 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
         files.push(parsed.file);
     }
     let mut checker = Checker::new(pack, &sources, limits);
+    checker.parsed = diagnostics.len();
     checker.diagnostics = diagnostics;
     checker.broken = lost;
     checker.pack(&files);
@@ -190,6 +191,8 @@ pub(crate) struct Checker<'a> {
     pub sources: &'a SourceMap,
     pub limits: Limits,
     pub diagnostics: Vec<Diagnostic>,
+    /// How many of them are the parser's: the first ones, in order of place.
+    pub parsed: usize,
     pub standard: Vec<StandardField>,
     pub draft: Draft,
     pub event_names: HashMap<String, (EventId, Span)>,
@@ -329,6 +332,7 @@ impl<'a> Checker<'a> {
             sources,
             limits,
             diagnostics: Vec::new(),
+            parsed: 0,
             standard: standard_fields(),
             draft: Draft::default(),
             event_names: HashMap::new(),
@@ -374,6 +378,16 @@ impl<'a> Checker<'a> {
         }
         // One mistake in a `let` is found each time it is used; the same finding is shown once.
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether the parser found something wrong inside this piece of source.
+    pub fn could_not_read(&self, span: Span) -> bool {
+        let parsed = self.diagnostics.get(..self.parsed).unwrap_or_default();
+        let first = parsed.partition_point(|finding| finding.span() < Some(span.before()));
+        let inside = |finding: &&Diagnostic| {
+            finding.span().is_some_and(|place| place.file == span.file && place.start < span.end)
+        };
+        parsed.iter().skip(first).take_while(inside).any(Diagnostic::is_error)
     }
 
     /// The span of an expression may run on to the next word; a caret under a space says nothing.

@@ -151,8 +151,10 @@ impl<'a> Checker<'a> {
             .at(name.span, "not an event")
             .near(&name.name, name.span, candidates)
             .or_help("declare it: `event name { field: type }`");
+        // What is certain is read as it was meant, so that mistakes behind it are found in the same run.
+        let meant = finding.certain_fix().and_then(|fix| fix.edits.first()).map(|edit| edit.replacement.clone());
         self.unknown(&name.name, finding);
-        None
+        meant.and_then(|meant| self.event_names.get(&meant)).map(|(id, _)| *id)
     }
 
     fn combine(&mut self, combine: &ast::Combine) -> Option<Combine> {

@@ -174,6 +174,12 @@ impl Checker<'_> {
             Some((help, replacement)) => return self.report(finding.correct(help, path.span, replacement)),
             None => finding,
         };
+        // `country`: the last part of a longer name, rather of this event than of an earlier one.
+        let end = format!(".{text}");
+        let longer = self.standard.iter().map(|standard| standard.path).filter(|path| path.ends_with(&end));
+        if let Some(longer) = longer.min_by_key(|path| path.len()) {
+            return self.report(finding.suggest(format!("did you mean `{longer}`?"), path.span, longer));
+        }
         let elsewhere = self.draft.events.iter().find(|event| event.field(text).is_some());
         let finding = match elsewhere {
             Some(event) if scope.events.is_empty() => finding.help(format!(

@@ -76,6 +76,8 @@ impl<'a> Checker<'a> {
             };
             sound &= done.is_some();
         }
+        // What the parser could not read may be what is missing.
+        let sound = sound && !self.could_not_read(test.span);
         let missing = match (sound, case.event.is_some(), case.expects.is_empty()) {
             (true, false, _) => Some("an `event`"),
             (true, true, true) => Some("an `expect`"),
@@ -131,6 +133,7 @@ impl<'a> Checker<'a> {
 
     /// A literal as a value of the type that is wanted.
     fn fitting(&mut self, value: Value, ty: &Type, wanted: &Type, span: Span) -> Option<Value> {
+        let span = self.trimmed(span);
         match (wanted, value) {
             (Type::User, Value::Text(text)) => Some(Value::User(text)),
             (Type::Device, Value::Text(text)) => Some(Value::Device(text)),
@@ -139,10 +142,10 @@ impl<'a> Checker<'a> {
             (Type::Asn, Value::Int(int)) if u32::try_from(int).is_ok() => u32::try_from(int).ok().map(Value::Asn),
             (_, value) if ty == wanted => Some(value),
             (_, value) => {
-                self.report(
-                    Diagnostic::error("type-mismatch", format!("`{value}` is {ty}, and {wanted} is wanted"))
-                        .at(span, format!("not {wanted}")),
-                );
+                let text = format!("`{value}` is {ty}, and {wanted} is wanted");
+                let finding = Diagnostic::error("type-mismatch", text).at(span, format!("not {wanted}"));
+                let finding = self.constant_as_wanted(finding, span, &value, wanted);
+                self.report(finding);
                 None
             }
         }
@@ -231,7 +234,7 @@ impl<'a> Checker<'a> {
                 .word("status", word, &Status::ALL, Status::word)
                 .and_then(|status| out(target, Value::Text(status.word().into()))),
             (value, _) => {
-                let value = self.record_value(value, &ty, entry.span)?;
+                let value = self.record_value(value, &ty, self.value_span(entry))?;
                 let events = id.and_then(|id| self.draft.events.get(usize::from(id.0)));
                 let choices = events.and_then(|event| event.field(&path)).map(|field| Arc::clone(&field.choices));
                 match (&value, choices) {
@@ -248,6 +251,14 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+    }
+
+    /// Where the value of an entry stands.
+    fn value_span(&self, entry: &ast::RecordEntry) -> Span {
+        let behind = Span { start: entry.key.span.end, ..entry.span };
+        let text = self.sources.slice(behind);
+        let value = text.trim_start().trim_start_matches(':').trim_start();
+        Span { start: behind.end.saturating_sub(u32::try_from(value.len()).unwrap_or(0)), ..behind }
     }
 
     fn record_value(&mut self, value: &'a ast::RecordValue, ty: &Type, span: Span) -> Option<Value> {

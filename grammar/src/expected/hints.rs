@@ -8,7 +8,9 @@ use crate::scan::{Scan, Token, TokenKind, meant_unit, twelve_hours};
 use crate::source::Span;
 
 pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
-    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 33] = [
+    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 35] = [
+        colon_of_yaml,
+        comma_between_effects,
         step_with_colon,
         method_in_parentheses,
         missing_method,
@@ -169,7 +171,9 @@ fn missing_then(stop: &Stop) -> Option<Diagnostic> {
 
 /// The `when` or `unless` the stop is behind.
 fn condition_start(stop: &Stop) -> Option<usize> {
-    (stop.region.start..stop.found).rev().find(|index| matches!(stop.scan.word(*index), "when" | "unless"))
+    // Read on behind a capital, what was corrected still stands in the source.
+    let begins = |word: &str| ["when", "unless"].iter().any(|clause| word.eq_ignore_ascii_case(clause));
+    (stop.region.start..stop.found).rev().find(|index| begins(stop.scan.word(*index)))
 }
 
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
@@ -223,6 +227,16 @@ fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
         return None;
     }
     let (span, both) = (stop.scan.span(token), stop.scan.span(number).to(stop.scan.span(token)));
+    let lower = word.to_ascii_lowercase();
+    if word.len() > 1 && lower != word && keyword_word(&lower) {
+        let finding = match lower.as_str() {
+            "and" | "or" | "not" | "is" | "in" => {
+                Diagnostic::error("wrong-operator", format!("`{word}` is not an operator here"))
+            }
+            _ => Diagnostic::error("misspelled-keyword", format!("there is no `{word}` here")),
+        };
+        return Some(finding.at(span, "with a capital it is a name").correct(format!("write `{lower}`"), span, lower));
+    }
     if let Some(unit) = meant_unit(word) {
         let meant = format!("{digits}{unit}");
         return Some(
@@ -308,6 +322,30 @@ fn misplaced_item(stop: &Stop) -> Option<Diagnostic> {
     )
 }
 
+/// `policy:` at the beginning of an item.
+fn colon_of_yaml(stop: &Stop) -> Option<Diagnostic> {
+    let what = stop.back(1);
+    let item = matches!(what, "policy" | "event" | "list" | "script" | "reason" | "let" | "test" | "prove" | "import");
+    (item && stop.back(2).is_empty() && stop.word() == ":").then_some(())?;
+    let (span, form) = (stop.span()?, super::forms::form(stop)?);
+    Some(
+        Diagnostic::error("unexpected-token", format!("`{what}` stands without a colon"))
+            .at(span, "not expected here")
+            .help(format!("this reads like YAML; {form}")),
+    )
+}
+
+/// `then block, flag manual_review`
+fn comma_between_effects(stop: &Stop) -> Option<Diagnostic> {
+    (stop.word() == "," && stop.expects(&[Rule::effect])).then_some(())?;
+    let span = stop.span()?;
+    Some(
+        Diagnostic::error("unexpected-token", "an outcome and its effects are not separated by commas")
+            .at(span, "not expected here")
+            .correct("leave it out", span, ""),
+    )
+}
+
 /// `policy on sign_in {`, `rule {`, `rule "title" {`, `event { … }`
 fn missing_name(stop: &Stop) -> Option<Diagnostic> {
     // The head of a block is read alone: its name may be missing at its end.
@@ -331,6 +369,9 @@ fn missing_name(stop: &Stop) -> Option<Diagnostic> {
             "rule" => "write `rule name \"title\" { … }`: decisions and tests speak of a rule by its name",
             "event" => "write `event name { … }`",
             "let" => "write `let name = …`",
+            "reason" if !stop.back(2).is_empty() => {
+                "a rule gives a code, as in `reason TOO_MANY`; its text stands in the declaration, `reason TOO_MANY \"…\"`"
+            }
             "reason" => "write `reason CODE \"what the user may read\"`",
             _ => "write `script name(…) -> type from \"file.rhai\" budget 1000 ops`",
         },
@@ -780,6 +821,7 @@ fn foreign_sign(stop: &Stop) -> Option<Diagnostic> {
         "?" => ("there is no `? :`", "write two rules, or `??` for a value that may be missing"),
         "%" => ("there is no remainder", "the operators are `+`, `-`, `*` and `/`"),
         "[" => ("nothing is picked out of a list by its place", "ask whether a value is in it: `value in list`"),
+        "." if stop.ahead(1) == "*" => ("a part of the addresses is a network", "write `ip in 203.0.113.0/24`"),
         "." => (
             "a name or a number does not stand like this",
             "names are joined by a point without blanks; a text stands in double quotes",
