@@ -25,12 +25,18 @@ pub(super) type Atom = Bytes<15>;
 /// The values of the fields a window is kept by, or a user. A UUID is one in place.
 pub(super) type Key = Bytes<39>;
 
+impl<const N: usize> Default for Bytes<N> {
+    fn default() -> Bytes<N> {
+        Bytes::Short([0; N])
+    }
+}
+
 impl<const N: usize> Bytes<N> {
     /// These bytes as they are.
     pub fn of(bytes: &[u8]) -> Bytes<N> {
-        let mut pen = Pen::new();
-        pen.write(bytes);
-        pen.done()
+        let mut written = Bytes::default();
+        Pen::new(&mut written).write(bytes);
+        written
     }
 
     pub fn as_slice(&self) -> &[u8] {
@@ -52,42 +58,39 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
-/// Writes bytes one after the other.
-struct Pen<const N: usize> {
-    short: [u8; N],
+/// Writes bytes one after the other, to where they stay.
+struct Pen<'a, const N: usize> {
+    bytes: &'a mut Bytes<N>,
     used: usize,
-    /// Everything, once it no longer fits.
-    long: Vec<u8>,
 }
 
-impl<const N: usize> Pen<N> {
-    fn new() -> Pen<N> {
-        Pen { short: [0; N], used: 0, long: Vec::new() }
+impl<'a, const N: usize> Pen<'a, N> {
+    /// `bytes` are empty.
+    fn new(bytes: &'a mut Bytes<N>) -> Pen<'a, N> {
+        Pen { bytes, used: 0 }
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        let end = self.used + bytes.len();
-        if end < N
-            && let Some(place) = self.short.get_mut(self.used..end)
-        {
-            place.copy_from_slice(bytes);
-        } else {
-            if self.long.is_empty() {
-                self.long.extend_from_slice(self.short.get(..self.used).unwrap_or_default());
+    #[inline]
+    fn write(&mut self, more: &[u8]) {
+        let end = self.used + more.len();
+        match self.bytes {
+            Bytes::Short(short) if end < N => {
+                if let Some(place) = short.get_mut(self.used..end) {
+                    place.copy_from_slice(more);
+                }
+                if let Some(length) = short.last_mut() {
+                    *length = end as u8;
+                }
             }
-            self.long.extend_from_slice(bytes);
+            Bytes::Short(short) => {
+                let mut long = Vec::with_capacity(end);
+                long.extend_from_slice(short.get(..self.used).unwrap_or_default());
+                long.extend_from_slice(more);
+                *self.bytes = Bytes::Long(Arc::new(long));
+            }
+            Bytes::Long(long) => Arc::make_mut(long).extend_from_slice(more),
         }
         self.used = end;
-    }
-
-    fn done(mut self) -> Bytes<N> {
-        match (self.short.last_mut(), u8::try_from(self.used)) {
-            (Some(length), Ok(used)) if self.used < N => {
-                *length = used;
-                Bytes::Short(self.short)
-            }
-            _ => Bytes::Long(Arc::new(self.long)),
-        }
     }
 
     /// Writes a value so that no two unequal ones begin alike. A place or a list is none: the checker refuses them, and
@@ -167,9 +170,9 @@ impl<const N: usize> Pen<N> {
 
 /// The value as one that can be told apart; `None` if it is none.
 pub(super) fn atom(value: &Value) -> Option<Atom> {
-    let mut pen = Pen::new();
-    pen.value(value).ok()?;
-    Some(pen.done())
+    let mut atom = Atom::default();
+    Pen::new(&mut atom).value(value).ok()?;
+    Some(atom)
 }
 
 /// The field in this slot; a slot the observation does not have is absent.
@@ -182,14 +185,15 @@ pub(super) fn field(fields: &[Maybe<Value>], slot: FieldRef) -> Maybe<&Value> {
 
 /// The key made of these fields, or why there is none.
 pub(super) fn key(fields: &[Maybe<Value>], slots: &[FieldRef]) -> Result<Key, Why> {
-    let mut pen = Pen::new();
+    let mut key = Key::default();
+    let mut pen = Pen::new(&mut key);
     for slot in slots {
         match field(fields, *slot) {
             Maybe::Known(value) => pen.value(value)?,
             Maybe::Unknown(why) => return Err(why),
         }
     }
-    Ok(pen.done())
+    Ok(key)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use super::atom::Key;
+
 /// A keyed hash: without the seed nobody can choose ids that collide. Answers do not depend on it.
 #[derive(Clone, Debug)]
 pub(super) struct Hashing(ahash::RandomState);
@@ -9,6 +11,11 @@ pub(super) struct Hashing(ahash::RandomState);
 impl Hashing {
     pub fn seeded([a, b, c, d]: [u64; 4]) -> Hashing {
         Hashing(ahash::RandomState::with_seeds(a, b, c, d))
+    }
+
+    /// The key with its hash.
+    pub fn key(&self, key: Key) -> (u64, Key) {
+        (self.of(key.as_slice()), key)
     }
 
     pub fn of(&self, bytes: &[u8]) -> u64 {

@@ -99,18 +99,22 @@ pub struct Observed {
 
 impl Observed {
     /// Nothing known: the answers to a plan with so many windows and questions about earlier appearances.
-    pub(super) fn nothing(windows: usize, seen: usize) -> Observed {
+    pub(super) fn nothing(windows: usize, seen: usize, future: bool) -> Observed {
         Observed {
-            windows: vec![Maybe::Unknown(Why::Absent); windows],
+            windows: unknown(windows),
             starts: vec![None; windows],
-            seen: vec![Maybe::Unknown(Why::Absent); seen],
+            seen: unknown(seen),
             last_verified: Maybe::Unknown(Why::Absent),
             previous: Maybe::Unknown(Why::Absent),
             late: false,
-            future: false,
+            future,
             duplicate: false,
         }
     }
+}
+
+fn unknown(answers: usize) -> Vec<Maybe<Interval<Value>>> {
+    std::iter::repeat_with(|| Maybe::Unknown(Why::Absent)).take(answers).collect()
 }
 
 /// What became of [`settle`](super::History::settle).

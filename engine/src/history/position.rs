@@ -14,6 +14,12 @@ pub(super) struct Position {
     pub seq: u64,
 }
 
+impl Default for Position {
+    fn default() -> Position {
+        Position::START
+    }
+}
+
 impl Position {
     /// Before everything.
     pub const START: Position = Position { at: i64::MIN, seq: 0 };
@@ -58,9 +64,20 @@ pub(super) struct Lost {
     pub why: Why,
 }
 
+impl Default for Lost {
+    fn default() -> Lost {
+        Lost::NOTHING
+    }
+}
+
 impl Lost {
     /// Nothing is missing.
     pub const NOTHING: Lost = Lost { upto: Position::START, why: Why::Saturated };
+
+    /// What reaches further.
+    pub fn wider<'a>(&'a self, other: &'a Lost) -> &'a Lost {
+        if self.upto >= other.upto { self } else { other }
+    }
 
     /// Notes that an event at `position` may be missing.
     pub fn extend(&mut self, position: Position, why: Why) {
@@ -70,28 +87,28 @@ impl Lost {
     }
 
     /// Why the answer over `reach` may be incomplete; `None` if it is complete.
-    pub fn affects(&self, reach: Reach) -> Option<Why> {
+    pub fn affects(&self, reach: &Reach) -> Option<Why> {
         (self.upto > Position::START && reach.start <= self.upto && reach.start < reach.end).then_some(self.why)
     }
 }
 
 /// Everything that may be missing from one structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gaps {
+pub(super) struct Gaps<'a> {
     /// What was never seen: before history began, while the quota was full, or before the key was forgotten.
-    pub hidden: Lost,
+    pub hidden: &'a Lost,
     /// What was seen and dropped, because no threshold needs it.
-    pub dropped: Lost,
+    pub dropped: &'a Lost,
 }
 
-impl Gaps {
+impl Gaps<'_> {
     /// Why the answer over `reach` may be incomplete.
-    pub fn affect(&self, reach: Reach) -> Option<Why> {
+    pub fn affect(&self, reach: &Reach) -> Option<Why> {
         self.hidden.affects(reach).or(self.dropped.affects(reach))
     }
 
     /// The newest position that may be missing.
     pub fn newest(&self) -> Lost {
-        if self.hidden.upto >= self.dropped.upto { self.hidden } else { self.dropped }
+        *self.hidden.wider(self.dropped)
     }
 }

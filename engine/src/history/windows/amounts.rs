@@ -9,7 +9,7 @@ use super::{
     super::{
         estimate::{Cell, Moments, Sample},
         number::Number,
-        position::{Gaps, Position, Reach},
+        position::{Gaps, Lost, Position, Reach},
     },
     part::Part,
     queue::{Placed, Queue},
@@ -36,7 +36,7 @@ pub(in crate::history) struct Room {
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Amounts {
     /// Certain amounts, the newest one by one, with running totals.
-    recent: Queue<[Entry; 6]>,
+    recent: Queue<Entry>,
     /// The running total before the first of them.
     base: i128,
     /// The currency of the first amount, until another one is seen.
@@ -90,7 +90,7 @@ pub(in crate::history) struct Sum {
 
 impl Amounts {
     /// Adds an event.
-    pub fn insert(&mut self, at: Position, number: Number, certain: bool, room: Room, gaps: &mut Gaps) {
+    pub fn insert(&mut self, at: Position, number: Number, certain: bool, room: Room, dropped: &mut Lost) {
         self.meet(number.currency);
         self.any_negative |= number.steps < 0;
         if !certain {
@@ -99,18 +99,18 @@ impl Amounts {
             more.perhaps.insert(place, (at, number));
             while more.perhaps.len() > room.entries {
                 if let Some((at, number)) = more.perhaps.pop_front() {
-                    more.note_dropped(at, number.steps < 0, gaps);
+                    more.note_dropped(at, number.steps < 0, dropped);
                 }
             }
             return;
         }
         self.insert_certain(at, number);
         if self.recent.len() > room.entries {
-            self.fold(room, gaps);
+            self.fold(room, dropped);
         }
         // With amounts below zero, what is over the threshold now may come back under it.
         if let Some(most) = room.total.filter(|_| !self.mixed && !self.any_negative) {
-            self.drop_beyond(most, gaps);
+            self.drop_beyond(most, dropped);
         }
     }
 
@@ -196,13 +196,13 @@ impl Amounts {
     }
 
     /// Summarises the oldest sixteenth of the entries (four at least), or drops it where equal amounts count once.
-    fn fold(&mut self, room: Room, gaps: &mut Gaps) {
+    fn fold(&mut self, room: Room, dropped: &mut Lost) {
         let many = (room.entries / 16).max(4);
         let oldest: Vec<(Position, Number)> = std::iter::from_fn(|| self.pop_front()).take(many).collect();
         let more = self.more.get_or_insert_default();
         if room.distinct {
             for (at, number) in oldest {
-                more.note_dropped(at, number.steps < 0, gaps);
+                more.note_dropped(at, number.steps < 0, dropped);
             }
             return;
         }
@@ -232,7 +232,7 @@ impl Amounts {
     }
 
     /// Drops the oldest while the newer ones still total more than `most`.
-    fn drop_beyond(&mut self, most: i128, gaps: &mut Gaps) {
+    fn drop_beyond(&mut self, most: i128, dropped: &mut Lost) {
         let mut total = self.total();
         if total <= most {
             return;
@@ -243,7 +243,7 @@ impl Amounts {
                     return;
                 }
                 total -= part.sum();
-                more.drop_part(gaps);
+                more.drop_part(dropped);
             }
         }
         while let Some(entry) = self.recent.first() {
@@ -252,13 +252,13 @@ impl Amounts {
                 return;
             }
             total -= steps;
-            self.drop_entry(gaps);
+            self.drop_entry(dropped);
         }
     }
 
-    fn drop_entry(&mut self, gaps: &mut Gaps) {
+    fn drop_entry(&mut self, dropped: &mut Lost) {
         if let Some((at, number)) = self.pop_front() {
-            gaps.dropped.extend(at, Why::Saturated);
+            dropped.extend(at, Why::Saturated);
             if number.steps < 0 {
                 let more = self.more.get_or_insert_default();
                 more.dropped_negative = more.dropped_negative.max(Some(at));
@@ -275,17 +275,17 @@ impl Amounts {
     }
 
     /// Drops what lies before `horizon`: it has left every window.
-    pub fn purge(&mut self, horizon: Position, gaps: &mut Gaps) {
+    pub fn purge(&mut self, horizon: Position, dropped: &mut Lost) {
         if let Some(more) = &mut self.more {
             while more.parts.front().is_some_and(|part| part.last < horizon) {
-                more.drop_part(gaps);
+                more.drop_part(dropped);
             }
             while let Some((at, number)) = more.perhaps.pop_front_if(|(at, _)| *at < horizon) {
-                more.note_dropped(at, number.steps < 0, gaps);
+                more.note_dropped(at, number.steps < 0, dropped);
             }
         }
         while self.recent.first().is_some_and(|entry| entry.at < horizon) {
-            self.drop_entry(gaps);
+            self.drop_entry(dropped);
         }
     }
 
@@ -298,7 +298,7 @@ impl Amounts {
         self.running_before(places.end).wrapping_sub(self.running_before(places.start))
     }
 
-    fn known(&self, reach: Reach) -> Result<(), Why> {
+    fn known(&self, reach: &Reach) -> Result<(), Why> {
         match self.more.as_ref().and_then(|more| more.unknown) {
             Some((at, why)) if reach.contains(at) => Err(why),
             Some((at, _)) if at >= reach.end => Err(Why::Saturated),
@@ -306,18 +306,22 @@ impl Amounts {
         }
     }
 
-    fn perhaps_in(&self, reach: Reach) -> impl Iterator<Item = Number> {
+    fn perhaps_in(&self, reach: &Reach) -> impl Iterator<Item = Number> {
         let perhaps = self.more.iter().flat_map(|more| &more.perhaps);
         perhaps.filter(move |(at, _)| reach.contains(*at)).map(|(_, number)| *number)
     }
 
     /// The one currency of what certainly is in reach, and of what may be.
-    fn currency_in(&self, reach: Reach, loose: &[(Number, Tri)]) -> Result<(Option<Currency>, Option<Currency>), Why> {
+    fn currency_in(
+        &self,
+        reach: &Reach,
+        entries: &Range<usize>,
+        loose: &[(Number, Tri)],
+    ) -> Result<(Option<Currency>, Option<Currency>), Why> {
         let mut one = OneCurrency(None);
         for part in self.parts().filter(|part| part.overlap(reach) == Some(Tri::True)) {
             part.currencies(&mut one)?;
         }
-        let entries = self.recent.range(reach);
         if self.mixed {
             entries.clone().try_for_each(|place| one.meet(self.currency_at(place)))?;
         } else if !entries.is_empty() {
@@ -335,11 +339,12 @@ impl Amounts {
     }
 
     /// The sum over reach.
-    pub fn sum(&self, reach: Reach, loose: &[(Number, Tri)], room: Room, gaps: &Gaps) -> Result<Sum, Why> {
+    pub fn sum(&self, reach: &Reach, loose: &[(Number, Tri)], room: Room, gaps: Gaps<'_>) -> Result<Sum, Why> {
         self.known(reach)?;
-        let (currency, mut perhaps_currency) = self.currency_in(reach, loose)?;
+        let entries = self.recent.range(reach);
+        let (currency, mut perhaps_currency) = self.currency_in(reach, &entries, loose)?;
         let (mut lo, mut hi) =
-            if room.distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, loose) };
+            if room.distinct { self.distinct_sum(reach, loose) } else { self.plain_sum(reach, &entries, loose) };
         let mut why = (lo != hi).then_some(Why::Absent);
         let mut endless = false;
         for part in self.parts() {
@@ -365,8 +370,8 @@ impl Amounts {
         Ok(Sum { lo, hi: (!endless).then_some(hi), why, currency, perhaps_currency })
     }
 
-    fn plain_sum(&self, reach: Reach, loose: &[(Number, Tri)]) -> (i128, i128) {
-        let sure = self.entries_sum(&self.recent.range(reach));
+    fn plain_sum(&self, reach: &Reach, entries: &Range<usize>, loose: &[(Number, Tri)]) -> (i128, i128) {
+        let sure = self.entries_sum(entries);
         let (mut lo, mut hi) = (sure, sure);
         let loose = loose.iter().copied();
         for (number, passes) in self.perhaps_in(reach).map(|number| (number, Tri::Unknown)).chain(loose) {
@@ -379,7 +384,7 @@ impl Amounts {
         (lo, hi)
     }
 
-    fn distinct_sum(&self, reach: Reach, loose: &[(Number, Tri)]) -> (i128, i128) {
+    fn distinct_sum(&self, reach: &Reach, loose: &[(Number, Tri)]) -> (i128, i128) {
         let (sure, perhaps) = self.distinct(reach, loose);
         let all: i128 = sure.iter().sum();
         let part = |sign: i128| perhaps.iter().filter(|steps| steps.signum() == sign).sum::<i128>();
@@ -387,7 +392,7 @@ impl Amounts {
     }
 
     /// Certain values once each, and the uncertain ones that are not among them.
-    fn distinct(&self, reach: Reach, loose: &[(Number, Tri)]) -> (BTreeSet<i128>, BTreeSet<i128>) {
+    fn distinct(&self, reach: &Reach, loose: &[(Number, Tri)]) -> (BTreeSet<i128>, BTreeSet<i128>) {
         let of = |wanted: Tri| loose.iter().filter(move |(_, passes)| *passes == wanted).map(|(n, _)| n.steps);
         let entries = self.numbers(self.recent.range(reach)).map(|number| number.steps);
         let sure: BTreeSet<i128> = entries.chain(of(Tri::True)).collect();
@@ -400,17 +405,18 @@ impl Amounts {
     /// Everything in reach, for a mean, deviation or percentile. `for_mean` leaves the certain values summed up.
     pub fn sample(
         &self,
-        reach: Reach,
+        reach: &Reach,
         loose: &[(Number, Tri)],
         room: Room,
         for_mean: bool,
-        gaps: &Gaps,
+        gaps: Gaps<'_>,
     ) -> Result<(Sample, Option<Currency>), Why> {
         self.known(reach)?;
         if let Some(cause) = gaps.affect(reach) {
             return Err(cause);
         }
-        let (_, currency) = self.currency_in(reach, loose)?;
+        let entries = self.recent.range(reach);
+        let (_, currency) = self.currency_in(reach, &entries, loose)?;
         if room.distinct {
             let (sure, perhaps) = self.distinct(reach, loose);
             let points = |values: BTreeSet<i128>| values.into_iter().map(Cell::point).collect();
@@ -432,7 +438,6 @@ impl Amounts {
         sample
             .perhaps
             .extend(self.perhaps_in(reach).map(|number| number.steps).chain(of(Tri::Unknown)).map(Cell::point));
-        let entries = self.recent.range(reach);
         if for_mean {
             let sum = self.entries_sum(&entries);
             folded.merge(&Moments { count: entries.len() as u64, sum: sum.into(), ..Moments::default() });
@@ -467,15 +472,15 @@ impl Amounts {
 }
 
 impl More {
-    fn drop_part(&mut self, gaps: &mut Gaps) {
+    fn drop_part(&mut self, dropped: &mut Lost) {
         if let Some(part) = self.parts.pop_front() {
             self.summarised = self.summarised.wrapping_sub(part.sum());
-            self.note_dropped(part.last, part.negative < 0, gaps);
+            self.note_dropped(part.last, part.negative < 0, dropped);
         }
     }
 
-    fn note_dropped(&mut self, at: Position, negative: bool, gaps: &mut Gaps) {
-        gaps.dropped.extend(at, Why::Saturated);
+    fn note_dropped(&mut self, at: Position, negative: bool, dropped: &mut Lost) {
+        dropped.extend(at, Why::Saturated);
         if negative {
             self.dropped_negative = self.dropped_negative.max(Some(at));
         }

@@ -1,16 +1,19 @@
 //! From a structure to an answer.
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use super::{
     super::{
         atom, calendar,
+        estimate::Sample,
         number::{self, Finer, Number},
         observation::Observation,
         plan::{Bound, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
-        position::{Position, Reach},
+        position::{Gaps, Position, Reach},
     },
     amounts::Sum,
+    extremes::Extreme,
     layout::{Keep, TrackPlan},
     times::First,
     track::{Brought, Content, Kept, Track},
@@ -20,11 +23,18 @@ use crate::{
     maybe::{Maybe, Why},
     status::Status,
     tri::Tri,
-    value::Value,
+    value::{Currency, Value},
 };
 
 /// An answer, or why there is none.
 type Answer = Result<Interval<Value>, Why>;
+
+/// A structure, and what may be missing from it.
+#[derive(Clone, Copy)]
+pub(super) struct Held<'a> {
+    pub track: &'a Track,
+    pub gaps: Gaps<'a>,
+}
 
 /// The event being judged, as far as readings need it.
 #[derive(Clone, Copy)]
@@ -40,8 +50,8 @@ pub(super) struct Asking<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub position: Position,
-    /// As it is logged.
-    pub time: Option<Timestamp>,
+    /// As it is logged, in microseconds.
+    pub time: Option<i64>,
     /// The anchor of a `since` window may lie in what is missing: then the window starts at `position` or later, but
     /// no later than this.
     pub at_latest: Option<(Position, Why)>,
@@ -49,10 +59,9 @@ pub(super) struct Start {
 
 impl Asking<'_> {
     /// Where the window starts. `anchor` holds the events of a `since` window.
-    pub fn start(&self, window: Window, anchor: Option<&Track>) -> Result<Start, Why> {
-        let at = |position: Position, time: Option<Timestamp>| Start { position, time, at_latest: None };
-        let moment = |at: i64| Timestamp::from_microsecond(at).ok();
-        let before = |micros: i64| self.at.at.checked_sub(micros).and_then(moment);
+    pub fn start(&self, window: Window, anchor: Option<Held<'_>>) -> Result<Start, Why> {
+        let at = |position: Position, time: Option<i64>| Start { position, time, at_latest: None };
+        let before = |micros: i64| self.at.at.checked_sub(micros);
         let retained_from = Position::opening(self.at.at.saturating_sub(self.retention).saturating_add(1));
         let retained = || at(retained_from, before(self.retention));
         let position = match window {
@@ -65,7 +74,7 @@ impl Asking<'_> {
                     None => return Err(Why::Absent),
                 };
                 let zone = calendar::zone(name).ok_or(Why::LookupFailed)?;
-                let time = moment(self.at.at).ok_or(Why::Overflow)?;
+                let time = Timestamp::from_microsecond(self.at.at).map_err(|_| Why::Overflow)?;
                 let start = calendar::calendar_start(time, unit, &zone).ok_or(Why::Overflow)?;
                 Position::opening(start.as_microsecond())
             }
@@ -77,24 +86,23 @@ impl Asking<'_> {
         }
         let time = match window {
             Window::Sliding(ms) => before(ms.max(0).saturating_mul(1_000)),
-            Window::Tumbling(_) | Window::Calendar { .. } | Window::Since(_) | Window::Retained => moment(position.at),
+            Window::Tumbling(_) | Window::Calendar { .. } | Window::Since(_) | Window::Retained => Some(position.at),
         };
         Ok(at(position, time))
     }
 
     /// Where a `since` window starts: after the newest anchor, or else with the retained past.
-    fn since(&self, anchor: Option<&Track>, retained: Start) -> Result<Start, Why> {
-        let Some(Track { kept: Kept::Times(times), gaps, .. }) = anchor else { return Err(Why::Absent) };
-        let reach = Reach { start: retained.position, end: self.at };
+    fn since(&self, anchor: Option<Held<'_>>, retained: Start) -> Result<Start, Why> {
+        let Some(Held { track: Track { kept: Kept::Times(times), .. }, gaps }) = anchor else {
+            return Err(Why::Absent);
+        };
+        let reach = &Reach { start: retained.position, end: self.at };
         let found = times.newest(reach);
         let missing = gaps.newest();
         // A missing anchor could only be newer than the one found if it is late, or this event is.
         let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
         let start = match found {
-            Some(found) => {
-                let time = Timestamp::from_microsecond(found.at).ok();
-                Start { position: found.next(), time, at_latest: None }
-            }
+            Some(found) => Start { position: found.next(), time: Some(found.at), at_latest: None },
             None => retained,
         };
         Ok(match uncertain {
@@ -108,28 +116,31 @@ impl Asking<'_> {
         &self,
         spec: &WindowSpec,
         plan: &TrackPlan,
-        track: &Track,
-        start: Start,
-        this: Option<&Brought>,
-    ) -> Answer {
-        let reach = Reach { start: start.position, end: self.at };
+        held: &Held<'_>,
+        start: &Start,
+        this: Option<&Brought<'_>>,
+    ) -> Maybe<Interval<Value>> {
+        let reach = &Reach { start: start.position, end: self.at };
         let this = this.map(|brought| (brought, self.status));
-        let Some((latest, why)) = start.at_latest else { return self.over(spec, plan, track, reach, this) };
+        let Some((latest, why)) = start.at_latest else { return self.over(spec, plan, held, reach, this) };
         // From its least over the shortest window to its most over the longest, where more events never mean less.
-        let shortest = Reach { start: latest.max(reach.start), ..reach };
+        let shortest = &Reach { start: latest.max(reach.start), ..*reach };
         match spec.function {
             Function::Count | Function::CountDistinct(_) => {
-                let (least, most) =
-                    (self.over(spec, plan, track, shortest, this)?, self.over(spec, plan, track, reach, this)?);
-                let why = if least.lo == most.hi { None } else { Some(why) };
-                Ok(Interval { lo: least.lo, hi: most.hi, why })
+                match (self.over(spec, plan, held, shortest, this), self.over(spec, plan, held, reach, this)) {
+                    (Maybe::Known(least), Maybe::Known(most)) => {
+                        let why = if least.lo == most.hi { None } else { Some(why) };
+                        Maybe::Known(Interval { lo: least.lo, hi: most.hi, why })
+                    }
+                    (Maybe::Unknown(why), _) | (_, Maybe::Unknown(why)) => Maybe::Unknown(why),
+                }
             }
             Function::Sum(_)
             | Function::Avg(_)
             | Function::Min(_)
             | Function::Max(_)
             | Function::Stddev(_)
-            | Function::P95(_) => Err(why),
+            | Function::P95(_) => Maybe::Unknown(why),
         }
     }
 
@@ -137,46 +148,41 @@ impl Asking<'_> {
         &self,
         spec: &WindowSpec,
         plan: &TrackPlan,
-        track: &Track,
-        reach: Reach,
-        this: Option<(&Brought, Status)>,
-    ) -> Answer {
-        let loose = track.loose(reach, this);
-        let gap = track.gaps.affect(reach);
-        match &track.kept {
-            Kept::Times(times) | Kept::Appearances(times, _) => {
-                let (sure, perhaps) = times.count(reach);
-                let more = |wanted: Tri| loose.iter().filter(|(_, passes)| *passes == wanted).count() as u64;
-                counted(sure + more(Tri::True), perhaps + more(Tri::Unknown), gap, spec.bound)
+        held: &Held<'_>,
+        reach: &Reach,
+        this: Option<(&Brought<'_>, Status)>,
+    ) -> Maybe<Interval<Value>> {
+        let loose = held.track.loose(reach, this);
+        match &held.track.kept {
+            Kept::Times(times) => {
+                let (sure, perhaps) = loose.fold(times.count(reach), |(sure, perhaps), (_, passes)| match passes {
+                    Tri::True => (sure + 1, perhaps),
+                    Tri::False | Tri::Unknown => (sure, perhaps + 1),
+                });
+                known(counted(sure, perhaps, held.gaps.affect(reach), spec.bound).map(whole))
             }
             Kept::Values(values) => {
-                let loose = loose.iter().map(|(content, passes)| match content {
-                    Content::Value(atom) => (Some(atom), *passes),
-                    Content::Event | Content::Number(_) | Content::Unknown(_) => (None, *passes),
+                let loose = loose.map(|(content, passes)| match content {
+                    Content::Value(atom) => (Some(atom), passes),
+                    Content::Event | Content::Number(_) | Content::Unknown(_) => (None, passes),
                 });
                 let (sure, perhaps) = values.count(reach, loose);
-                counted(sure, perhaps, gap, spec.bound)
-            }
-            Kept::Extremes(extremes) => {
-                let loose = loose.iter().map(|(content, passes)| (number_of(content), *passes));
-                let found = extremes.find(reach, loose, &track.gaps)?.ok_or(Why::Absent)?;
-                let end = |steps: Option<i128>| match steps {
-                    Some(steps) => number::value(steps, spec.unit, found.currency).map(Some).ok_or(Why::Overflow),
-                    None => Ok(None),
-                };
-                Ok(Interval { lo: end(found.lo)?, hi: end(found.hi)?, why: found.why })
+                known(counted(sure, perhaps, held.gaps.affect(reach), spec.bound).map(whole))
             }
             Kept::Amounts(amounts) => {
-                let loose = loose
-                    .iter()
-                    .map(|(content, passes)| number_of(content).map(|number| (number, *passes)))
-                    .collect::<Result<Vec<(Number, Tri)>, Why>>()?;
+                let mut numbers: SmallVec<[(Number, Tri); 2]> = SmallVec::new();
+                for (content, passes) in loose {
+                    match number_of(content) {
+                        Ok(number) => numbers.push((*number, passes)),
+                        Err(why) => return Maybe::Unknown(why),
+                    }
+                }
                 let room = plan.keep.room(plan.what);
                 match spec.function {
-                    Function::Sum(_) | Function::Count => {
-                        let sum = amounts.sum(reach, &loose, room, &track.gaps)?;
-                        self.summed(spec, sum)
-                    }
+                    Function::Sum(_) | Function::Count => match amounts.sum(reach, &numbers, room, held.gaps) {
+                        Ok(sum) => known(self.summed(spec, sum)),
+                        Err(why) => Maybe::Unknown(why),
+                    },
                     Function::Avg(_)
                     | Function::Stddev(_)
                     | Function::P95(_)
@@ -184,25 +190,16 @@ impl Asking<'_> {
                     | Function::Max(_)
                     | Function::CountDistinct(_) => {
                         let for_mean = matches!(spec.function, Function::Avg(_));
-                        let (sample, currency) = amounts.sample(reach, &loose, room, for_mean, &track.gaps)?;
-                        if !sample.certain() {
-                            return Err(if sample.empty() { Why::Absent } else { Why::LowPrecision });
-                        }
-                        let finer = Finer::than(spec.unit);
-                        let (range, show): (_, &dyn Fn(i128) -> Option<Value>) = match spec.function {
-                            Function::P95(_) => (sample.p95(), &|steps| number::value(steps, spec.unit, currency)),
-                            Function::Stddev(_) => (sample.deviation(finer), &|steps| finer.value(steps, currency)),
-                            _ => (sample.mean(finer), &|steps| finer.value(steps, currency)),
-                        };
-                        let (lo, hi) = range.ok_or(Why::Overflow)?;
-                        let (least, most) = (show(lo).ok_or(Why::Overflow)?, show(hi).ok_or(Why::Overflow)?);
-                        // Wide because of events that may not be in the window, or else of summaries of many.
-                        let uncertain = sample.perhaps.iter().any(|cell| cell.count > 0);
-                        let why = if uncertain { Why::Absent } else { Why::Saturated };
-                        Ok(if lo == hi { Interval::exactly(least) } else { Interval::between(least, most, why) })
+                        let sample = amounts.sample(reach, &numbers, room, for_mean, held.gaps);
+                        known(sample.and_then(|(sample, currency)| described(spec, &sample, currency)))
                     }
                 }
             }
+            Kept::Extremes(extremes) => {
+                let loose = loose.map(|(content, passes)| (number_of(content).copied(), passes));
+                known(extremes.find(reach, loose, held.gaps).and_then(|extreme| extremal(spec, extreme)))
+            }
+            Kept::Appearances(_) => Maybe::Unknown(Why::Absent), // no window asks for them
         }
     }
 
@@ -249,21 +246,22 @@ impl Asking<'_> {
     }
 
     /// Answers a question about earlier appearances.
-    pub fn appearance(&self, spec: &SeenSpec, plan: &TrackPlan, track: &Track) -> Answer {
-        let Kept::Appearances(times, run) = &track.kept else { return Err(Why::Absent) };
+    pub fn appearance(&self, spec: &SeenSpec, plan: &TrackPlan, Held { track, gaps }: &Held<'_>) -> Answer {
+        let Kept::Appearances(appearances) = &track.kept else { return Err(Why::Absent) };
+        let (times, run) = &**appearances;
         let window = spec.within_ms.map_or(Window::Retained, Window::Sliding);
         let start = self.start(window, None)?;
-        let reach = Reach { start: start.position, end: self.at };
-        let gap = track.gaps.affect(reach);
+        let reach = &Reach { start: start.position, end: self.at };
+        let gap = gaps.affect(reach);
         let moment = |at: Position| Timestamp::from_microsecond(at.at).map(Value::Timestamp).map_err(|_| Why::Overflow);
         match spec.kind {
             SeenKind::Times => {
                 let (sure, perhaps) = times.count(reach);
-                counted(sure, perhaps, gap, spec.bound)
+                counted(sure, perhaps, gap, spec.bound).map(whole)
             }
             SeenKind::Last => match (times.newest(reach), gap) {
-                (Some(newest), Some(why)) if track.gaps.newest().upto >= newest => {
-                    let latest = track.gaps.newest().upto.min(self.at);
+                (Some(newest), Some(why)) if gaps.newest().upto >= newest => {
+                    let latest = gaps.newest().upto.min(self.at);
                     Ok(Interval::between(moment(newest)?, moment(latest)?, why))
                 }
                 (Some(newest), _) => Ok(Interval::exactly(moment(newest)?)),
@@ -286,9 +284,42 @@ impl Asking<'_> {
     }
 }
 
+fn known(answer: Answer) -> Maybe<Interval<Value>> {
+    answer.map_or_else(Maybe::Unknown, Maybe::Known)
+}
+
+/// A mean, deviation or percentile as an answer.
+fn described(spec: &WindowSpec, sample: &Sample, currency: Option<Currency>) -> Answer {
+    if !sample.certain() {
+        return Err(if sample.empty() { Why::Absent } else { Why::LowPrecision });
+    }
+    let finer = Finer::than(spec.unit);
+    let (range, show): (_, &dyn Fn(i128) -> Option<Value>) = match spec.function {
+        Function::P95(_) => (sample.p95(), &|steps| number::value(steps, spec.unit, currency)),
+        Function::Stddev(_) => (sample.deviation(finer), &|steps| finer.value(steps, currency)),
+        _ => (sample.mean(finer), &|steps| finer.value(steps, currency)),
+    };
+    let (lo, hi) = range.ok_or(Why::Overflow)?;
+    let (least, most) = (show(lo).ok_or(Why::Overflow)?, show(hi).ok_or(Why::Overflow)?);
+    // Wide because of events that may not be in the window, or else of summaries of many.
+    let uncertain = sample.perhaps.iter().any(|cell| cell.count > 0);
+    let why = if uncertain { Why::Absent } else { Why::Saturated };
+    Ok(if lo == hi { Interval::exactly(least) } else { Interval::between(least, most, why) })
+}
+
+/// The least or the greatest value as an answer.
+fn extremal(spec: &WindowSpec, extreme: Option<Extreme>) -> Answer {
+    let Extreme { lo, hi, why, currency } = extreme.ok_or(Why::Absent)?;
+    let end = |steps: Option<i128>| match steps {
+        Some(steps) => number::value(steps, spec.unit, currency).map(Some).ok_or(Why::Overflow),
+        None => Ok(None),
+    };
+    Ok(Interval { lo: end(lo)?, hi: end(hi)?, why })
+}
+
 /// A count as an answer: beyond the largest constant it is compared with, nothing more is said than that.
-fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Answer {
-    let whole = |count: u64| i64::try_from(count).map(Value::Int).map_err(|_| Why::Overflow);
+fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Result<Interval<i64>, Why> {
+    let whole = |count: u64| i64::try_from(count).map_err(|_| Why::Overflow);
     let beyond = |count: u64| matches!(bound, Bound::AtMost(most) if i128::from(count) > most.max(0));
     if let Bound::AtMost(most) = bound
         && beyond(sure)
@@ -305,9 +336,13 @@ fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Answer {
     }
 }
 
-fn number_of(content: &Content) -> Result<Number, Why> {
+fn whole(count: Interval<i64>) -> Interval<Value> {
+    count.map(Value::Int)
+}
+
+fn number_of(content: &Content) -> Result<&Number, Why> {
     match content {
-        Content::Number(number) => Ok(*number),
+        Content::Number(number) => Ok(number),
         Content::Unknown(why) => Err(*why),
         Content::Event | Content::Value(_) => Err(Why::Absent),
     }

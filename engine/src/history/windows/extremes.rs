@@ -100,9 +100,9 @@ impl Extremes {
     /// The extreme over reach; `Ok(None)` if there certainly is no value.
     pub fn find(
         &self,
-        reach: Reach,
+        reach: &Reach,
         loose: impl Iterator<Item = (Result<Number, Why>, Tri)>,
-        gaps: &Gaps,
+        gaps: Gaps<'_>,
     ) -> Result<Option<Extreme>, Why> {
         match self.unknown {
             Some((at, why)) if reach.contains(at) => return Err(why),
@@ -152,8 +152,8 @@ impl Extremes {
         self.sure.len() + self.perhaps.len()
     }
 
-    pub fn bytes(&self) -> usize {
-        (self.sure.capacity() + self.perhaps.capacity()) * size_of::<(Position, Number)>()
+    pub fn heap(&self) -> usize {
+        size_of::<Extremes>() + (self.sure.capacity() + self.perhaps.capacity()) * size_of::<(Position, Number)>()
     }
 }
 

@@ -1,18 +1,19 @@
 //! All structures kept by the same keys.
 
+use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
     super::{
-        atom::{self, Key},
+        atom,
         hashing::Hashing,
-        observation::Observed,
+        observation::{Observation, Observed},
         plan::EventKind,
-        position::{Lost, Position},
+        position::{Gaps, Lost, Position},
     },
-    answer::Asking,
+    answer::{Asking, Held},
     layout::{Ask, GroupPlan},
-    shelf::{Quota, Shelf},
+    shelf::{Hashed, Quota, Shelf},
     track::{Brought, Track, bring},
 };
 use crate::maybe::{Maybe, Why};
@@ -20,21 +21,27 @@ use crate::maybe::{Maybe, Why};
 /// What is kept under each key of a group: its structures, in the order of the plan.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    pub keys: Shelf<Box<[Track]>>,
+    pub keys: Shelf<Track>,
     /// What each structure has missed before it existed.
     pub hidden: Vec<Lost>,
 }
 
-/// Parts of an event by structure of the group.
-type Parts = SmallVec<[Option<Brought>; 4]>;
+/// What is kept under one key.
+#[derive(Clone, Copy)]
+struct Tracks<'a> {
+    tracks: &'a [Track],
+    hidden: &'a [Lost],
+    /// What the key has missed.
+    missed: &'a Lost,
+}
 
-/// An event's key, with its hash.
-pub(super) type Hashed = (u64, Key);
+/// Parts of an event by structure of the group.
+type Parts<'a> = SmallVec<[Option<Brought<'a>>; 4]>;
 
 impl Group {
     /// An empty group; events up to `hidden` may be missing.
     pub fn new(plan: &GroupPlan, hidden: Lost) -> Group {
-        Group { keys: Shelf::new(), hidden: vec![hidden; plan.tracks.len()] }
+        Group { keys: Shelf::new(plan.tracks.len()), hidden: vec![hidden; plan.tracks.len()] }
     }
 
     /// Answers what the event asks of this group, and keeps nothing.
@@ -46,19 +53,39 @@ impl Group {
         quota: Quota,
         observed: &mut Observed,
     ) {
-        let Some((_, key)) = key(plan, hashing, asking, Some(&mut *observed)) else { return };
+        let key = match key(plan, hashing, asking.event) {
+            Some(Ok(key)) => key,
+            Some(Err(why)) => return refuse(plan, asking, why, observed),
+            None => return,
+        };
         let parts = parts(plan, asking);
         let feeds = parts.iter().any(Option::is_some);
-        match self.keys.get(hashing, &key) {
-            Some(slot) => read(plan, asking, &slot.value, &parts, observed),
-            None if feeds && !self.keys.has_room(hashing, quota) => refuse(plan, asking, Why::Quota, observed),
-            None => read(plan, asking, &fresh(plan, &self.hidden, self.keys.missed), &parts, observed),
+        if feeds && self.keys.get(&key).is_none() && !self.keys.has_room(quota) {
+            refuse(plan, asking, Why::Quota, observed);
+        } else {
+            self.read(plan, asking, &key, &parts, observed);
         }
     }
 
-    /// Looks at what is kept under the key of an event that is about to be observed.
-    pub fn warm(&self, (hash, key): &Hashed) {
-        self.keys.warm(*hash, key, |tracks| tracks.iter().fold(0, |all, track| all ^ track.warm()));
+    /// Answers from what is kept under the key, or from nothing.
+    fn read(
+        &self,
+        plan: &GroupPlan,
+        asking: &Asking<'_>,
+        key: &Hashed,
+        parts: &[Option<Brought<'_>>],
+        observed: &mut Observed,
+    ) {
+        match self.keys.get(key) {
+            Some((head, tracks)) => {
+                read(plan, asking, Tracks { tracks, hidden: &self.hidden, missed: &head.missed }, parts, observed);
+            }
+            None => {
+                let missed = &self.keys.missed;
+                let tracks: Vec<Track> = fresh(plan, &self.hidden, *missed).collect();
+                read(plan, asking, Tracks { tracks: &tracks, hidden: &self.hidden, missed }, parts, observed);
+            }
+        }
     }
 
     /// Answers what the event asks, if anybody wants to know, then takes it in. Returns whether it is pending in some
@@ -66,81 +93,77 @@ impl Group {
     pub fn observe(
         &mut self,
         plan: &GroupPlan,
-        hashing: &Hashing,
         asking: &Asking<'_>,
-        (hash, key): &Hashed,
+        key: &Hashed,
         quota: Quota,
         observed: Option<&mut Observed>,
     ) -> bool {
         let parts = parts(plan, asking);
         if parts.iter().all(Option::is_none) {
             if let Some(observed) = observed {
-                match self.keys.get(hashing, key) {
-                    Some(slot) => read(plan, asking, &slot.value, &parts, observed),
-                    None => read(plan, asking, &fresh(plan, &self.hidden, self.keys.missed), &parts, observed),
-                }
+                self.read(plan, asking, key, &parts, observed);
             }
             return false;
         }
         let hidden = &self.hidden;
-        let slot = self.keys.take_in(hashing, (*hash, key), asking.at, quota, |missed| fresh(plan, hidden, missed));
-        let Some(slot) = slot else {
+        let Some((head, tracks)) = self.keys.take_in(key, asking.at, quota, |missed| fresh(plan, hidden, missed))
+        else {
             if let Some(observed) = observed {
                 refuse(plan, asking, Why::Quota, observed);
             }
             return false;
         };
-        let tracks = &mut slot.value;
         if let Some(observed) = observed {
-            read(plan, asking, tracks, &parts, observed);
+            read(plan, asking, Tracks { tracks, hidden, missed: &head.missed }, &parts, observed);
         }
-        slot.newest = slot.newest.max(asking.at.at);
-        let horizon = Position::opening(slot.newest.saturating_sub(plan.stay));
-        let most_pending = plan.most_pending;
+        head.newest = head.newest.max(asking.at);
+        let horizon = Position::opening(head.newest.at.saturating_sub(plan.stay));
         let mut pending = false;
-        for ((track, plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(parts) {
+        for ((track, track_plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(&parts) {
             if let Some(brought) = part {
-                pending |= track.append(plan, asking.at, brought, asking.status, most_pending);
-                track.purge(plan, horizon);
+                pending |= track.append(track_plan, asking.at, brought, asking.status, plan.most_pending);
+                track.purge(track_plan, horizon);
             }
         }
         pending
     }
 }
 
-/// What the event brings to each structure.
-fn parts(plan: &GroupPlan, asking: &Asking<'_>) -> Parts {
-    plan.tracks.iter().map(|track| bring(track, asking.event)).collect()
+impl<'a> Tracks<'a> {
+    fn get(self, place: usize) -> Option<Held<'a>> {
+        let (track, hidden) = (self.tracks.get(place)?, self.hidden.get(place)?);
+        Some(Held { track, gaps: Gaps { hidden: hidden.wider(self.missed), dropped: &track.dropped } })
+    }
 }
 
-/// The event's key with its hash. `None` if the group has nothing to do with the event, or the event has no key, which
-/// is answered.
-pub(super) fn key(
-    plan: &GroupPlan,
-    hashing: &Hashing,
-    asking: &Asking<'_>,
-    observed: Option<&mut Observed>,
-) -> Option<Hashed> {
-    let kind = asking.event.kind;
-    let takes = plan.tracks.iter().any(|track| track.feed.takes(kind));
-    if !takes && !plan.asks.iter().any(|ask| ask.asked_by(kind)) {
+/// What the event brings to each structure.
+fn parts<'a>(plan: &GroupPlan, asking: &Asking<'a>) -> Parts<'a> {
+    let mut parts = Parts::new();
+    for track in &plan.tracks {
+        parts.push(bring(track, asking.event));
+    }
+    parts
+}
+
+/// The event's key with its hash, or why it has none. `None` if the group has nothing to do with the event.
+pub(super) fn key(plan: &GroupPlan, hashing: &Hashing, event: &Observation) -> Option<Result<Hashed, Why>> {
+    let takes = plan.tracks.iter().any(|track| track.feed.takes(event.kind));
+    if !takes && !plan.asks.iter().any(|ask| ask.asked_by(event.kind)) {
         return None;
     }
-    match atom::key(&asking.event.fields, &plan.fields) {
-        Ok(key) => Some((hashing.of(key.as_slice()), key)),
-        Err(why) => {
-            if let Some(observed) = observed {
-                refuse(plan, asking, why, observed);
-            }
-            None
-        }
+    Some(atom::key(&event.fields, &plan.fields).map(|key| hashing.key(key)))
+}
+
+/// Answers an event that has no key in this group.
+pub(super) fn explain(plan: &GroupPlan, hashing: &Hashing, asking: &Asking<'_>, observed: Option<&mut Observed>) {
+    if let (Some(observed), Some(Err(why))) = (observed, key(plan, hashing, asking.event)) {
+        refuse(plan, asking, why, observed);
     }
 }
 
 /// Structures for a new key.
-fn fresh(plan: &GroupPlan, hidden: &[Lost], missed: Lost) -> Box<[Track]> {
-    let wider = |hidden: &Lost| if hidden.upto >= missed.upto { *hidden } else { missed };
-    plan.tracks.iter().zip(hidden).map(|(track, hidden)| Track::new(track, wider(hidden))).collect()
+fn fresh(plan: &GroupPlan, hidden: &[Lost], missed: Lost) -> impl Iterator<Item = Track> {
+    plan.tracks.iter().zip(hidden).map(move |(track, hidden)| Track::new(track, *hidden.wider(&missed)))
 }
 
 fn refuse(plan: &GroupPlan, asking: &Asking<'_>, why: Why, observed: &mut Observed) {
@@ -152,23 +175,32 @@ fn refuse(plan: &GroupPlan, asking: &Asking<'_>, why: Why, observed: &mut Observ
     }
 }
 
-fn read(plan: &GroupPlan, asking: &Asking<'_>, tracks: &[Track], parts: &[Option<Brought>], observed: &mut Observed) {
+fn read(
+    plan: &GroupPlan,
+    asking: &Asking<'_>,
+    tracks: Tracks<'_>,
+    parts: &[Option<Brought<'_>>],
+    observed: &mut Observed,
+) {
     for ask in asked(plan, asking.event.kind) {
         match ask {
             Ask::Window { slot, spec, track, anchor, .. } => {
                 let anchor = anchor.and_then(|anchor| tracks.get(anchor));
-                let (Some(kept), Some(track_plan)) = (tracks.get(*track), plan.tracks.get(*track)) else { continue };
-                let start = asking.start(spec.window, anchor);
-                let answer = start.and_then(|start| {
-                    set(&mut observed.starts, *slot, start.time);
-                    let this = if spec.including_this { parts.get(*track).and_then(Option::as_ref) } else { None };
-                    asking.aggregate(spec, track_plan, kept, start, this)
-                });
-                set(&mut observed.windows, *slot, answer.map_or_else(Maybe::Unknown, Maybe::Known));
+                let (Some(held), Some(track_plan)) = (tracks.get(*track), plan.tracks.get(*track)) else { continue };
+                let Some(answer) = observed.windows.get_mut(*slot) else { continue };
+                match asking.start(spec.window, anchor) {
+                    Ok(start) => {
+                        let time = start.time.and_then(|time| Timestamp::from_microsecond(time).ok());
+                        set(&mut observed.starts, *slot, time);
+                        let this = parts.get(*track).and_then(Option::as_ref).filter(|_| spec.including_this);
+                        *answer = asking.aggregate(spec, track_plan, &held, &start, this);
+                    }
+                    Err(why) => *answer = Maybe::Unknown(why),
+                }
             }
             Ask::Seen { slot, spec, track, .. } => {
-                let (Some(kept), Some(track_plan)) = (tracks.get(*track), plan.tracks.get(*track)) else { continue };
-                let answer = asking.appearance(spec, track_plan, kept);
+                let (Some(held), Some(track_plan)) = (tracks.get(*track), plan.tracks.get(*track)) else { continue };
+                let answer = asking.appearance(spec, track_plan, &held);
                 set(&mut observed.seen, *slot, answer.map_or_else(Maybe::Unknown, Maybe::Known));
             }
         }

@@ -1,7 +1,7 @@
 //! Bounded history: memory in proportion to the thresholds, answers that never contradict the full history.
 //!
 //! In reading order: which structures a plan needs (`layout`), the structures (`queue`, `times`, `values`, `amounts`
-//! and their `part`s, `extremes`), one of them with its undecided events (`track`), all of them under a key (`group`, `shelf`),
+//! and their `part`s, `extremes`), one of them with its undecided events (`track`), all of them under a key (`group`, `shelf`, `pages`),
 //! how an answer is read (`answer`), and what is kept beside the windows (`trail`, `ledger`).
 
 mod amounts;
@@ -10,6 +10,7 @@ mod extremes;
 mod group;
 mod layout;
 mod ledger;
+mod pages;
 mod part;
 mod queue;
 mod replan;
@@ -27,12 +28,12 @@ use smallvec::SmallVec;
 
 use self::{
     answer::Asking,
-    group::{Group, Hashed},
+    group::Group,
     layout::Layout,
     ledger::{GivenUp, Ledger, Remembered},
-    shelf::{Quota, Shelf, Slot},
+    shelf::{Hashed, Quota, Shelf},
     track::Track,
-    trail::{Trail, User},
+    trail::Trail,
 };
 use super::{
     atom::Key,
@@ -59,12 +60,22 @@ pub struct History {
     hashing: Hashing,
     layout: Layout,
     groups: Vec<Group>,
-    users: Shelf<User>,
+    /// The newest action of each user, and the trail, where rules ask for it.
+    users: Shelf<Trail>,
     /// What the trail of a new user has missed.
     users_hidden: Lost,
     ledger: Ledger,
     /// The time of the newest event, in microseconds.
     newest: i64,
+}
+
+/// Everything by which history looks into its tables for an event.
+struct Touched {
+    /// User and reference.
+    name: u64,
+    user: Hashed,
+    /// By group; `None` where the group has nothing to do with the event, or the event has no key.
+    keys: SmallVec<[Option<Hashed>; 2]>,
 }
 
 /// How large a history is.
@@ -105,13 +116,14 @@ impl History {
     fn missing(plan: Arc<HistoryPlan>, limits: Limits, hidden: Lost) -> History {
         let layout = Layout::of(&plan, &limits);
         let groups = layout.groups.iter().map(|group| Group::new(group, hidden)).collect();
+        let trails = usize::from(plan.anchors);
         History {
             plan,
             limits,
             hashing: Hashing::default(),
             layout,
             groups,
-            users: Shelf::new(),
+            users: Shelf::new(trails),
             users_hidden: hidden,
             ledger: Ledger::default(),
             newest: i64::MIN,
@@ -141,20 +153,22 @@ impl History {
     /// Answers what the plan asks about the event's past, and takes the event in. A retry of a known event is
     /// answered as of the first try and not counted again.
     pub fn observe(&mut self, event: &Observation) -> Observed {
-        let name = self.hashing.of_both(&event.user, &event.reference);
-        if self.ledger.find(name, &event.user, &event.reference).is_some() {
+        let touched = self.touched(event);
+        self.warm(&touched);
+        if self.ledger.find(touched.name, &event.user, &event.reference).is_some() {
             return self.peek(event);
         }
         let mut observed = self.nothing(event);
-        self.take_in(event, name, Some(&mut observed));
+        self.take_in(event, &touched, Some(&mut observed));
         observed
     }
 
     /// Takes the event in without answering: for rebuilding a history from the journal.
     pub fn remember(&mut self, event: &Observation) {
-        let name = self.hashing.of_both(&event.user, &event.reference);
-        if self.ledger.find(name, &event.user, &event.reference).is_none() {
-            self.take_in(event, name, None);
+        let touched = self.touched(event);
+        if self.ledger.find(touched.name, &event.user, &event.reference).is_none() {
+            self.warm(&touched);
+            self.take_in(event, &touched, None);
         }
     }
 
@@ -170,55 +184,82 @@ impl History {
         for (group, plan) in self.groups.iter().zip(&self.layout.groups) {
             group.answer(plan, &self.hashing, &asking, quota(&self.limits, newest, plan.stay), &mut observed);
         }
-        let user = self.users.get(&self.hashing, &Key::of(event.user.as_bytes()));
-        observed.late = user.is_some_and(|slot| newest_of(slot) > at);
+        let user = self.users.get(&self.user_key(&event.user));
+        observed.late = user.is_some_and(|(head, _)| head.newest > at);
         if self.plan.anchors {
-            let quota = quota(&self.limits, newest, self.users_stay());
-            match user.and_then(|slot| slot.value.trail.as_deref()) {
+            let room = !is_action(event.kind) || self.users.has_room(quota(&self.limits, newest, self.users_stay()));
+            match user.and_then(|(_, trail)| trail.first()) {
                 Some(trail) => follow(&asking, Some(trail), &mut observed),
-                None if user.is_none() && is_action(event.kind) && !self.users.has_room(&self.hashing, quota) => {
-                    follow(&asking, None, &mut observed);
-                }
-                None => follow(&asking, Some(&self.fresh_trail()), &mut observed),
+                None if room => follow(&asking, Some(&self.fresh_trail()), &mut observed),
+                None => follow(&asking, None, &mut observed),
             }
         }
         observed
     }
 
-    fn take_in(&mut self, event: &Observation, name: u64, mut observed: Option<&mut Observed>) {
+    fn touched(&self, event: &Observation) -> Touched {
+        let name = self.hashing.of_both(&event.user, &event.reference);
+        let mut touched = Touched { name, user: self.user_key(&event.user), keys: SmallVec::new() };
+        for plan in &self.layout.groups {
+            touched.keys.push(group::key(plan, &self.hashing, event).and_then(Result::ok));
+        }
+        touched
+    }
+
+    fn user_key(&self, user: &str) -> Hashed {
+        self.hashing.key(Key::of(user.as_bytes()))
+    }
+
+    /// Looks at everything that is kept under the keys, to no other end than that it is near when it is needed: the
+    /// processor waits for all that is looked at together, not for one after the other.
+    fn warm(&self, touched: &Touched) {
+        let user = self.users.glance(&touched.user);
+        let mut tracks: SmallVec<[&[Track]; 4]> = SmallVec::new();
+        let mut near = 0;
+        for (group, key) in self.groups.iter().zip(&touched.keys) {
+            if let Some(row) = key.as_ref().and_then(|key| group.keys.glance(key)) {
+                let (newest, kept) = group.keys.look(row);
+                near ^= newest;
+                tracks.push(kept);
+            }
+        }
+        near ^= user.map_or(0, |row| self.users.look(row).0);
+        for track in tracks.iter().copied().flatten() {
+            near ^= track.dropped.upto.at;
+        }
+        for track in tracks.into_iter().flatten() {
+            near ^= track.warm();
+        }
+        std::hint::black_box(near);
+    }
+
+    fn take_in(&mut self, event: &Observation, touched: &Touched, mut observed: Option<&mut Observed>) {
         let asking = self.asking(event, Position::of(event.time, event.seq), event.status);
         let newest = self.newest.max(asking.at.at);
         self.newest = newest;
-        let user = Key::of(event.user.as_bytes());
-        let user = (self.hashing.of(user.as_slice()), user);
-        // All keys first, then a look at everything kept under them: the processor fetches it side by side.
-        let mut keys: SmallVec<[Option<Hashed>; 4]> = SmallVec::new();
-        for plan in &self.layout.groups {
-            keys.push(group::key(plan, &self.hashing, &asking, observed.as_deref_mut()));
-        }
-        self.users.warm(user.0, &user.1, |user| user.seq as i64);
-        for (group, key) in self.groups.iter().zip(&keys) {
-            key.iter().for_each(|key| group.warm(key));
-        }
         let mut pending_in = Vec::new();
-        let groups = self.groups.iter_mut().zip(&self.layout.groups).zip(keys).enumerate();
+        let groups = self.groups.iter_mut().zip(&self.layout.groups).zip(&touched.keys).enumerate();
         for (place, ((group, plan), key)) in groups {
-            let Some(key) = key else { continue };
-            let quota = quota(&self.limits, newest, plan.stay);
-            if group.observe(plan, &self.hashing, &asking, &key, quota, observed.as_deref_mut()) {
-                pending_in.push((place, key.1));
+            match key {
+                Some(key) => {
+                    let quota = quota(&self.limits, newest, plan.stay);
+                    if group.observe(plan, &asking, key, quota, observed.as_deref_mut()) {
+                        pending_in.push((place, key.1.clone()));
+                    }
+                }
+                None => group::explain(plan, &self.hashing, &asking, observed.as_deref_mut()),
             }
         }
-        let user_pending = self.take_in_user(&asking, (user.0, &user.1), newest, observed);
+        let user_pending = self.take_in_user(&asking, &touched.user, newest, observed);
         let (at, status, most) = (asking.at, event.status, self.limits.references);
         if in_flight(status) {
             let remembered = Remembered { at, status, pending_in, user_pending };
-            let given_up = self.ledger.open(name, &event.user, &event.reference, remembered, most);
+            let given_up = self.ledger.open(touched.name, &event.user, &event.reference, remembered, most);
             if let Some(given_up) = given_up {
                 self.give_up(given_up);
             }
         } else {
-            self.ledger.decided(name, &event.user, &event.reference, at, status, most);
+            self.ledger.decided(touched.name, &event.user, &event.reference, at, status, most);
         }
     }
 
@@ -226,18 +267,17 @@ impl History {
     fn take_in_user(
         &mut self,
         asking: &Asking<'_>,
-        (hash, key): (u64, &Key),
+        key: &Hashed,
         newest: i64,
         observed: Option<&mut Observed>,
     ) -> bool {
         let anchors = self.plan.anchors;
         if !is_action(asking.event.kind) {
             if let Some(observed) = observed {
-                let user = self.users.get(&self.hashing, key);
-                observed.late = user.is_some_and(|slot| newest_of(slot) > asking.at);
+                let user = self.users.get(key);
+                observed.late = user.is_some_and(|(head, _)| head.newest > asking.at);
                 if anchors {
-                    let trail = user.and_then(|slot| slot.value.trail.as_deref());
-                    match trail {
+                    match user.and_then(|(_, trail)| trail.first()) {
                         Some(trail) => follow(asking, Some(trail), observed),
                         None => follow(asking, Some(&self.fresh_trail()), observed),
                     }
@@ -246,24 +286,17 @@ impl History {
             return false;
         }
         let (hidden, quota) = (self.users_hidden, quota(&self.limits, newest, self.users_stay()));
-        let seq = asking.at.seq;
-        let make = |missed| {
-            let trail = anchors.then(|| Box::new(Trail::new(wider(hidden, missed))));
-            User { seq, trail }
-        };
-        let mut slot = self.users.take_in(&self.hashing, (hash, key), asking.at, quota, make);
+        let make = |missed| std::iter::once_with(move || Trail::new(*hidden.wider(&missed)));
+        let mut user = self.users.take_in(key, asking.at, quota, make);
         if let Some(observed) = observed {
-            observed.late = slot.as_ref().is_some_and(|slot| newest_of(slot) > asking.at);
+            observed.late = user.as_ref().is_some_and(|(head, _)| head.newest > asking.at);
             if anchors {
-                follow(asking, slot.as_ref().and_then(|slot| slot.value.trail.as_deref()), observed);
+                follow(asking, user.as_ref().and_then(|(_, trail)| trail.first()), observed);
             }
         }
-        let Some(slot) = &mut slot else { return false };
-        if newest_of(slot) < asking.at {
-            slot.newest = asking.at.at;
-            slot.value.seq = asking.at.seq;
-        }
-        match &mut slot.value.trail {
+        let Some((head, trail)) = &mut user else { return false };
+        head.newest = head.newest.max(asking.at);
+        match trail.first_mut() {
             Some(trail) => trail.append(asking.at, asking.status, &asking.event.snapshot),
             None => false,
         }
@@ -290,7 +323,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing, &key).into_iter().flat_map(|slot| &mut slot.value);
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|(_, tracks)| tracks);
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.settle(plan, at, status);
             }
@@ -310,7 +343,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing, &key).into_iter().flat_map(|slot| &mut slot.value);
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|(_, tracks)| tracks);
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.freeze(plan, event.at);
             }
@@ -328,27 +361,28 @@ impl History {
             users: self.users.len(),
             references: self.ledger.len(),
             undecided: self.ledger.undecided(),
-            bytes: self.users.bytes() + self.users.values().map(User::heap).sum::<usize>() + self.ledger.bytes(),
+            bytes: self.users.bytes()
+                + self.users.values().flatten().map(Trail::heap).sum::<usize>()
+                + self.ledger.bytes(),
             ..Sizes::default()
         };
         for group in &self.groups {
             sizes.keys += group.keys.len();
             sizes.most_keys = sizes.most_keys.max(group.keys.len());
             sizes.bytes += group.keys.bytes();
-            for track in group.keys.values().flat_map(|tracks| tracks.iter()) {
+            for track in group.keys.values().flatten() {
                 let (kept, pending) = track.len();
                 sizes.entries += kept;
                 sizes.most_entries = sizes.most_entries.max(kept);
                 sizes.pending += pending;
-                sizes.bytes += Track::bytes(track);
+                sizes.bytes += track.heap();
             }
         }
         sizes
     }
 
     fn nothing(&self, event: &Observation) -> Observed {
-        let observed = Observed::nothing(self.plan.windows.len(), self.plan.seen.len());
-        Observed { future: event.future, ..observed }
+        Observed::nothing(self.plan.windows.len(), self.plan.seen.len(), event.future)
     }
 
     fn asking<'a>(&self, event: &'a Observation, at: Position, status: Status) -> Asking<'a> {
@@ -366,12 +400,12 @@ impl History {
     }
 
     fn fresh_trail(&self) -> Trail {
-        Trail::new(wider(self.users_hidden, self.users.missed))
+        Trail::new(*self.users_hidden.wider(&self.users.missed))
     }
 
     fn trail_mut(&mut self, user: &str) -> Option<&mut Trail> {
-        let slot = self.users.get_mut(&self.hashing, &Key::of(user.as_bytes()))?;
-        slot.value.trail.as_deref_mut()
+        let key = self.user_key(user);
+        self.users.get_mut(&key)?.1.first_mut()
     }
 }
 
@@ -382,7 +416,7 @@ fn quota(limits: &Limits, newest: i64, stay: i64) -> Quota {
 /// Fills in what the user's trail says; without one, there was no room for it.
 fn follow(asking: &Asking<'_>, trail: Option<&Trail>, observed: &mut Observed) {
     let start = Position::opening(asking.at.at.saturating_sub(asking.retention).saturating_add(1));
-    let reach = Reach { start, end: asking.at };
+    let reach = &Reach { start, end: asking.at };
     match trail {
         Some(trail) => {
             observed.last_verified = trail.last_verified(reach);
@@ -395,19 +429,10 @@ fn follow(asking: &Asking<'_>, trail: Option<&Trail>, observed: &mut Observed) {
     }
 }
 
-/// The newest of a user's actions.
-fn newest_of(slot: &Slot<User>) -> Position {
-    Position { at: slot.newest, seq: slot.value.seq }
-}
-
 fn is_action(kind: EventKind) -> bool {
     matches!(kind, EventKind::Action(_))
 }
 
 fn warming(since: Timestamp) -> Lost {
     Lost { upto: Position { at: since.as_microsecond(), seq: u64::MAX }, why: Why::WarmingUp }
-}
-
-fn wider(a: Lost, b: Lost) -> Lost {
-    if a.upto >= b.upto { a } else { b }
 }

@@ -107,7 +107,7 @@ impl Part {
     }
 
     /// Whether the part lies in reach: all of it, some of it perhaps, or none (`None`).
-    pub fn overlap(&self, reach: Reach) -> Option<Tri> {
+    pub fn overlap(&self, reach: &Reach) -> Option<Tri> {
         if self.last < reach.start || self.first >= reach.end {
             None
         } else if self.first >= reach.start && self.last < reach.end {

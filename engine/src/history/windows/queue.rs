@@ -1,6 +1,4 @@
-//! Entries in order of position, in one piece, the first few in place.
-
-use smallvec::{Array, SmallVec};
+//! Entries in order of position, in one piece.
 
 use super::super::position::{Position, Reach};
 
@@ -17,20 +15,20 @@ impl Placed for Position {
 
 /// A sorted queue. Entries nearly always come in order, and the oldest go first.
 #[derive(Clone, Debug)]
-pub(super) struct Queue<A: Array<Item: Placed>> {
-    items: SmallVec<A>,
+pub(super) struct Queue<T> {
+    items: Vec<T>,
     /// So many at the front have gone.
     gone: usize,
 }
 
-impl<A: Array<Item: Placed>> Default for Queue<A> {
-    fn default() -> Queue<A> {
-        Queue { items: SmallVec::new(), gone: 0 }
+impl<T> Default for Queue<T> {
+    fn default() -> Queue<T> {
+        Queue { items: Vec::new(), gone: 0 }
     }
 }
 
-impl<A: Array<Item: Placed>> Queue<A> {
-    pub fn as_slice(&self) -> &[A::Item] {
+impl<T: Placed> Queue<T> {
+    pub fn as_slice(&self) -> &[T] {
         self.items.get(self.gone..).unwrap_or_default()
     }
 
@@ -38,22 +36,23 @@ impl<A: Array<Item: Placed>> Queue<A> {
         self.items.len().saturating_sub(self.gone)
     }
 
-    pub fn first(&self) -> Option<&A::Item> {
+    pub fn first(&self) -> Option<&T> {
         self.items.get(self.gone)
     }
 
-    pub fn last(&self) -> Option<&A::Item> {
+    pub fn last(&self) -> Option<&T> {
         self.as_slice().last()
     }
 
     /// Puts an entry in its place. Returns the entries that come after it.
-    pub fn insert(&mut self, item: A::Item) -> &mut [A::Item] {
+    pub fn insert(&mut self, item: T) -> &mut [T] {
         let before = match self.last() {
             Some(newest) if newest.at() > item.at() => self.before(item.at()),
             Some(_) | None => self.len(),
         };
         if self.items.len() == self.items.capacity() {
             self.tidy();
+            grow(&mut self.items);
         }
         let place = self.gone + before;
         self.items.insert(place, item);
@@ -65,7 +64,7 @@ impl<A: Array<Item: Placed>> Queue<A> {
         self.first().map_or(0, |first| first.at().at) ^ self.last().map_or(0, |last| last.at().at)
     }
 
-    pub fn pop_front(&mut self) -> Option<A::Item> {
+    pub fn pop_front(&mut self) -> Option<T> {
         let item = self.items.get(self.gone).copied()?;
         self.gone += 1;
         if self.gone == self.items.len() {
@@ -93,7 +92,7 @@ impl<A: Array<Item: Placed>> Queue<A> {
     }
 
     /// The places from the first entry in reach to the one after the last.
-    pub fn range(&self, reach: Reach) -> std::ops::Range<usize> {
+    pub fn range(&self, reach: &Reach) -> std::ops::Range<usize> {
         let to = match self.last() {
             Some(newest) if newest.at() >= reach.end => self.before(reach.end),
             Some(_) | None => self.len(),
@@ -102,13 +101,20 @@ impl<A: Array<Item: Placed>> Queue<A> {
     }
 
     /// The entries in reach.
-    pub fn within(&self, reach: Reach) -> &[A::Item] {
+    pub fn within(&self, reach: &Reach) -> &[T] {
         self.as_slice().get(self.range(reach)).unwrap_or_default()
     }
 
     /// What it takes beyond its own size, in bytes.
     pub fn heap(&self) -> usize {
-        if self.items.spilled() { self.items.capacity() * size_of::<A::Item>() } else { 0 }
+        self.items.capacity() * size_of::<T>()
+    }
+}
+
+/// Makes room for one more, and for half as many as there are: of most keys there are many, and little is kept under each.
+pub(super) fn grow<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() / 2).max(4));
     }
 }
 
@@ -121,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_sorted_list(steps in prop::collection::vec((0_i64..60, prop::bool::weighted(0.45)), 0..400)) {
-            let (mut queue, mut list) = (Queue::<[Position; 4]>::default(), Vec::new());
+            let (mut queue, mut list) = (Queue::<Position>::default(), Vec::new());
             for (seq, (at, pop)) in steps.into_iter().enumerate() {
                 if pop {
                     prop_assert_eq!(queue.pop_front(), (!list.is_empty()).then(|| list.remove(0)));
@@ -133,7 +139,7 @@ mod tests {
                     prop_assert_eq!(&*queue.insert(position), &after[..]);
                 }
                 prop_assert_eq!(queue.as_slice(), &list[..]);
-                let reach = Reach { start: Position::opening(at), end: Position::opening(at + 9) };
+                let reach = &Reach { start: Position::opening(at), end: Position::opening(at + 9) };
                 let within: Vec<Position> = list.iter().copied().filter(|at| reach.contains(*at)).collect();
                 prop_assert_eq!(queue.within(reach), &within[..]);
                 prop_assert_eq!((queue.first(), queue.last(), queue.len()), (list.first(), list.last(), list.len()));
@@ -142,7 +148,7 @@ mod tests {
 
         #[test]
         fn it_takes_no_more_than_it_needs(lengths in prop::collection::vec(1_usize..500, 1..8)) {
-            let mut queue = Queue::<[Position; 4]>::default();
+            let mut queue = Queue::<Position>::default();
             let mut seq = 0;
             for length in lengths {
                 for _ in 0..3_000 {

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::{
     super::{
-        hashing::Hashing,
         limits::Limits,
         observation::Observation,
         plan::{EventKind, FieldRef, HistoryPlan},
@@ -16,6 +15,7 @@ use super::{
     answer::serves,
     group::Group,
     layout::{Feed, GroupPlan, Layout, TrackPlan, What},
+    shelf::Shelf,
     track::Track,
     trail::Trail,
     warming,
@@ -60,7 +60,7 @@ impl History {
                     moved.insert(old_place, place);
                     let from = sources(&self.plan, old_plan, &plan, wanted);
                     let old = std::mem::replace(old, Group::new(old_plan, hidden));
-                    take_over(old, &self.hashing, wanted, &from, hidden)
+                    take_over(old, wanted, &from, hidden)
                 }
             });
         }
@@ -77,9 +77,8 @@ impl History {
             self.users_hidden = hidden;
         }
         if plan.anchors != self.plan.anchors {
-            for user in self.users.values_mut() {
-                user.trail = plan.anchors.then(|| Box::new(Trail::new(hidden)));
-            }
+            let users = std::mem::replace(&mut self.users, Shelf::new(0));
+            self.users = users.map_values(usize::from(plan.anchors), |_| std::iter::once_with(|| Trail::new(hidden)));
         }
         (self.plan, self.layout, self.groups) = (plan, layout, groups);
     }
@@ -93,16 +92,14 @@ fn sources(old: &HistoryPlan, old_group: &GroupPlan, new: &HistoryPlan, new_grou
     new_group.tracks.iter().map(|wanted| old_group.tracks.iter().position(|kept| serves(kept, wanted))).collect()
 }
 
-fn take_over(old: Group, hashing: &Hashing, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
+fn take_over(old: Group, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
     let of_old = |place: &Option<usize>| place.and_then(|place| old.hidden.get(place).copied()).unwrap_or(hidden);
     let new_hidden: Vec<Lost> = from.iter().map(of_old).collect();
-    let keys = old.keys.map_values(hashing, |tracks| {
-        let mut tracks: Vec<Option<Track>> = tracks.into_vec().into_iter().map(Some).collect();
-        let mut take = |place: &Option<usize>| place.and_then(|place| tracks.get_mut(place)?.take());
-        from.iter()
-            .zip(&plan.tracks)
-            .map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden)))
-            .collect()
+    let keys = old.keys.map_values(plan.tracks.len(), |tracks| {
+        let mut take = |place: &Option<usize>| Some(std::mem::take(tracks.get_mut((*place)?)?));
+        let tracks = from.iter().zip(&plan.tracks);
+        let tracks = tracks.map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden)));
+        tracks.collect::<Vec<Track>>().into_iter()
     });
     Group { keys, hidden: new_hidden }
 }

@@ -4,31 +4,48 @@ use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-use super::super::{
-    atom::Key,
-    hashing::Hashing,
-    position::{Lost, Position},
+use super::{
+    super::{
+        atom::Key,
+        position::{Lost, Position},
+    },
+    pages::Pages,
 };
 use crate::maybe::Why;
 
-/// Values by key. A key whose newest event is older than a horizon may go; at the quota a new key is refused rather
-/// than a live one forgotten.
+/// Equally many values under each key. A key whose newest event is older than a horizon may go; at the quota a new key is
+/// refused rather than a live one forgotten.
+///
+/// What is looked into at random is small, the places alone: they say where everything else about a key is, so that the
+/// processor fetches all of it side by side.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf<V> {
-    slots: HashTable<Slot<V>>,
+    places: HashTable<Place>,
+    heads: Pages<Head>,
+    values: Pages<V>,
+    /// Rows without a key.
+    vacant: Vec<u32>,
     /// The newest event of each key when it was last looked at, about in order.
-    expiry: VecDeque<(i64, Key)>,
+    expiry: VecDeque<(i64, Place)>,
     /// What a key that is new may have missed, because it was forgotten or refused.
     pub missed: Lost,
 }
 
-/// A key, the time of its newest event, and what is kept under it: with a pointer for a value, one cache line.
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-pub(super) struct Slot<V> {
+/// Half of a key's hash, and its row.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    hash: u32,
+    row: u32,
+}
+
+/// A key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
     key: Key,
-    pub newest: i64,
-    pub value: V,
+    /// Its newest event.
+    pub newest: Position,
+    /// What it may have missed before it was taken in.
+    pub missed: Lost,
 }
 
 /// How long keys stay, and how many.
@@ -39,105 +56,155 @@ pub(super) struct Quota {
     pub keys: usize,
 }
 
-impl<V> Shelf<V> {
-    pub fn new() -> Shelf<V> {
-        Shelf { slots: HashTable::new(), expiry: VecDeque::new(), missed: Lost::NOTHING }
+/// A key with its hash.
+pub(super) type Hashed = (u64, Key);
+
+impl<V: Default> Shelf<V> {
+    /// An empty shelf with room for so many values under each key.
+    pub fn new(width: usize) -> Shelf<V> {
+        Shelf {
+            places: HashTable::new(),
+            heads: Pages::new(1),
+            values: Pages::new(width),
+            vacant: Vec::new(),
+            expiry: VecDeque::new(),
+            missed: Lost::NOTHING,
+        }
     }
 
-    pub fn get(&self, hashing: &Hashing, key: &Key) -> Option<&Slot<V>> {
-        self.slots.find(hashing.of(key.as_slice()), |slot| slot.key == *key)
+    #[inline]
+    fn find(&self, (hash, key): &Hashed) -> Option<u32> {
+        let hash = *hash as u32;
+        let is_it = |place: &Place| place.hash == hash && self.head(place.row).is_some_and(|head| head.key == *key);
+        self.places.find(spread(hash), is_it).map(|place| place.row)
     }
 
-    pub fn get_mut(&mut self, hashing: &Hashing, key: &Key) -> Option<&mut Slot<V>> {
-        self.slots.find_mut(hashing.of(key.as_slice()), |slot| slot.key == *key)
+    fn head(&self, row: u32) -> Option<&Head> {
+        self.heads.row(row).first()
     }
 
-    /// Looks at what is kept under the key, to no other end than that it is near when it is needed: the processor waits
-    /// for all that is looked at together, not for one after the other.
-    pub fn warm(&self, hash: u64, key: &Key, look: impl FnOnce(&V) -> i64) {
-        let found = self.slots.find(hash, |slot| slot.key == *key);
-        std::hint::black_box(found.map_or(0, |slot| slot.newest ^ look(&slot.value)));
+    fn parts_mut(&mut self, row: u32) -> Option<(&mut Head, &mut [V])> {
+        Some((self.heads.row_mut(row).first_mut()?, self.values.row_mut(row)))
     }
 
-    /// The slot of the key of an event at `at`, made if the key is new; `None` if there is no room for it, which is
-    /// noted. The hash is that of the key. To say in an old slot that the event is its newest is left to the caller.
-    pub fn take_in(
+    pub fn get(&self, key: &Hashed) -> Option<(&Head, &[V])> {
+        let row = self.find(key)?;
+        Some((self.head(row)?, self.values.row(row)))
+    }
+
+    pub fn get_mut(&mut self, key: &Hashed) -> Option<(&mut Head, &mut [V])> {
+        let row = self.find(key)?;
+        self.parts_mut(row)
+    }
+
+    /// Where the key probably is.
+    pub fn glance(&self, (hash, _): &Hashed) -> Option<u32> {
+        let hash = *hash as u32;
+        self.places.find(spread(hash), |place| place.hash == hash).map(|place| place.row)
+    }
+
+    /// What is in a row that was glanced at.
+    pub fn look(&self, row: u32) -> (i64, &[V]) {
+        (self.head(row).map_or(0, |head| head.newest.at), self.values.row(row))
+    }
+
+    /// What is kept under the key of an event at `at`, made if the key is new; `None` if there is no room for it, which is
+    /// noted. To say in an old head that the event is its newest is left to the caller.
+    pub fn take_in<I: Iterator<Item = V>>(
         &mut self,
-        hashing: &Hashing,
-        (hash, key): (u64, &Key),
+        key: &Hashed,
         at: Position,
         quota: Quota,
-        make: impl FnOnce(Lost) -> V,
-    ) -> Option<&mut Slot<V>> {
+        make: impl FnOnce(Lost) -> I,
+    ) -> Option<(&mut Head, &mut [V])> {
         // What makes room now was some other key, so this one has not missed it.
         let missed = self.missed;
-        self.forget(hashing, quota.horizon, 2, key);
-        if self.slots.find(hash, |slot| slot.key == *key).is_none() {
-            if self.slots.len() >= quota.keys {
-                self.forget(hashing, quota.horizon, usize::MAX, key);
-            }
-            if self.slots.len() >= quota.keys {
-                self.missed.extend(at, Why::Quota);
-                return None;
-            }
-            self.expiry.push_back((at.at, key.clone()));
-            let slot = Slot { key: key.clone(), newest: at.at, value: make(missed) };
-            let rehash = |slot: &Slot<V>| hashing.of(slot.key.as_slice());
-            return Some(self.slots.insert_unique(hash, slot, rehash).into_mut());
+        self.forget(quota.horizon, 2, &key.1);
+        if let Some(row) = self.find(key) {
+            return self.parts_mut(row);
         }
-        self.slots.find_mut(hash, |slot| slot.key == *key)
+        if self.len() >= quota.keys {
+            self.forget(quota.horizon, usize::MAX, &key.1);
+        }
+        if self.len() >= quota.keys {
+            self.missed.extend(at, Why::Quota);
+            return None;
+        }
+        let row = self.vacant.pop().or_else(|| u32::try_from(self.places.len()).ok())?;
+        let hash = key.0 as u32;
+        let place = Place { hash, row };
+        self.places.insert_unique(spread(hash), place, |place| spread(place.hash));
+        self.heads.put(row, std::iter::once(Head { key: key.1.clone(), newest: at, missed }));
+        self.values.put(row, make(missed));
+        self.expiry.push_back((at.at, place));
+        self.parts_mut(row)
     }
 
     /// Whether `take_in` would find room for a new key.
-    pub fn has_room(&self, hashing: &Hashing, quota: Quota) -> bool {
+    pub fn has_room(&self, quota: Quota) -> bool {
         let mut candidates = self.expiry.iter().take_while(|(newest, _)| *newest <= quota.horizon);
-        self.slots.len() < quota.keys
-            || candidates.any(|(_, key)| self.get(hashing, key).is_none_or(|slot| slot.newest <= quota.horizon))
+        self.len() < quota.keys
+            || candidates.any(|(_, place)| self.head(place.row).is_none_or(|head| head.newest.at <= quota.horizon))
     }
 
     /// Forgets keys without an event after the horizon, looking at no more than `most` of them and sparing one. A key
     /// that had newer events since it was queued goes to the end of the queue, so each event costs at most one look.
-    fn forget(&mut self, hashing: &Hashing, horizon: i64, most: usize, spared: &Key) {
+    fn forget(&mut self, horizon: i64, most: usize, spared: &Key) {
         for _ in 0..most.min(self.expiry.len()) {
-            let Some((_, key)) = self.expiry.pop_front_if(|(newest, _)| *newest <= horizon) else { return };
-            let found = self.slots.find_entry(hashing.of(key.as_slice()), |slot| slot.key == key);
-            let Ok(found) = found else { continue };
-            let newest = found.get().newest;
-            if newest > horizon || key == *spared {
-                self.expiry.push_back((newest, key));
+            let Some((_, place)) = self.expiry.pop_front_if(|(newest, _)| *newest <= horizon) else { return };
+            let Some(head) = self.head(place.row) else { continue };
+            let newest = head.newest.at;
+            if newest > horizon || head.key == *spared {
+                self.expiry.push_back((newest, place));
             } else {
-                found.remove();
+                self.remove(place);
                 self.missed.extend(Position { at: newest, seq: u64::MAX }, Why::Saturated);
             }
         }
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.slots.iter().map(|slot| &slot.value)
-    }
-
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.slots.iter_mut().map(|slot| &mut slot.value)
-    }
-
-    /// The same keys with other values.
-    pub fn map_values<W>(self, hashing: &Hashing, mut f: impl FnMut(V) -> W) -> Shelf<W> {
-        let mut slots = HashTable::with_capacity(self.slots.len());
-        let rehash = |slot: &Slot<W>| hashing.of(slot.key.as_slice());
-        for Slot { key, newest, value } in self.slots {
-            let slot = Slot { key, newest, value: f(value) };
-            slots.insert_unique(rehash(&slot), slot, rehash);
+    fn remove(&mut self, place: Place) {
+        if let Ok(found) = self.places.find_entry(spread(place.hash), |other| other.row == place.row) {
+            found.remove();
         }
-        Shelf { slots, expiry: self.expiry, missed: self.missed }
+        self.heads.empty(place.row);
+        self.values.empty(place.row);
+        self.vacant.push(place.row);
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &[V]> {
+        self.places.iter().map(|place| self.values.row(place.row))
+    }
+
+    /// The same keys with other values, so many each.
+    pub fn map_values<W: Default, I: Iterator<Item = W>>(
+        mut self,
+        width: usize,
+        mut f: impl FnMut(&mut [V]) -> I,
+    ) -> Shelf<W> {
+        let mut values = Pages::new(width);
+        let rows = self.places.len() + self.vacant.len();
+        for row in 0..u32::try_from(rows).unwrap_or(u32::MAX) {
+            values.put(row, f(self.values.row_mut(row)));
+        }
+        let Shelf { places, heads, vacant, expiry, missed, .. } = self;
+        Shelf { places, heads, values, vacant, expiry, missed }
     }
 
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.places.len()
     }
 
     /// The memory taken, apart from what the values have on the heap.
     pub fn bytes(&self) -> usize {
-        let keys = self.slots.iter().map(|slot| slot.key.heap()).sum::<usize>();
-        self.slots.allocation_size() + keys + self.expiry.capacity() * size_of::<(i64, Key)>()
+        let keys =
+            self.places.iter().filter_map(|place| self.head(place.row)).map(|head| head.key.heap()).sum::<usize>();
+        let queues = self.expiry.capacity() * size_of::<(i64, Place)>() + self.vacant.capacity() * size_of::<u32>();
+        self.places.allocation_size() + self.heads.bytes() + self.values.bytes() + keys + queues
     }
+}
+
+/// As many bits as the table wants out of half of them.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }

@@ -10,9 +10,9 @@ use crate::maybe::Why;
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Times {
     /// Those that certainly count.
-    sure: Queue<[Position; 6]>,
+    sure: Queue<Position>,
     /// Those of which the filter could not be decided.
-    perhaps: Option<Box<Queue<[Position; 6]>>>,
+    perhaps: Option<Box<Queue<Position>>>,
 }
 
 impl Times {
@@ -29,24 +29,34 @@ impl Times {
         }
     }
 
+    /// Drops what lies before `horizon`: it has left every window.
+    pub fn purge(&mut self, horizon: Position, lost: &mut Lost) {
+        for times in [Some(&mut self.sure), self.perhaps.as_deref_mut()].into_iter().flatten() {
+            while let Some(oldest) = times.first().copied().filter(|oldest| *oldest < horizon) {
+                times.pop_front();
+                lost.extend(oldest, Why::Saturated);
+            }
+        }
+    }
+
     /// Looks at what is kept.
     pub fn warm(&self) -> i64 {
         self.sure.warm()
     }
 
     /// How many certain events, and how many uncertain ones.
-    pub fn count(&self, reach: Reach) -> (u64, u64) {
+    pub fn count(&self, reach: &Reach) -> (u64, u64) {
         let perhaps = self.perhaps.as_ref().map_or(0, |perhaps| perhaps.range(reach).len());
         (self.sure.range(reach).len() as u64, perhaps as u64)
     }
 
     /// The oldest certain event in reach.
-    pub fn oldest(&self, reach: Reach) -> Option<Position> {
+    pub fn oldest(&self, reach: &Reach) -> Option<Position> {
         self.sure.within(reach).first().copied()
     }
 
     /// The newest certain event in reach.
-    pub fn newest(&self, reach: Reach) -> Option<Position> {
+    pub fn newest(&self, reach: &Reach) -> Option<Position> {
         self.sure.within(reach).last().copied()
     }
 

@@ -16,16 +16,8 @@ const KEPT: usize = 4;
 /// So many undecided events are kept.
 const MOST_PENDING: usize = 64;
 
-/// A user: the order of ingestion of the newest action (the shelf knows its time), and the trail, where rules ask
-/// for it.
-#[derive(Clone, Debug)]
-pub(super) struct User {
-    pub seq: u64,
-    pub trail: Option<Box<Trail>>,
-}
-
 /// What is remembered of a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
     verified: Newest,
     located: Newest,
@@ -33,17 +25,10 @@ pub(super) struct Trail {
 }
 
 /// The newest events of one sort, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Newest {
     events: VecDeque<(Position, Snapshot)>,
     lost: Lost,
-}
-
-impl User {
-    /// What it takes beyond its own size, in bytes.
-    pub fn heap(&self) -> usize {
-        self.trail.as_ref().map_or(0, |trail| trail.bytes())
-    }
 }
 
 impl Trail {
@@ -99,13 +84,13 @@ impl Trail {
     }
 
     /// The newest event that passed a challenge.
-    pub fn last_verified(&self, reach: Reach) -> Maybe<Snapshot> {
+    pub fn last_verified(&self, reach: &Reach) -> Maybe<Snapshot> {
         let found = self.verified.find(reach);
         found.map_or_else(Maybe::Unknown, |found| Maybe::from(found.map(|(_, snapshot)| snapshot.clone())))
     }
 
     /// The newest event with a location fix that was not blocked, undecided ones included.
-    pub fn previous(&self, reach: Reach) -> Maybe<Snapshot> {
+    pub fn previous(&self, reach: &Reach) -> Maybe<Snapshot> {
         let pending = self.pending.iter().filter(|(at, status, snapshot)| {
             reach.contains(*at) && *status != Status::Blocked && snapshot.geo.known().is_some()
         });
@@ -120,9 +105,10 @@ impl Trail {
         }
     }
 
-    pub fn bytes(&self) -> usize {
+    /// What it takes beyond its own size, in bytes.
+    pub fn heap(&self) -> usize {
         let kept = self.verified.events.capacity() + self.located.events.capacity() + self.pending.capacity();
-        size_of::<Trail>() + kept * size_of::<(Position, Status, Snapshot)>()
+        kept * size_of::<(Position, Status, Snapshot)>()
     }
 }
 
@@ -138,7 +124,7 @@ impl Newest {
     }
 
     /// The newest in reach, `None` if there certainly is none.
-    fn find(&self, reach: Reach) -> Result<Option<(Position, &Snapshot)>, Why> {
+    fn find(&self, reach: &Reach) -> Result<Option<(Position, &Snapshot)>, Why> {
         let found = self.events.iter().rev().find(|(at, _)| *at < reach.end).filter(|(at, _)| *at >= reach.start);
         match (found, self.lost.affects(reach)) {
             (Some((at, snapshot)), _) if *at > self.lost.upto => Ok(Some((*at, snapshot))),

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::super::{
-    atom::Atom,
-    position::{Lost, Position, Reach},
+use super::{
+    super::{
+        atom::Atom,
+        position::{Lost, Position, Reach},
+    },
+    queue::grow,
 };
 use crate::{maybe::Why, tri::Tri};
 
@@ -14,7 +17,7 @@ use crate::{maybe::Why, tri::Tri};
 #[derive(Clone, Debug, Default)]
 pub(in crate::history) struct Values {
     /// Values of events that certainly count.
-    sure: SmallVec<[Seen; 4]>,
+    sure: Vec<Seen>,
     doubtful: Option<Box<Doubtful>>,
 }
 
@@ -26,25 +29,29 @@ struct Doubtful {
     unknown: VecDeque<Position>,
 }
 
-/// A value, and its newest appearances; [`Position::START`] where there are fewer than three.
+/// A value, and its newest appearances.
 #[derive(Clone, Debug)]
 struct Seen {
     atom: Atom,
     newest: Position,
-    second: Position,
-    /// The newest of all earlier ones, which are not kept.
-    older: Position,
+    /// When the one before was, and the newest of all before that, which are not kept: for events that come late.
+    /// [`NEVER`] where there are fewer.
+    second: i64,
+    older: i64,
 }
+
+const NEVER: i64 = i64::MIN;
 
 impl Values {
     /// Adds an event with this value and drops what was seen longest ago beyond `keep`.
-    pub fn insert(&mut self, position: Position, atom: Atom, certain: bool, keep: usize, lost: &mut Lost) {
+    pub fn insert(&mut self, position: Position, atom: &Atom, certain: bool, keep: usize, lost: &mut Lost) {
         if certain {
-            if let Some(seen) = self.sure.iter_mut().find(|seen| seen.atom == atom) {
+            if let Some(seen) = self.sure.iter_mut().find(|seen| seen.atom == *atom) {
                 seen.add(position);
                 return;
             }
-            self.sure.push(Seen::once(atom, position));
+            grow(&mut self.sure);
+            self.sure.push(Seen::once(atom.clone(), position));
             if self.sure.len() > keep
                 && let Some(place) = seen_longest_ago(&self.sure)
             {
@@ -52,11 +59,11 @@ impl Values {
             }
         } else {
             let perhaps = &mut self.doubtful.get_or_insert_default().perhaps;
-            if let Some(seen) = perhaps.iter_mut().find(|seen| seen.atom == atom) {
+            if let Some(seen) = perhaps.iter_mut().find(|seen| seen.atom == *atom) {
                 seen.add(position);
                 return;
             }
-            perhaps.push(Seen::once(atom, position));
+            perhaps.push(Seen::once(atom.clone(), position));
             if perhaps.len() > keep
                 && let Some(place) = seen_longest_ago(perhaps)
             {
@@ -85,7 +92,7 @@ impl Values {
 
     /// How many values certainly are in reach, and how many more may be. `loose` are values that stand beside the
     /// kept ones: undecided events, and the event being judged; `None` is a value that could not be found out.
-    pub fn count<'a>(&'a self, reach: Reach, loose: impl Iterator<Item = (Option<&'a Atom>, Tri)>) -> (u64, u64) {
+    pub fn count<'a>(&'a self, reach: &Reach, loose: impl Iterator<Item = (Option<&'a Atom>, Tri)>) -> (u64, u64) {
         let mut unknown = 0;
         let mut loose_sure: SmallVec<[&Atom; 4]> = SmallVec::new();
         let mut maybe: SmallVec<[&Atom; 4]> = SmallVec::new();
@@ -111,6 +118,9 @@ impl Values {
             let perhaps = doubtful.perhaps.iter().filter(|seen| !seen.within(reach).is_false());
             maybe.extend(perhaps.map(|seen| &seen.atom));
         }
+        if maybe.is_empty() {
+            return (sure, unknown);
+        }
         let is_sure = |atom: &Atom| {
             loose_sure.contains(&atom)
                 || self.sure.iter().any(|seen| seen.atom == *atom && seen.within(reach).is_true())
@@ -130,7 +140,7 @@ impl Values {
 
     /// What it takes beyond its own size, in bytes.
     pub fn heap(&self) -> usize {
-        let spilled = if self.sure.spilled() { self.sure.capacity() * size_of::<Seen>() } else { 0 };
+        let sure = self.sure.capacity() * size_of::<Seen>();
         let texts = |seen: &[Seen]| seen.iter().map(|seen| seen.atom.heap()).sum::<usize>();
         let doubtful = self.doubtful.as_ref().map_or(0, |doubtful| {
             size_of::<Doubtful>()
@@ -138,7 +148,7 @@ impl Values {
                 + doubtful.unknown.capacity() * size_of::<Position>()
                 + texts(&doubtful.perhaps)
         });
-        spilled + texts(&self.sure) + doubtful
+        sure + texts(&self.sure) + doubtful
     }
 }
 
@@ -148,31 +158,36 @@ fn seen_longest_ago(values: &[Seen]) -> Option<usize> {
 
 impl Seen {
     fn once(atom: Atom, position: Position) -> Seen {
-        Seen { atom, newest: position, second: Position::START, older: Position::START }
+        Seen { atom, newest: position, second: NEVER, older: NEVER }
     }
 
     fn add(&mut self, position: Position) {
-        let displaced = if position > self.newest {
-            std::mem::replace(&mut self.second, std::mem::replace(&mut self.newest, position))
-        } else if position > self.second {
-            std::mem::replace(&mut self.second, position)
+        let earlier =
+            if position > self.newest { std::mem::replace(&mut self.newest, position).at } else { position.at };
+        if earlier >= self.second {
+            self.older = self.second;
+            self.second = earlier;
         } else {
-            position
-        };
-        self.older = self.older.max(displaced);
+            self.older = self.older.max(earlier);
+        }
     }
 
     /// Whether the value appears in reach. Only an event later than two others of the same value may not tell.
-    fn within(&self, reach: Reach) -> Tri {
-        for at in [self.newest, self.second, self.older] {
-            if at < reach.start {
+    fn within(&self, reach: &Reach) -> Tri {
+        if self.newest < reach.end {
+            return Tri::from(self.newest >= reach.start);
+        }
+        for at in [self.second, self.older] {
+            // Of two events at the same time it is not known which came first.
+            let (earliest, latest) = (Position::opening(at), Position { at, seq: u64::MAX });
+            if latest < reach.start {
                 return Tri::False;
             }
-            if at < reach.end {
-                return Tri::True;
+            if earliest < reach.end {
+                return if reach.contains(earliest) && latest < reach.end { Tri::True } else { Tri::Unknown };
             }
         }
-        // All kept appearances come after the end; before the oldest of them there may be more.
+        // All kept appearances come after the end, or may; before the oldest of them there may be more.
         Tri::Unknown
     }
 }
