@@ -1,0 +1,139 @@
+// Where a phone's key lives. One interface; WebCrypto and React Native behind it.
+
+import { fromBase64, toBase64 } from '../shared/bytes.js';
+import { checkDer, derOf, spkiOf } from './keys.js';
+
+/** Keeps one P-256 key per name, and a text beside it. The private half never comes out. */
+export interface KeyStore {
+  /** Makes a key; one that had this name is gone. Answers the SubjectPublicKeyInfo, 91 bytes. */
+  create(name: string): Promise<Uint8Array>;
+  /** ECDSA over SHA-256 of the bytes, in ASN.1 DER. May ask the person for a finger or a face. */
+  sign(name: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** The text written under this name. */
+  read(name: string): Promise<string | undefined>;
+  write(name: string, text: string): Promise<void>;
+  /** Forgets key and text. */
+  remove(name: string): Promise<void>;
+  /** Bytes of a cryptographic generator. */
+  random(length: number): Promise<Uint8Array>;
+}
+
+interface Entry {
+  name: string;
+  pair?: CryptoKeyPair;
+  text?: string;
+}
+
+/** Where WebCrypto's keys are kept. They are objects, not bytes: a database can hold them, and no script can read them. */
+interface Shelf {
+  get(name: string): Promise<Entry | undefined>;
+  put(entry: Entry): Promise<void>;
+  delete(name: string): Promise<void>;
+}
+
+class WebCryptoKeyStore implements KeyStore {
+  constructor(private readonly shelf: Shelf) {}
+
+  async create(name: string): Promise<Uint8Array> {
+    const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+    await this.shelf.put({ name, pair });
+    return new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
+  }
+
+  async sign(name: string, bytes: Uint8Array): Promise<Uint8Array> {
+    const pair = (await this.shelf.get(name))?.pair;
+    if (!pair) throw new Error(`there is no key named \`${name}\``);
+    const raw = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, pair.privateKey, bytes as Uint8Array<ArrayBuffer>);
+    return derOf(new Uint8Array(raw));
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    return (await this.shelf.get(name))?.text;
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    await this.shelf.put({ ...(await this.shelf.get(name)), name, text });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.shelf.delete(name);
+  }
+
+  async random(length: number): Promise<Uint8Array> {
+    return crypto.getRandomValues(new Uint8Array(length));
+  }
+}
+
+/** Keys of WebCrypto, not extractable, kept in IndexedDB: for a browser or an installed web app. */
+export function webKeyStore(database = 'stepup-sdk'): KeyStore {
+  const open = () =>
+    new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(database, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore('keys', { keyPath: 'name' });
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  const within = async <T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
+    const connection = await open();
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        const transaction = connection.transaction('keys', mode);
+        const request = work(transaction.objectStore('keys'));
+        transaction.oncomplete = () => resolve(request.result);
+        transaction.onerror = transaction.onabort = () => reject(transaction.error);
+      });
+    } finally {
+      connection.close();
+    }
+  };
+  return new WebCryptoKeyStore({
+    get: (name) => within<Entry | undefined>('readonly', (store) => store.get(name) as IDBRequest<Entry | undefined>),
+    put: async (entry) => void (await within('readwrite', (store) => store.put(entry))),
+    delete: (name) => within('readwrite', (store) => store.delete(name)),
+  });
+}
+
+/** Keys of WebCrypto that end with the process: for tests and for scripts. */
+export function memoryKeyStore(): KeyStore {
+  const entries = new Map<string, Entry>();
+  return new WebCryptoKeyStore({
+    get: async (name) => entries.get(name),
+    put: async (entry) => void entries.set(entry.name, entry),
+    delete: async (name) => void entries.delete(name),
+  });
+}
+
+/** What an app's native module does with the Secure Enclave or the Android Keystore. All texts are standard base64. */
+export interface NativeKeys {
+  /** Makes a P-256 key; answers its SubjectPublicKeyInfo (Android) or the 65 bytes of its point (iOS). */
+  createKey(name: string): Promise<string>;
+  /** `SHA256withECDSA`, `ecdsaSignatureMessageX962SHA256`: the DER signature of these bytes. */
+  sign(name: string, bytes: string): Promise<string>;
+  deleteKey(name: string): Promise<void>;
+  randomBytes(length: number): Promise<string>;
+}
+
+/** `AsyncStorage`, an encrypted store, or anything else with these three. */
+export interface TextStorage {
+  getItem(name: string): Promise<string | null>;
+  setItem(name: string, text: string): Promise<void>;
+  removeItem(name: string): Promise<void>;
+}
+
+/** Keys in the phone's hardware, by way of the app's native module. What the module gives is checked before it is sent. */
+export function reactNativeKeyStore({ keys, storage }: { keys: NativeKeys; storage: TextStorage }): KeyStore {
+  return {
+    async create(name) {
+      await storage.removeItem(name);
+      return spkiOf(fromBase64(await keys.createKey(name)));
+    },
+    sign: async (name, bytes) => checkDer(fromBase64(await keys.sign(name, toBase64(bytes)))),
+    read: async (name) => (await storage.getItem(name)) ?? undefined,
+    write: (name, text) => storage.setItem(name, text),
+    async remove(name) {
+      await storage.removeItem(name);
+      await keys.deleteKey(name);
+    },
+    random: async (length) => fromBase64(await keys.randomBytes(length)),
+  };
+}

@@ -1,0 +1,107 @@
+// For a backend: what may this user do, and was the challenge passed? Runs wherever `fetch` does (Node 20, Deno, Bun, workers).
+
+import { toBase64, utf8 } from '../shared/bytes.js';
+import { base, segment, send, StepupError } from '../shared/http.js';
+import type * as Wire from './types.js';
+
+export { StepupError } from '../shared/http.js';
+export type * from './types.js';
+
+/** A client of one tenant. Every method throws {@link StepupError} when the server refuses. */
+export class Stepup {
+  readonly apiUrl: string;
+  readonly #authorization: string;
+  readonly #retries: number;
+
+  constructor({ apiSecretKey, apiUrl, retries = 2 }: Wire.StepupOptions) {
+    this.apiUrl = base(apiUrl);
+    this.#authorization = `Basic ${toBase64(utf8(`${apiSecretKey}:`))}`;
+    this.#retries = retries;
+  }
+
+  /** May the user do this? The answer is durable before it is given. */
+  track({ userId, action, attributes = {} }: Wire.TrackRequest): Promise<Wire.TrackResponse> {
+    return this.#call('POST', `/users/${segment(userId)}/actions/${segment(action)}`, attributes);
+  }
+
+  /** Was the challenge passed? Ask once: a token validates one time. */
+  async validateChallenge(request: Wire.ValidateChallengeRequest): Promise<Wire.ValidateChallengeResponse> {
+    const answer = await this.#call<Wire.ValidateChallengeResponse>('POST', '/validate', request);
+    return answer.action === undefined && answer.actionCode !== undefined ? { ...answer, action: answer.actionCode } : answer;
+  }
+
+  getAction(key: Wire.ActionKey): Promise<Wire.GetActionResponse> {
+    return this.#call('GET', actionPath(key));
+  }
+
+  /** Says how an action ended, for instance after a review. */
+  updateAction({ attributes, ...key }: Wire.UpdateActionRequest): Promise<Wire.ActionSummary> {
+    return this.#call('PATCH', actionPath(key), attributes);
+  }
+
+  /** The user's actions, newest first. */
+  queryUserActions({ userId, fromDate, actionCodes, state }: Wire.QueryUserActionsRequest): Promise<Wire.ActionSummary[]> {
+    return this.#call('GET', `/users/${segment(userId)}/actions${query({ fromDate, codes: actionCodes?.join(','), state })}`);
+  }
+
+  /** A user who was never seen is simply not enrolled. */
+  getUser({ userId }: { userId: string }): Promise<Wire.GetUserResponse> {
+    return this.#call('GET', `/users/${segment(userId)}`);
+  }
+
+  queryUsers(request: Wire.QueryUsersRequest): Promise<Wire.QueryUsersResponse> {
+    return this.#call('GET', `/users${query({ ...request })}`);
+  }
+
+  /** Sets the attributes that are given. */
+  updateUser({ userId, attributes }: { userId: string; attributes: Wire.UserAttributes }): Promise<Wire.UserAttributes> {
+    return this.#call('PATCH', `/users/${segment(userId)}`, attributes);
+  }
+
+  /** Forgets the user and revokes their phones. */
+  async deleteUser({ userId }: { userId: string }): Promise<void> {
+    await this.#call('DELETE', `/users/${segment(userId)}`);
+  }
+
+  getAuthenticators({ userId }: { userId: string }): Promise<Wire.UserAuthenticator[]> {
+    return this.#call('GET', `/users/${segment(userId)}/authenticators`);
+  }
+
+  /** The phone can approve nothing from now on. */
+  async deleteAuthenticator({ userId, userAuthenticatorId }: { userId: string; userAuthenticatorId: string }): Promise<void> {
+    await this.#call('DELETE', `/users/${segment(userId)}/authenticators/${segment(userAuthenticatorId)}`);
+  }
+
+  /** The open challenge of a user or with an id; empty when there is none. */
+  getChallenge(request: Wire.GetChallengeRequest): Promise<Wire.GetChallengeResponse> {
+    return this.#call('GET', `/challenges${query({ ...request })}`);
+  }
+
+  /**
+   * A lost connection does not say whether the request arrived. `track` with an idempotency key and every read may be sent again
+   * safely; a `track` without one gets a key here, so that a repeat is not a second event.
+   */
+  async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T> {
+    const tracks = method === 'POST' && path.startsWith('/users/');
+    const key: Record<string, string> = tracks && !(body as Wire.TrackAttributes).idempotencyKey ? { 'Idempotency-Key': randomKey() } : {};
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await send<T>({ method, url: this.apiUrl + path, authorization: this.#authorization, headers: key, ...(body ? { body } : {}) });
+      } catch (error) {
+        const again = error instanceof StepupError && (error.statusCode === 0 || (method === 'GET' && error.statusCode >= 500));
+        if (!again || attempt >= this.#retries) throw error;
+        await new Promise((done) => setTimeout(done, 100 * 2 ** attempt));
+      }
+    }
+  }
+}
+
+const actionPath = ({ userId, action, idempotencyKey }: Wire.ActionKey): string =>
+  `/users/${segment(userId)}/actions/${segment(action)}/${segment(idempotencyKey)}`;
+
+function query(values: Record<string, string | number | undefined>): string {
+  const pairs = Object.entries(values).filter(([, value]) => value !== undefined && value !== '');
+  return pairs.length === 0 ? '' : `?${pairs.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
+}
+
+const randomKey = (): string => crypto.randomUUID();

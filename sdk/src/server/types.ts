@@ -1,0 +1,191 @@
+// The words of the wire, as the field's server packages spell them, and what Stepup adds.
+
+/** A flat object; a policy pack declares what it knows. */
+export type CustomData = Record<string, unknown>;
+
+/** How an action stands. */
+export type ActionState =
+  | 'ALLOW'
+  | 'BLOCK'
+  | 'CHALLENGE_REQUIRED'
+  | 'CHALLENGE_SUCCEEDED'
+  | 'CHALLENGE_FAILED'
+  | 'REVIEW_REQUIRED'
+  | 'REVIEW_SUCCEEDED'
+  | 'REVIEW_FAILED';
+
+export interface StepupOptions {
+  /** The secret of an API key. */
+  apiSecretKey: string;
+  /** Where the server is, ending in `/v1`. */
+  apiUrl: string;
+  /** How often a request is sent again after a lost connection, or a GET after a status of 500 and more. Default 2. */
+  retries?: number;
+}
+
+export interface TrackAttributes {
+  idempotencyKey?: string;
+  redirectUrl?: string;
+  ipAddress?: string;
+  userAgent?: string;
+  deviceId?: string;
+  scope?: string;
+  email?: string;
+  phoneNumber?: string;
+  username?: string;
+  locale?: string;
+  custom?: CustomData;
+  /** When it happened, RFC 3339; for events that arrive late. */
+  occurredAt?: string;
+}
+
+export interface TrackRequest {
+  userId: string;
+  action: string;
+  attributes?: TrackAttributes;
+}
+
+export interface TrackResponse {
+  idempotencyKey: string;
+  state: ActionState;
+  /** The hosted page of the challenge. */
+  url: string;
+  /** For the screen: it opens the challenge of this action, and nothing else. */
+  token: string;
+  isEnrolled: boolean;
+  enrolledVerificationMethods?: string[];
+  allowedVerificationMethods?: string[];
+  defaultVerificationMethod?: string;
+  ruleIds?: string[];
+  /** Ours: the decision's id, which is also its audit entry's. */
+  decisionId: string;
+  /** Ours: what the policies decided. */
+  outcome: 'allow' | 'challenge' | 'block';
+  /** Ours: why, in public words. */
+  reasons: { code: string; text: string }[];
+  policyVersion: string;
+  flags: string[];
+}
+
+export interface ActionKey {
+  userId: string;
+  action: string;
+  idempotencyKey: string;
+}
+
+export interface UpdateActionRequest extends ActionKey {
+  attributes: { state: ActionState };
+}
+
+export interface ActionSummary {
+  actionCode: string;
+  idempotencyKey: string;
+  createdAt: string;
+  updatedAt: string;
+  state: ActionState;
+  stateUpdatedAt: string;
+  verificationMethod?: string;
+  verificationMethodDetail?: string;
+  verifiedByAuthenticatorId?: string;
+}
+
+export interface GetActionResponse extends ActionSummary {
+  rules: { ruleId: string; name: string; description: string }[];
+  ruleIds: string[];
+  priorityRuleId: string | null;
+  decisionId: string;
+  outcome: 'allow' | 'challenge' | 'block';
+}
+
+export interface QueryUserActionsRequest {
+  userId: string;
+  fromDate?: string;
+  actionCodes?: string[];
+  state?: ActionState;
+}
+
+export interface ValidateChallengeRequest {
+  /** What the screen got when the challenge was approved. */
+  token: string;
+  action?: string;
+  userId?: string;
+  /** Ours: values that must be those which the user saw and signed, such as `{ amount: { value: '20.00', currency: 'EUR' } }`. */
+  expect?: CustomData;
+}
+
+export interface ValidateChallengeResponse {
+  isValid: boolean;
+  state?: ActionState;
+  stateUpdatedAt?: string;
+  userId?: string;
+  action?: string;
+  actionCode?: string;
+  idempotencyKey?: string;
+  verificationMethod?: string;
+  error?: string;
+  errorDescription?: string;
+  /** Ours: a token validates once. */
+  alreadyValidated?: boolean;
+}
+
+export interface UserAttributes {
+  email?: string;
+  emailVerified?: boolean;
+  phoneNumber?: string;
+  phoneNumberVerified?: boolean;
+  username?: string;
+  displayName?: string;
+  locale?: string;
+  custom?: CustomData;
+}
+
+export interface GetUserResponse extends UserAttributes {
+  userId: string;
+  isEnrolled: boolean;
+  enrolledVerificationMethods?: string[];
+  allowedVerificationMethods?: string[];
+  defaultVerificationMethod?: string;
+}
+
+export interface QueryUsersRequest {
+  username?: string;
+  email?: string;
+  phoneNumber?: string;
+  token?: string;
+  limit?: number;
+  lastEvaluatedUserId?: string;
+}
+
+export interface QueryUsersResponse {
+  users: ({ userId: string } & UserAttributes)[];
+  lastEvaluatedUserId?: string;
+  tokenPayload?: Record<string, unknown>;
+}
+
+export interface UserAuthenticator {
+  userId: string;
+  userAuthenticatorId: string;
+  verificationMethod: string;
+  verificationMethodDetail?: string;
+  createdAt: string;
+  verifiedAt?: string;
+  lastVerifiedAt?: string;
+  displayName?: string;
+}
+
+export interface GetChallengeRequest {
+  challengeId?: string;
+  userId?: string;
+  action?: string;
+  verificationMethod?: string;
+}
+
+/** Empty when no challenge is open. */
+export interface GetChallengeResponse {
+  challengeId?: string;
+  /** Seconds since 1970. */
+  expiresAt?: number;
+  verificationMethod?: string;
+  action?: string;
+  state?: string;
+}

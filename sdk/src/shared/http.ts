@@ -1,0 +1,83 @@
+// JSON over HTTP, and the two ways in which callers hear a refusal.
+
+/** What the server refused, or why it could not be reached. */
+export class StepupError extends Error {
+  /** The HTTP status; 0 if there was no answer. */
+  readonly statusCode: number;
+  /** The wire's code, such as `unauthorized` or `challenge_expired`; `network_error` if there was no answer. */
+  readonly errorCode: string;
+  /** The server's own sentence. */
+  readonly errorDescription: string | undefined;
+
+  constructor(statusCode: number, errorCode: string, errorDescription?: string) {
+    super(errorDescription ?? errorCode);
+    this.name = 'StepupError';
+    this.statusCode = statusCode;
+    this.errorCode = errorCode;
+    this.errorDescription = errorDescription;
+  }
+}
+
+/** An answer as browser and mobile SDKs of this field give it: `data`, or what went wrong. Nothing is thrown. */
+export interface StepupResponse<T> {
+  data?: T;
+  error?: string;
+  errorCode?: string;
+  errorDescription?: string;
+}
+
+/** Runs `work` and turns what it throws into an answer. */
+export async function answered<T>(work: () => Promise<T>): Promise<StepupResponse<T>> {
+  try {
+    return { data: await work() };
+  } catch (error) {
+    const { errorCode, message } = error instanceof StepupError ? error : { errorCode: 'sdk_error', message: String(error) };
+    return { error: errorCode, errorCode, errorDescription: message };
+  }
+}
+
+/** One request. */
+export interface Request {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  url: string;
+  authorization: string;
+  headers?: Record<string, string>;
+  body?: object;
+}
+
+/** Sends one request and returns the JSON object or array of the answer; throws {@link StepupError}. */
+export async function send<T>({ method, url, authorization, headers, body }: Request): Promise<T> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method,
+      headers: { Accept: 'application/json', Authorization: authorization, ...(body ? { 'Content-Type': 'application/json' } : {}), ...headers },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      cache: 'no-store',
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new StepupError(0, 'network_error', error instanceof Error ? error.message : String(error));
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new StepupError(response.status, 'invalid_answer', `the server answered HTTP ${response.status} without JSON`);
+  }
+  if (!response.ok) {
+    const { error, errorCode, errorDescription } = answer as Record<string, string | undefined>;
+    throw new StepupError(response.status, errorCode ?? error ?? 'unknown', errorDescription);
+  }
+  return answer as T;
+}
+
+/** `…/v1` without a slash at the end; every path is put behind it. */
+export const base = (url: string): string => url.replace(/\/+$/, '');
+
+/** A text as one segment of a path. */
+export const segment = (text: string): string => {
+  if (text === '' || text === '.' || text === '..') throw new StepupError(0, 'invalid_request', `\`${text}\` cannot stand in a path`);
+  return encodeURIComponent(text);
+};

@@ -1,0 +1,165 @@
+// A backend and a phone with our packages, against the real server.
+
+import assert from 'node:assert/strict';
+import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
+import { Stepup, StepupError } from 'stepup-sdk/server';
+import { startDemo } from '../../tests/e2e/harness.mjs';
+import { approvalOf, enrolledPhone, open, poll, withdrawal } from './support.mjs';
+
+let demo;
+let stepup;
+
+before(async () => {
+  demo = await startDemo();
+  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
+});
+after(() => demo.stop());
+
+test('CommonJS has the same doors', () => {
+  const require = createRequire(import.meta.url);
+  assert.equal(typeof require('stepup-sdk/server').Stepup, 'function');
+  assert.equal(typeof require('stepup-sdk/mobile').Stepup, 'function');
+});
+
+test('track, read, list, update; the same key gives the same answer', async () => {
+  const sent = { userId: 'ann', action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', idempotencyKey: 'first', custom: { outcome: 'succeeded' } } };
+  const tracked = await stepup.track(sent);
+  assert.equal(tracked.state, 'ALLOW');
+  assert.equal(tracked.outcome, 'allow');
+  assert.equal((await stepup.track(sent)).decisionId, tracked.decisionId);
+  const key = { userId: 'ann', action: 'sign_in', idempotencyKey: 'first' };
+  assert.equal((await stepup.getAction(key)).state, 'ALLOW');
+  assert.equal((await stepup.updateAction({ ...key, attributes: { state: 'REVIEW_SUCCEEDED' } })).state, 'REVIEW_SUCCEEDED');
+  const listed = await stepup.queryUserActions({ userId: 'ann', actionCodes: ['sign_in'], state: 'REVIEW_SUCCEEDED' });
+  assert.deepEqual(listed.map(({ idempotencyKey }) => idempotencyKey), ['first']);
+});
+
+test('users, whatever stands in their ids', async () => {
+  const userId = 'auth0|a b/c?d#é';
+  assert.equal((await stepup.getUser({ userId })).isEnrolled, false);
+  await stepup.updateUser({ userId, attributes: { email: 'carl@example.com', custom: { tier: 'gold' } } });
+  assert.equal((await stepup.getUser({ userId })).email, 'carl@example.com');
+  assert.deepEqual((await stepup.queryUsers({ email: 'carl@example.com' })).users.map((user) => user.userId), [userId]);
+  await stepup.deleteUser({ userId });
+  assert.equal((await stepup.getUser({ userId })).email, undefined);
+});
+
+test('a refusal is thrown with the words of the server', async () => {
+  const wrong = new Stepup({ apiSecretKey: 'wrong', apiUrl: `${demo.baseUrl}/` });
+  await assert.rejects(wrong.getUser({ userId: 'ann' }), (error) => error instanceof StepupError && error.statusCode === 401 && error.errorCode === 'unauthorized');
+  const nobody = new Stepup({ apiSecretKey: 'x', apiUrl: 'http://127.0.0.1:1/v1', retries: 0 });
+  await assert.rejects(nobody.getUser({ userId: 'ann' }), { errorCode: 'network_error', statusCode: 0 });
+  await assert.rejects(async () => stepup.getUser({ userId: '..' }), { errorCode: 'invalid_request' });
+});
+
+for (const signatureVersion of [1, 2]) {
+  test(`version ${signatureVersion}: enrol, claim, approve; the token validates once; remove`, async () => {
+    const userId = `version-${signatureVersion}`;
+    const phone = await enrolledPhone(demo, stepup, userId, { signatureVersion });
+    assert.equal((await phone.qrCode.getCredential()).data.userId, userId);
+    assert.equal((await stepup.getAuthenticators({ userId })).length, 1);
+    const tracked = await withdrawal(stepup, userId);
+    const screen = await open(demo, tracked.token);
+    assert.equal((await stepup.getChallenge({ userId })).challengeId, screen.challengeId);
+    const claimed = (await phone.qrCode.claimChallenge(screen)).data;
+    assert.equal(claimed.success, true);
+    assert.equal(claimed.actionCode, 'withdrawal');
+    if (signatureVersion === 2) {
+      assert.equal(claimed.context.user, userId);
+      assert.deepEqual(claimed.context.bind.find(({ field }) => field === 'amount')?.value, '250.00 EUR');
+    } else assert.equal(claimed.context, undefined);
+    assert.equal((await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true })).data, true);
+    const { accessToken } = await poll(demo, screen);
+    const expected = { token: accessToken, action: 'withdrawal', userId };
+    assert.equal((await stepup.validateChallenge({ ...expected, userId: 'somebody-else' })).isValid, false);
+    assert.equal((await stepup.validateChallenge({ ...expected, expect: { amount: { value: '250.01', currency: 'EUR' } } })).isValid, false);
+    const valid = await stepup.validateChallenge({ ...expected, expect: { amount: { value: '250.00', currency: 'EUR' } } });
+    assert.deepEqual([valid.isValid, valid.state, valid.action], [true, 'CHALLENGE_SUCCEEDED', 'withdrawal']);
+    const again = await stepup.validateChallenge(expected);
+    assert.deepEqual([again.isValid, again.alreadyValidated], [false, true]);
+    assert.equal(approvalOf(accessToken).acr, signatureVersion === 2 ? 'qr.linked' : 'qr.compat');
+    assert.equal((await phone.qrCode.removeCredential()).data, true);
+    assert.equal((await phone.qrCode.getCredential()).data, undefined);
+    assert.deepEqual(await stepup.getAuthenticators({ userId }), []);
+  });
+}
+
+test('a rejection is final, and the action has failed', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'rejecting');
+  const tracked = await withdrawal(stepup, 'rejecting');
+  const screen = await open(demo, tracked.token);
+  await phone.qrCode.claimChallenge(screen);
+  assert.equal((await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: false })).data, false);
+  assert.equal((await poll(demo, screen)).state, 'rejected');
+  assert.equal((await stepup.getAction({ userId: 'rejecting', action: 'withdrawal', idempotencyKey: tracked.idempotencyKey })).state, 'CHALLENGE_FAILED');
+  assert.equal((await stepup.validateChallenge({ token: tracked.token })).isValid, false);
+});
+
+test('a signature over other bytes, by another key, or of the wrong phone is refused', async () => {
+  const keyStore = memoryKeyStore();
+  let forge = (bytes) => bytes;
+  const forging = { ...methods(keyStore), sign: (name, bytes) => keyStore.sign(name, forge(bytes)) };
+  const phone = await enrolledPhone(demo, stepup, 'forging', { keyStore: forging });
+  const screen = await open(demo, (await withdrawal(stepup, 'forging')).token);
+
+  forge = (bytes) => Uint8Array.of(...bytes, 10);
+  assert.equal((await phone.qrCode.claimChallenge(screen)).errorCode, 'invalid_signature');
+  forge = (bytes) => bytes;
+  assert.ok((await phone.qrCode.claimChallenge(screen)).data.success);
+  // The approval of another decision: the person rejected, somebody sends `approved`.
+  forge = (bytes) => Buffer.from(Buffer.from(bytes).toString().replace('decision=approve', 'decision=reject'));
+  assert.equal((await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true })).errorCode, 'invalid_signature');
+  assert.equal((await poll(demo, screen)).state, 'claimed');
+
+  const stranger = await enrolledPhone(demo, stepup, 'stranger');
+  const other = await open(demo, (await withdrawal(stepup, 'forging-too')).token);
+  assert.ok((await stranger.qrCode.claimChallenge(other)).errorCode);
+  assert.equal((await stranger.qrCode.updateChallenge({ challengeId: other.challengeId, approved: true })).errorCode, 'not_claimed');
+});
+
+test('a phone signs no text that is not a challenge of this service', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'scanning');
+  const id = '3a991a14-690c-492b-a5e5-02b9056a4b7d';
+  for (const challengeId of ['2992401.0', '', 'stepup/v2/remove\n', `https://evil.example/authenticator#c=${id}`, `${id}\n`]) {
+    assert.equal((await phone.qrCode.claimChallenge({ challengeId })).errorCode, 'invalid_qr_code', challengeId);
+  }
+  assert.equal((await phone.qrCode.claimChallenge({ challengeId: `${demo.origin}/authenticator#c=${id}` })).errorCode, 'challenge_not_found');
+});
+
+test('React Native: the module holds the key, and what it gives is checked', async () => {
+  const held = new Map();
+  const texts = new Map();
+  let bad = false;
+  const keys = {
+    // As iOS exports it: the point alone.
+    async createKey(name) {
+      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      held.set(name, pair.privateKey);
+      return pair.publicKey.export({ type: 'spki', format: 'der' }).subarray(26).toString('base64');
+    },
+    sign: async (name, bytes) => (bad ? 'AAAA' : createSign('sha256').update(Buffer.from(bytes, 'base64')).sign(held.get(name)).toString('base64')),
+    deleteKey: async (name) => void held.delete(name),
+    randomBytes: async (length) => randomBytes(length).toString('base64'),
+  };
+  const storage = { getItem: async (name) => texts.get(name) ?? null, setItem: async (name, text) => void texts.set(name, text), removeItem: async (name) => void texts.delete(name) };
+  const phone = await enrolledPhone(demo, stepup, 'native', { keyStore: reactNativeKeyStore({ keys, storage }), platform: 'ios' });
+  const screen = await open(demo, (await withdrawal(stepup, 'native')).token);
+  assert.ok((await phone.qrCode.claimChallenge(screen)).data.success);
+  bad = true;
+  assert.match((await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true })).errorDescription, /Der/);
+  bad = false;
+  assert.equal((await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true })).data, true);
+});
+
+test('a token of another tenant makes no key', async () => {
+  const phone = new Phone({ tenantId: '00000000-0000-4000-8000-000000000000', baseUrl: demo.baseUrl, keyStore: memoryKeyStore() });
+  const { token } = await stepup.track({ userId: 'x', action: 'device_enrol', attributes: { deviceId: 'd', ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+  assert.equal((await phone.qrCode.addCredential({ token })).errorCode, 'invalid_token');
+  assert.equal((await phone.qrCode.claimChallenge({ challengeId: '3a991a14-690c-492b-a5e5-02b9056a4b7d' })).errorCode, 'unknown_credential');
+});
+
+/** The methods of a store, free of their class. */
+const methods = (store) => Object.fromEntries(['create', 'read', 'write', 'remove', 'random'].map((name) => [name, store[name].bind(store)]));

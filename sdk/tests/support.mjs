@@ -1,0 +1,27 @@
+// What the tests share: an enrolled phone, a tracked withdrawal, and a screen that polls by hand.
+
+import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
+
+/** A phone of ours that is enrolled for `userId`. */
+export async function enrolledPhone(demo, stepup, userId, options = {}) {
+  const { token } = await stepup.track({ userId, action: 'device_enrol', attributes: { deviceId: `phone-of-${userId}`, ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+  const phone = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore: memoryKeyStore(), ...options });
+  const added = await phone.qrCode.addCredential({ token, deviceName: 'Test phone' });
+  if (!added.data) throw new Error(`enrolment failed: ${JSON.stringify(added)}`);
+  return phone;
+}
+
+export const withdrawal = (stepup, userId, attributes = {}) =>
+  stepup.track({ userId, action: 'withdrawal', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { amount: { value: '250.00', currency: 'EUR' }, payee: 'p1' }, ...attributes } });
+
+const post = async (demo, path, authorization, body) => {
+  const answer = await fetch(demo.baseUrl + path, { method: 'POST', headers: { Authorization: authorization, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return answer.json();
+};
+
+/** Opens the challenge of a track token, as a screen does; and asks what became of it. */
+export const open = (demo, token) => post(demo, '/client/challenge/qr-code', `Bearer ${token}`, { action: 'withdrawal' });
+export const poll = (demo, { challengeId, deviceCode }) => post(demo, '/client/verify/qr-code', `Basic ${btoa(demo.tenantId)}`, { challengeId, deviceCode });
+
+/** The claims of a result token. */
+export const approvalOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
