@@ -1,0 +1,46 @@
+"""Runs against the server that `sdk/tests/python.test.mjs` starts and names in the environment."""
+
+import os
+import unittest
+
+from stepup import Stepup, StepupError
+
+URL = os.environ["STEPUP_URL"]
+USER = "auth0|a b/c?é"
+
+
+class AgainstTheServer(unittest.TestCase):
+    def setUp(self):
+        self.stepup = Stepup(os.environ["STEPUP_SECRET"], URL)
+
+    def test_track_read_update(self):
+        event = {"ipAddress": "81.2.69.142", "deviceId": "d1", "custom": {"outcome": "succeeded"}}
+        tracked = self.stepup.track(USER, "sign_in", event)
+        self.assertEqual(tracked["state"], "ALLOW")
+        key = (USER, "sign_in", tracked["idempotencyKey"])
+        self.assertEqual(self.stepup.get_action(*key)["state"], "ALLOW")
+        self.assertEqual(self.stepup.update_action(*key, {"state": "REVIEW_FAILED"})["state"], "REVIEW_FAILED")
+        self.assertEqual(self.stepup.get_action(*key)["state"], "REVIEW_FAILED")
+
+    def test_a_token_validates_once(self):
+        token = os.environ["STEPUP_RESULT_TOKEN"]
+        other = {"amount": {"value": "250.01", "currency": "EUR"}}
+        self.assertFalse(self.stepup.validate_challenge(token, "withdrawal", "python", other)["isValid"])
+        self.assertFalse(self.stepup.validate_challenge(token, "withdrawal", "somebody")["isValid"])
+        self.assertTrue(self.stepup.validate_challenge(token, "withdrawal", "python")["isValid"])
+        self.assertFalse(self.stepup.validate_challenge(token, "withdrawal", "python")["isValid"])
+
+    def test_a_stranger_is_not_enrolled(self):
+        self.assertFalse(self.stepup.get_user("nobody")["isEnrolled"])
+
+    def test_a_wrong_secret_is_refused(self):
+        with self.assertRaises(StepupError) as refused:
+            Stepup("wrong", URL).get_user("nobody")
+        self.assertEqual((refused.exception.status_code, refused.exception.error_code), (401, "unauthorized"))
+
+    def test_no_answer_and_no_path(self):
+        with self.assertRaises(StepupError) as refused:
+            Stepup("x", "http://127.0.0.1:1/v1").get_user("nobody")
+        self.assertEqual(refused.exception.error_code, "network_error")
+        with self.assertRaises(StepupError):
+            self.stepup.get_user("..")
