@@ -1,0 +1,166 @@
+// For a web page: it opens a challenge, shows its id as a QR code, and hears what becomes of it, by WebSocket or by polling.
+
+import { toBase64, utf8 } from '../shared/bytes.js';
+import { answered, base, send, StepupError, type StepupResponse } from '../shared/http.js';
+import { readToken, tokenOf } from '../shared/token.js';
+
+export type { StepupResponse } from '../shared/http.js';
+
+export type ChallengeState = 'unclaimed' | 'claimed' | 'approved' | 'rejected' | 'expired' | 'superseded';
+
+export interface ChallengeParams {
+  /** The action; with a token it is the tracked one if absent. */
+  action?: string;
+  /** Only without a token: what the screen itself knows. */
+  custom?: Record<string, unknown>;
+  /** Ask every few seconds instead of listening. A socket that cannot be opened or breaks is replaced by polling anyway. */
+  polling?: boolean;
+  /** Milliseconds between two polls. Default 3000. */
+  pollInterval?: number;
+  /** The code on show was replaced: draw this one. */
+  onRefresh?: (challengeId: string, expiresAt: string) => void;
+  onStateChange: (state: ChallengeState, accessToken?: string) => void;
+}
+
+export interface QrCodeChallengeResponse {
+  /** What the QR code holds. */
+  challengeId: string;
+  expiresAt: string;
+  state: ChallengeState;
+}
+
+interface Polled extends QrCodeChallengeResponse {
+  deviceCode: string;
+}
+
+/** A client of one tenant in one page. */
+export class Stepup {
+  readonly qrCode: QrCode;
+
+  constructor(options: { tenantId: string; baseUrl: string }) {
+    this.qrCode = new QrCode(options.tenantId, base(options.baseUrl));
+  }
+
+  /** The token of `track`, or the `url` that holds it: from now on only that user may approve, and only that action. */
+  setToken(tokenOrUrl: string): void {
+    this.qrCode.token = tokenOf(tokenOrUrl);
+  }
+
+  /** Goes to the page that the server hosts: the `url` of `track`. */
+  launch(url: string): void {
+    window.location.href = url;
+  }
+}
+
+/** The screen's side of a QR challenge; one at a time. Nothing here throws: a refusal is in the answer. */
+export class QrCode {
+  /** @internal */
+  token: string | undefined;
+  #socket: WebSocket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #params: ChallengeParams | undefined;
+  #shown = '';
+  /** Counts starts and ends, so that what was begun before hears that it is not meant any more. */
+  #round = 0;
+
+  constructor(private readonly tenantId: string, private readonly baseUrl: string) {}
+
+  /** Opens a challenge. The answer comes when there is a code to show; `onStateChange` tells the rest. */
+  challenge(params: ChallengeParams): Promise<StepupResponse<QrCodeChallengeResponse>> {
+    return answered(async () => {
+      this.disconnect();
+      this.#params = params;
+      return params.polling ? this.#poll() : this.#listen();
+    });
+  }
+
+  /** Replaces the code; the old one can be claimed no more. */
+  async refresh({ custom }: { custom?: Record<string, unknown> } = {}): Promise<void> {
+    const params = this.#params;
+    if (!params) return;
+    const { data } = await this.challenge({ ...params, ...(custom ? { custom } : {}) });
+    if (data) params.onRefresh?.(data.challengeId, data.expiresAt);
+  }
+
+  /** Stops listening. */
+  disconnect(): void {
+    this.#round += 1;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  get #asked(): { action: string; custom?: Record<string, unknown> } {
+    const { action, custom } = this.#params ?? {};
+    const tracked = this.token === undefined ? undefined : readToken(this.token).other?.actionCode;
+    const code = action ?? tracked;
+    if (code === undefined) throw new StepupError(0, 'invalid_request', 'name the action, or set the token of `track`');
+    return { action: code, ...(custom ? { custom } : {}) };
+  }
+
+  /** Answers once the server has made a challenge; falls back to polling if the socket fails before or after. */
+  #listen(): Promise<QrCodeChallengeResponse> {
+    const round = this.#round;
+    const { action, custom } = this.#asked;
+    const address = this.baseUrl.replace(/^http/, 'ws').replace(/\/v1$/, '/ws-v1-challenge');
+    const credential = this.token === undefined ? `x.authsignal.tenant.${this.tenantId}` : `x.authsignal.token.${this.token}`;
+    const socket = new WebSocket(address, ['authsignal-ws', credential]);
+    this.#socket = socket;
+    return new Promise((resolve, reject) => {
+      let created = false;
+      socket.onopen = () => {
+        const data = { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}) };
+        socket.send(JSON.stringify({ type: 'CREATE_CHALLENGE', data }));
+      };
+      socket.onmessage = ({ data: text }) => {
+        if (round !== this.#round) return;
+        const { type, data } = JSON.parse(String(text)) as { type: string; data: Record<string, string> };
+        if (type === 'ERROR' && !created) {
+          this.disconnect();
+          reject(new StepupError(0, data.errorCode ?? 'unknown', data.errorDescription));
+        } else if (type === 'CHALLENGE_CREATED') {
+          created = true;
+          this.#shown = data.challengeId ?? '';
+          resolve(data as unknown as QrCodeChallengeResponse);
+        } else if (type === 'STATE_CHANGE' && data.challengeId === this.#shown) this.#tell(data.state as ChallengeState, data.accessToken);
+      };
+      // `onclose` follows and does the work.
+      socket.onerror = () => undefined;
+      socket.onclose = () => {
+        if (round !== this.#round) return;
+        const replaced = created;
+        this.#poll().then((made) => (replaced ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
+      };
+    });
+  }
+
+  async #poll(): Promise<QrCodeChallengeResponse> {
+    const round = this.#round;
+    const tenant = `Basic ${toBase64(utf8(this.tenantId))}`;
+    const authorization = this.token === undefined ? tenant : `Bearer ${this.token}`;
+    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: this.#asked });
+    const { challengeId, deviceCode, expiresAt } = made;
+    let last: ChallengeState = 'unclaimed';
+    const ask = async (): Promise<void> => {
+      try {
+        const url = `${this.baseUrl}/client/verify/qr-code`;
+        const { state, accessToken } = await send<{ state: ChallengeState; accessToken?: string }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
+        if (round !== this.#round) return;
+        if (state !== last) this.#tell((last = state), accessToken);
+      } catch {
+        // The next poll may be luckier; the challenge ends by itself.
+      }
+      if (round !== this.#round) return;
+      if (Date.now() > Date.parse(expiresAt) + 60_000) this.#tell('expired');
+      else this.#timer = setTimeout(ask, this.#params?.pollInterval ?? 3000);
+    };
+    if (round === this.#round) this.#timer = setTimeout(ask, this.#params?.pollInterval ?? 3000);
+    return { challengeId, expiresAt, state: 'unclaimed' };
+  }
+
+  #tell(state: ChallengeState, accessToken?: string): void {
+    const { onStateChange } = this.#params ?? {};
+    if (state !== 'claimed' && state !== 'unclaimed') this.disconnect();
+    onStateChange?.(state, accessToken);
+  }
+}

@@ -1,0 +1,94 @@
+// A screen, a phone and a backend with our packages, against the real server.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Stepup } from 'stepup-sdk/server';
+import { Stepup as Screen } from 'stepup-sdk/web';
+import { WebSocket } from 'ws';
+import { startDemo } from '../../tests/e2e/harness.mjs';
+import { enrolledPhone, withdrawal } from './support.mjs';
+
+let demo;
+let stepup;
+
+before(async () => {
+  globalThis.WebSocket = WebSocket;
+  demo = await startDemo();
+  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
+});
+after(() => demo.stop());
+
+/** A screen for a token, what it opened, and a way to wait for a state. */
+async function show(token, params = {}) {
+  const seen = new Map();
+  const waiting = new Map();
+  const screen = new Screen({ tenantId: demo.tenantId, baseUrl: demo.baseUrl });
+  if (token) screen.setToken(token);
+  const answer = await screen.qrCode.challenge({
+    pollInterval: 50,
+    ...params,
+    onStateChange(state, accessToken) {
+      seen.set(state, accessToken);
+      waiting.get(state)?.();
+    },
+  });
+  const until = async (state) => {
+    if (!seen.has(state)) await new Promise((done) => waiting.set(state, done));
+    return seen.get(state);
+  };
+  return { screen, answer, until };
+}
+
+for (const polling of [false, true]) {
+  const way = polling ? 'polling' : 'WebSocket';
+
+  test(`${way}: claimed, approved with version 2, validated once`, async () => {
+    const userId = `approves-${way}`;
+    const phone = await enrolledPhone(demo, stepup, userId);
+    const { url } = await withdrawal(stepup, userId);
+    const { answer, until } = await show(url, { polling });
+    const { challengeId } = answer.data;
+    assert.equal((await phone.qrCode.claimChallenge({ challengeId })).data.context.user, userId);
+    await until('claimed');
+    assert.equal((await phone.qrCode.updateChallenge({ challengeId, approved: true })).data, true);
+    const token = await until('approved');
+    assert.equal((await stepup.validateChallenge({ token, action: 'withdrawal', userId })).isValid, true);
+    assert.equal((await stepup.validateChallenge({ token, action: 'withdrawal', userId })).isValid, false);
+  });
+
+  test(`${way}: rejected, without a token`, async () => {
+    const userId = `rejects-${way}`;
+    const phone = await enrolledPhone(demo, stepup, userId);
+    const { answer, until } = await show((await withdrawal(stepup, userId)).token, { polling });
+    await phone.qrCode.claimChallenge(answer.data);
+    await phone.qrCode.updateChallenge({ challengeId: answer.data.challengeId, approved: false });
+    assert.equal(await until('rejected'), undefined);
+  });
+
+  test(`${way}: a wrong tenant is an answer`, async () => {
+    const screen = new Screen({ tenantId: '00000000-0000-4000-8000-000000000000', baseUrl: demo.baseUrl });
+    assert.equal((await screen.qrCode.challenge({ action: 'kiosk_login', polling, onStateChange() {} })).errorCode, 'unauthorized');
+  });
+}
+
+test('a socket that cannot be opened is replaced by polling', async () => {
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(address, protocols) {
+      super(address.replace(/\/ws-v1-challenge$/, '/nothing-here'), protocols);
+    }
+  };
+  try {
+    const phone = await enrolledPhone(demo, stepup, 'falls-back');
+    const { answer, until } = await show((await withdrawal(stepup, 'falls-back')).token);
+    await phone.qrCode.claimChallenge(answer.data);
+    await phone.qrCode.updateChallenge({ challengeId: answer.data.challengeId, approved: true });
+    assert.ok(await until('approved'));
+  } finally {
+    globalThis.WebSocket = WebSocket;
+  }
+});
+
+test('without an action and a token nothing is opened', async () => {
+  const { answer } = await show(undefined);
+  assert.equal(answer.errorCode, 'invalid_request');
+});
