@@ -149,19 +149,25 @@ impl Index {
     fn search_words(&self, words: &[Word], scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
         let numbers = scene.located.event.fields.numbers();
         let mut kept = [Rows::ACROSS; MOST_CHEAP];
+        let mut starts = [0_u32; MOST_CHEAP];
+        let mut unsettled_bits = 0;
         let features = self.features.iter().zip(&self.quick).take(self.cheap);
-        for (rows, (feature, quick)) in kept.iter_mut().zip(features) {
-            *rows = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
+        for ((kept, start), (feature, quick)) in kept.iter_mut().zip(&mut starts).zip(features) {
+            let rows = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
+            (*kept, *start) = (rows, rows.0 >> 1);
+            unsettled_bits |= rows.0;
         }
         let cheap = kept.get(..self.cheap).unwrap_or_default();
-        let settled = !cheap.iter().any(|rows| rows.unsettled());
+        let settled = unsettled_bits & 1 == 0;
         let cheap_across = !settled && cheap.contains(&Rows::ACROSS);
-        let (first, others) = cheap.split_at(cheap.len() / 2);
-        let narrow = |may: u64, features: &[Rows], place: usize| {
-            features.iter().fold(may, |may, rows| may & self.row(rows.may() + place))
+        let starts = starts.get(..self.cheap).unwrap_or_default();
+        let (first, others) = starts.split_at(starts.len() / 2);
+        let narrow = |may: u64, starts: &[u32], place: usize| {
+            let table = self.table.get(place..).unwrap_or_default();
+            starts.iter().fold(may, |may, start| may & table.get(*start as usize).copied().unwrap_or(u64::MAX))
         };
         for block in 0..self.summary {
-            let mut visit = narrow(self.row(block), cheap, block);
+            let mut visit = narrow(self.row(block), starts, block);
             while visit != 0 {
                 let number = block * BITS + visit.trailing_zeros() as usize;
                 visit &= visit - 1;
