@@ -21,7 +21,7 @@ impl Candidate {
 
 /// A test that lets more than this share through finds nothing.
 const SELECTIVE: f64 = 0.34;
-/// Fewer rules than this are not worth a segment.
+/// Fewer rules than this are not worth standing apart.
 const FEWEST: usize = 8;
 
 /// Takes, again and again, the feature that refuses most of the rules that are left.
