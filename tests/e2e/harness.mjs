@@ -28,11 +28,11 @@ export const freePort = () => new Promise((done, fail) => {
 });
 
 /** `{ port, origin, baseUrl, tenantId, apiSecret, data, printed(), stop() }` of a running `stepup demo`. */
-export async function startDemo() {
+export async function startDemo({ cwd = root } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'stepup-e2e-'));
   const data = join(folder, 'data');
   const port = await freePort();
-  const child = spawn(binary(), ['demo', '--port', String(port), '--data', data], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  const child = spawn(binary(), ['demo', '--port', String(port), '--data', data], { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
   let printed = '';
   child.stdout.on('data', (bytes) => { printed += bytes; });
   child.stderr.on('data', (bytes) => { printed += bytes; });

@@ -122,7 +122,10 @@ export class QrCode {
           created = true;
           this.#shown = data.challengeId ?? '';
           resolve(data as unknown as QrCodeChallengeResponse);
-        } else if (type === 'STATE_CHANGE' && data.challengeId === this.#shown) this.#tell(data.state as ChallengeState, data.accessToken);
+        } else if (data?.challengeId === this.#shown) {
+          if (type === 'STATE_CHANGE') this.#tell(data.state as ChallengeState, data.accessToken);
+          if (type === 'EXPIRED') this.#tell('expired');
+        }
       };
       // `onclose` follows and does the work.
       socket.onerror = () => undefined;
