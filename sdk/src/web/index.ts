@@ -5,6 +5,7 @@ import { answered, base, send, StepupError, type StepupResponse } from '../share
 import { readToken, tokenOf } from '../shared/token.js';
 
 export type { StepupResponse } from '../shared/http.js';
+export { qrSvg } from './qr.js';
 
 export type ChallengeState = 'unclaimed' | 'claimed' | 'approved' | 'rejected' | 'expired' | 'superseded';
 
