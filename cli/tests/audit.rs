@@ -150,8 +150,8 @@ fn entries_can_be_read(used: &Used) {
     show("0").run().says(&["entry 0: "]);
     show(&used.decision).run().says(&[": decision at ", "withdrawal", "outcome: challenge", "event:"]);
     let json = show(&used.decision).arg("--format").arg("json").run().stdout;
-    let entries: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(entries[0]["leaf"]["kind"], json!("decision"), "{entries}");
+    let shown: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(shown["entries"][0]["leaf"]["kind"], json!("decision"), "{shown}");
     show("999999").exit(1).stdout("").run().complains(&["has no entry `999999`"]);
     show("no-such-id").exit(1).stdout("").run().complains(&["has no entry `no-such-id`"]);
 }

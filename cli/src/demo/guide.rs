@@ -96,7 +96,7 @@ fn paste(out: &mut impl Write, guide: &Guide<'_>) -> std::io::Result<()> {
                 r#"{"ipAddress":"81.2.69.142","deviceId":"d1","custom":{"outcome":"succeeded"}}"#,
             ),
         ),
-        ("the sixth failure in ten minutes is challenged", format!("for i in 1 2 3 4 5 6; do {failed}; done")),
+        ("the fifth failure in ten minutes is challenged", format!("for i in 1 2 3 4 5; do {failed}; done")),
         (
             "a listed address is blocked",
             track(
