@@ -94,7 +94,7 @@ pub(super) struct Cuts {
     cuts: Box<[i64]>,
     /// As in [`super::partition::Domain::Points`].
     rows: Box<[Rows]>,
-    /// By [`bucket`] of the distance to the lowest: the first cut that may not be lower.
+    /// By [`bucket`] of the distance to the lowest: the first cut in it or beyond. The last is the number of cuts.
     hints: Box<[u16]>,
 }
 
@@ -103,17 +103,18 @@ impl Cuts {
         let (low, high) = (cuts.first().copied().unwrap_or(0), cuts.last().copied().unwrap_or(0));
         let bucket_of = |cut: i64| bucket(above(low, cut));
         let hint = |bucket: usize| u16::try_from(cuts.partition_point(|cut| bucket_of(*cut) < bucket)).unwrap_or(0);
-        let hints = (0..=bucket_of(high)).map(hint).collect();
+        let hints = (0..=bucket_of(high) + 1).map(hint).collect();
         Cuts { noted, low, hints, cuts: cuts.into(), rows: rows.into() }
     }
 
     #[inline]
     fn find(&self, number: i64) -> Rows {
-        let hint = bucket(above(self.low, number)).min(self.hints.len() - 1);
-        let mut place = self.hints.get(hint).map_or(0, |place| usize::from(*place));
-        while self.cuts.get(place).is_some_and(|cut| *cut < number) {
-            place += 1;
-        }
+        let bucket = bucket(above(self.low, number)).min(self.hints.len() - 2);
+        let hint = |bucket: usize| self.hints.get(bucket).map_or(0, |place| usize::from(*place));
+        let from = hint(bucket);
+        let within = self.cuts.get(from..hint(bucket + 1)).unwrap_or_default();
+        // Mostly one or two; but one number far below can crowd all others into one bucket.
+        let place = from + within.partition_point(|cut| *cut < number);
         let exactly = self.cuts.get(place) == Some(&number);
         self.rows.get(2 * place + usize::from(exactly)).copied().unwrap_or(Rows::ACROSS)
     }
