@@ -5,8 +5,10 @@ mod bench;
 mod ci;
 mod crash;
 mod fuzz;
+mod model;
 mod oracle;
 mod peers;
+mod race;
 mod run;
 mod velocity;
 
@@ -27,6 +29,10 @@ enum Task {
     Accept,
     /// Kill the loaded server with -9 at random moments and look for every answer it gave
     Crash(crash::Crash),
+    /// Explore every interleaving of phones, screens, retries and restarts around a challenge, in worlds of millions of states
+    Model,
+    /// Let 32 phones claim one challenge at once, then answers race each other and the clock, ten thousand times
+    Race(race::Race),
     /// Compare the engine with a simple interpreter on ten million pairs of a policy and an event
     Oracle(oracle::Oracle),
     /// Look for inputs that break a promise of the parser, the formatter, the checker or the engine
@@ -44,6 +50,8 @@ fn main() -> anyhow::Result<()> {
         Task::Ci(task) => task.run(),
         Task::Accept => accept::run(),
         Task::Crash(task) => task.run(),
+        Task::Model => model::run(),
+        Task::Race(task) => task.run(),
         Task::Oracle(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Peers(task) => task.run(),

@@ -205,35 +205,44 @@ async fn retire(app: &App, tenant: &TenantId, challenge: ChallengeId, now: Times
     }
 }
 
-/// How a challenge stands, for the screen that can prove it made it.
-pub struct Standing {
-    /// The challenge.
-    pub challenge: Challenge,
-    /// The state as the wire spells it; `expired` as soon as its time is over.
-    pub state: &'static str,
-}
-
-/// Looks a challenge up for a polling screen. An unknown challenge, another tenant's and a wrong code sound the same and
-/// cost the same (T-19).
+/// How a challenge stands, for the polling screen that can prove it made it. An unknown challenge, another tenant's and a
+/// wrong code sound the same and cost the same (T-19).
 pub async fn look(
     app: &App,
     tenant: &TenantId,
     challenge: ChallengeId,
     code: &DeviceCode,
-) -> Result<Standing, ApiError> {
+) -> Result<Challenge, ApiError> {
     let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
     // Compared in any case, with the code that the challenge would have.
     let right = app.keys.device_code(&challenge).hash().matches(code);
     match stored {
-        Some(stored) if right => Ok(standing(stored.challenge, app.clock.now())),
+        Some(stored) if right => settled(app, stored.challenge).await,
         Some(_) | None => Err(refusals::challenge_not_found()),
     }
 }
 
-fn standing(challenge: Challenge, now: Timestamp) -> Standing {
-    let over = challenge.state().is_open() && !challenge.is_open_at(now);
-    let state = if over { "expired" } else { challenge.state().wire_name() };
-    Standing { challenge, state }
+/// A challenge that is open though its time is over is ended before anybody hears that it has: an answer that came in time
+/// may be on its way to the disk, and a screen that was told of one end must never hear of another.
+async fn settled(app: &App, challenge: Challenge) -> Result<Challenge, ApiError> {
+    let now = app.clock.now();
+    if !challenge.state().is_open() || challenge.is_open_at(now) {
+        return Ok(challenge);
+    }
+    let (tenant, id) = (challenge.frozen().tenant.clone(), challenge.id());
+    let request = TransitionRequest { tenant: tenant.clone(), challenge: id, operation: Operation::Expire, at: now };
+    match app.store.transition(request).await {
+        Ok(step) => {
+            follow::step(app, &step, now);
+            Ok(step.after)
+        }
+        Err(TransitionError::Store(error)) => Err(refusals::store(error)),
+        // That answer was first.
+        Err(_) => {
+            let stored = app.store.challenge(&tenant, id).await.map_err(refusals::store)?;
+            stored.map(|stored| stored.challenge).ok_or_else(refusals::challenge_not_found)
+        }
+    }
 }
 
 /// The result token of an approved challenge, for the screen that created it.

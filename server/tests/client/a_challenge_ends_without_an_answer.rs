@@ -73,3 +73,23 @@ async fn what_was_overdue_before_the_start_is_ended_by_the_first_sweep() {
     let now = jiff::Timestamp::MAX;
     assert!(server.app.store.overdue_challenges(now, 10).await.expect("a list").is_empty());
 }
+
+/// A screen that asks after the time is over hears what the log says, not what the clock says: an approval that came in time
+/// may still have been on its way to the disk.
+#[tokio::test]
+async fn a_screen_that_asks_hears_of_an_end_that_is_written_down() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    for claimed in [false, true] {
+        let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        if claimed {
+            phone.claim(&server, &screen.challenge_id).await.ok();
+        }
+        let id = challenge::ChallengeId::parse(&screen.challenge_id).expect("an id");
+        let tenant = challenge::TenantId::parse(server.tenant.as_str()).expect("a tenant");
+        server.clock.advance(LIFE);
+        assert_eq!(screen.poll(&server).await.ok()["state"], "expired");
+        let stored = server.app.store.challenge(&tenant, id).await.expect("a store").expect("a challenge");
+        assert_eq!(stored.challenge.state().name(), "expired");
+    }
+}

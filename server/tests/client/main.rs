@@ -12,5 +12,6 @@ mod a_phone_is_added_found_and_removed;
 mod a_socket_gives_away_nothing;
 mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
+mod races_have_one_winner;
 mod the_web_phone_signs_what_it_shows;
 mod two_withdrawals_at_once_never_both_see_none;

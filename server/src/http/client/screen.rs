@@ -64,26 +64,25 @@ pub async fn poll(
     let challenge = challenge.ok_or_else(refusals::challenge_not_found)?;
     app.limits.gate(Subject::Challenge(&format!("poll {challenge}")))?;
     let device_code = device_code.unwrap_or_else(|| DeviceCode::from_random(app.random.bytes()));
-    let standing = screen::look(&app, &caller.tenant, challenge, &device_code).await?;
+    let challenge = screen::look(&app, &caller.tenant, challenge, &device_code).await?;
 
-    let state = standing.challenge.state();
+    let state = challenge.state();
     let mut answer = json!({
         "isClaimed": state.claim().is_some(),
-        "isConsumed": !matches!(standing.state, "unclaimed" | "claimed"),
+        "isConsumed": !state.is_open(),
         "isVerified": false,
-        "state": standing.state,
-        "expiresAt": whole_milliseconds(standing.challenge.frozen().expires_at),
+        "state": state.wire_name(),
+        "expiresAt": whole_milliseconds(challenge.frozen().expires_at),
     });
     match state {
         ChallengeState::Approved { .. } => {
             answer["isVerified"] = json!(true);
-            answer["accessToken"] = json!(tokens::result_token(&app, &standing.challenge)?);
+            answer["accessToken"] = json!(tokens::result_token(&app, &challenge)?);
         }
-        ChallengeState::Generated if standing.state == "unclaimed" => {
-            answer["qr"] = screen::rolling_qr(&app, &Shown::of(&standing.challenge)).remove("qr").unwrap_or_default();
+        ChallengeState::Generated => {
+            answer["qr"] = screen::rolling_qr(&app, &Shown::of(&challenge)).remove("qr").unwrap_or_default();
         }
-        ChallengeState::Generated
-        | ChallengeState::Claimed(_)
+        ChallengeState::Claimed(_)
         | ChallengeState::Rejected { .. }
         | ChallengeState::Expired { .. }
         | ChallengeState::Superseded { .. } => {}
