@@ -14,6 +14,10 @@ pub struct Story {
     pub one_payment: bool,
     /// How many of the two challenges there are.
     pub challenges: Which,
+    /// How many of the two phones there are.
+    pub phones: Who,
+    /// How many of the two screens there are.
+    pub screens: usize,
     /// The last tick; challenges made at the first one expire at 2.
     pub last_tick: u8,
     /// How many requests the server handles at the same time.
@@ -172,7 +176,7 @@ pub enum Happens {
 
 impl Story {
     fn shows(&self, screen: usize, which: Which) -> bool {
-        which < self.challenges && (self.one_payment || screen == usize::from(which))
+        which < self.challenges && screen < self.screens && (self.one_payment || screen == usize::from(which))
     }
 
     fn row(&self, world: &World, which: Which) -> Option<Row> {
@@ -192,7 +196,7 @@ impl Story {
         for which in 0..self.challenges {
             let c = usize::from(which);
             let Some(row) = self.row(world, which) else { continue };
-            for who in 0..2 {
+            for who in 0..self.phones {
                 let p = usize::from(who);
                 may(Request::Claim(who, which));
                 if world.knows_claim[p][c] {
@@ -292,7 +296,8 @@ impl Story {
         if effect == Effect::Moved && after.stands == Stands::Approved {
             self.watch_approval(world, which, p, before.claimer, after.repeats_claim, arrived.at < after.expires);
         }
-        if before.stands != after.stands && effect != Effect::Repeated {
+        // Screens are told of claims as well, but no promise hangs on that.
+        if after.stands.is_end() && before.stands != after.stands && effect != Effect::Repeated {
             world.unsaid.push(Said::News(which, after.stands));
         }
         let by_phone =
@@ -543,7 +548,7 @@ impl Model for Story {
                 let told = world.screens[screen].told[usize::from(which)];
                 world.screens[screen].news.retain(|news| *news != (which, stands));
                 // A socket is done with a challenge once it has passed on how it ended.
-                if stands.is_end() && told.is_none() {
+                if told.is_none() {
                     world.tell(screen, which, stands);
                 }
             }
