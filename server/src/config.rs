@@ -87,6 +87,10 @@ pub struct ServerConfig {
     pub idle_timeout_s: u64,
     /// Seconds a client may take to accept more of an answer.
     pub write_timeout_s: u64,
+    /// Seconds a WebSocket may be open before it asks for its first challenge.
+    pub socket_timeout_s: u64,
+    /// Seconds between two pings on a WebSocket; a client that lets two of them pass is gone.
+    pub ping_s: u64,
     /// Seconds that requests in flight get to finish at shutdown.
     pub drain_s: u64,
 }
@@ -103,6 +107,8 @@ impl Default for ServerConfig {
             body_timeout_s: 5,
             idle_timeout_s: 60,
             write_timeout_s: 10,
+            socket_timeout_s: 30,
+            ping_s: 30,
             drain_s: 10,
         }
     }

@@ -29,7 +29,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Problem};
-use connection::{Phase, Watched};
+use connection::{Holds, Phase, Watched};
 
 /// Largest request head, and hyper's read buffer: 16 KiB.
 const MAX_HEAD: usize = 16 * 1024;
@@ -77,9 +77,9 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let talk = converse(stream, peer, router.clone(), &config, app.closing.clone(), tasks.clone());
+        let holds = (place, seat);
+        let talk = converse(stream, peer, holds, router.clone(), &config, app.closing.clone(), tasks.clone());
         tasks.spawn(async move {
-            let (_place, _seat) = (place, seat);
             // A broken connection is the client's affair; there is nobody left to tell.
             if let Err(error) = talk.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -104,12 +104,13 @@ async fn drain(tasks: TaskTracker, patience: Duration) {
 fn converse(
     stream: TcpStream,
     peer: SocketAddr,
+    holds: Holds,
     router: Router,
     config: &ServerConfig,
     closing: CancellationToken,
     tasks: TaskTracker,
 ) -> impl Future<Output = hyper::Result<()>> + use<> {
-    let (io, phase) = Watched::new(stream, config);
+    let (io, phase) = Watched::new(stream, holds, config);
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, phase, tasks) = (router.clone(), phase.clone(), tasks.clone());
         async move {

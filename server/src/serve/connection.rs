@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use super::Seat;
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Problem};
 
@@ -55,9 +57,14 @@ impl SharedPhase {
     }
 }
 
+/// A place among all connections, and a seat among those of its address.
+pub(super) type Holds = (OwnedSemaphorePermit, Seat);
+
 /// The stream under watch.
 pub(super) struct Watched<S> {
     stream: S,
+    /// What the connection takes up and gives back when it ends, as a WebSocket too.
+    _holds: Holds,
     phase: SharedPhase,
     read_timer: Timer,
     write_timer: Timer,
@@ -69,10 +76,11 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, config: &ServerConfig) -> (Watched<S>, SharedPhase) {
+    pub(super) fn new(stream: S, holds: Holds, config: &ServerConfig) -> (Watched<S>, SharedPhase) {
         let phase = SharedPhase(Arc::new(AtomicU8::new(Phase::New as u8)));
         let watched = Watched {
             stream,
+            _holds: holds,
             phase: phase.clone(),
             read_timer: Timer::default(),
             write_timer: Timer::default(),

@@ -1,6 +1,7 @@
 //! One open socket: it creates challenges, and hears what becomes of those it created and of no others (T-20).
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -9,7 +10,7 @@ use challenge::state::Origin;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frames::{self, Create, Request};
 use crate::app::App;
@@ -24,20 +25,22 @@ const MOST_OPEN: usize = 8;
 const MOST_BAD_FRAMES: u32 = 8;
 /// A challenge changes at most a handful of times, so this never fills for a socket that is read.
 const QUEUE: usize = 64;
-/// How often we ask whether the other side is still there; two silent rounds end the socket.
-const PING_EVERY: Duration = Duration::from_secs(30);
-/// How long a write may take before the reader is too slow for us.
-const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// Silent rounds of pings after which the other side is gone.
+const MOST_SILENT_ROUNDS: u32 = 2;
 
 /// Serves the socket until either side ends it.
 pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut socket: WebSocket) {
     let (changes, mut inbox) = mpsc::channel(QUEUE);
-    let mut session = Session { app, screen, origin, client, changes, open: Vec::new(), bad_frames: 0 };
-    let closing = session.app.closing.clone();
-    let mut ping = interval(PING_EVERY);
+    let patience = &app.config.server;
+    let (first_within, ping_every) = (seconds(patience.socket_timeout_s), seconds(patience.ping_s));
+    let write_within = seconds(patience.write_timeout_s);
+    let closing = app.closing.clone();
+    let mut session = Session { app, screen, origin, client, changes, open: Vec::new(), bad_frames: 0, asked: false };
+    let mut ping = interval(ping_every);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset();
     let mut silent_rounds = 0;
+    let mut first = pin!(sleep(first_within));
 
     let end = loop {
         let step = tokio::select! {
@@ -53,8 +56,9 @@ pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut s
             Some(change) = inbox.recv() => session.tell(&mut socket, &change).await,
             _ = ping.tick() => {
                 silent_rounds += 1;
-                if silent_rounds > 2 { Err(End::Gone) } else { session.beat(&mut socket).await }
+                if silent_rounds > MOST_SILENT_ROUNDS { Err(End::Gone) } else { session.beat(&mut socket).await }
             }
+            () = first.as_mut(), if !session.asked => Err(End::Close(close_code::POLICY, "no challenge was asked for")),
             () = closing.cancelled() => Err(End::Close(close_code::RESTART, "restarting")),
         };
         if let Err(end) = step {
@@ -64,7 +68,7 @@ pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut s
     if let End::Close(code, reason) = end {
         let frame = CloseFrame { code, reason: reason.into() };
         // The socket ends here whether or not the other side hears why.
-        let _ = timeout(WRITE_WITHIN, socket.send(Message::Close(Some(frame)))).await;
+        let _ = timeout(write_within, socket.send(Message::Close(Some(frame)))).await;
     }
 }
 
@@ -84,6 +88,8 @@ struct Session {
     changes: mpsc::Sender<Change>,
     open: Vec<Open>,
     bad_frames: u32,
+    /// Whether it has asked for a challenge, granted or not: a socket that never does is somebody's who only holds it.
+    asked: bool,
 }
 
 /// A challenge this socket created and still waits for.
@@ -99,10 +105,13 @@ impl Session {
     async fn receive(&mut self, socket: &mut WebSocket, frame: Message) -> Result<(), End> {
         match frame {
             Message::Text(text) => match frames::read(&text) {
-                Ok(Request::Create(create)) => self.create(socket, create).await,
+                Ok(Request::Create(create)) => {
+                    self.asked = true;
+                    self.create(socket, create).await
+                }
                 Err(refusal) => {
                     self.bad_frames += 1;
-                    say(socket, frames::error(&refusal)).await?;
+                    self.say(socket, frames::error(&refusal)).await?;
                     if self.bad_frames < MOST_BAD_FRAMES {
                         Ok(())
                     } else {
@@ -122,7 +131,7 @@ impl Session {
         match self.show(create).await {
             Ok(shown) => {
                 let additions = if rolling { screen::rolling_qr(&self.app, &shown) } else { Map::new() };
-                say(socket, frames::created(shown.id, shown.expires_at, &additions)).await
+                self.say(socket, frames::created(shown.id, shown.expires_at, &additions)).await
             }
             Err(refusal) => self.refuse(socket, &refusal).await,
         }
@@ -149,9 +158,9 @@ impl Session {
 
     /// Every half minute: is anybody there, and the next steps of the QR codes on show.
     async fn beat(&self, socket: &mut WebSocket) -> Result<(), End> {
-        write(socket, Message::Ping("".into())).await?;
+        self.write(socket, Message::Ping("".into())).await?;
         for open in self.open.iter().filter(|open| open.rolling && !open.claimed) {
-            say(socket, frames::next_steps(open.shown.id, screen::rolling_qr(&self.app, &open.shown))).await?;
+            self.say(socket, frames::next_steps(open.shown.id, screen::rolling_qr(&self.app, &open.shown))).await?;
         }
         Ok(())
     }
@@ -159,10 +168,10 @@ impl Session {
     /// Says no in a way that a stock SDK notices: it waits for `CHALLENGE_CREATED` for ever, and knows no `ERROR`.
     /// So it gets an id that nobody can claim, and hears at once that it was rejected.
     async fn refuse(&self, socket: &mut WebSocket, refusal: &ApiError) -> Result<(), End> {
-        say(socket, frames::error(refusal)).await?;
+        self.say(socket, frames::error(refusal)).await?;
         let nobody = ChallengeId::from_random(self.app.random.bytes());
-        say(socket, frames::created(nobody, self.app.clock.now(), &Map::new())).await?;
-        say(socket, frames::state_change(nobody, "rejected", None)).await
+        self.say(socket, frames::created(nobody, self.app.clock.now(), &Map::new())).await?;
+        self.say(socket, frames::state_change(nobody, "rejected", None)).await
     }
 
     /// Passes on what became of one of this socket's challenges.
@@ -171,35 +180,43 @@ impl Session {
         match change.state {
             "claimed" => {
                 self.open[index].claimed = true;
-                say(socket, frames::state_change(change.challenge, "claimed", None)).await
+                self.say(socket, frames::state_change(change.challenge, "claimed", None)).await
             }
             "approved" => {
                 self.open.remove(index);
                 match screen::access_token(&self.app, &self.screen, change.challenge).await {
-                    Ok(token) => say(socket, frames::state_change(change.challenge, "approved", Some(&token))).await,
-                    Err(refusal) => say(socket, frames::error(&refusal)).await,
+                    Ok(token) => {
+                        self.say(socket, frames::state_change(change.challenge, "approved", Some(&token))).await
+                    }
+                    Err(refusal) => self.say(socket, frames::error(&refusal)).await,
                 }
             }
             "expired" => {
                 self.open.remove(index);
-                say(socket, frames::expired(change.challenge)).await?;
-                say(socket, frames::state_change(change.challenge, "expired", None)).await
+                self.say(socket, frames::expired(change.challenge)).await?;
+                self.say(socket, frames::state_change(change.challenge, "expired", None)).await
             }
             other => {
                 self.open.remove(index);
-                say(socket, frames::state_change(change.challenge, other, None)).await
+                self.say(socket, frames::state_change(change.challenge, other, None)).await
             }
+        }
+    }
+
+    async fn say(&self, socket: &mut WebSocket, message: Value) -> Result<(), End> {
+        self.write(socket, Message::Text(message.to_string().into())).await
+    }
+
+    /// A reader that takes nothing for too long is dropped.
+    async fn write(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
+        match timeout(seconds(self.app.config.server.write_timeout_s), socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
     }
 }
 
-async fn say(socket: &mut WebSocket, message: Value) -> Result<(), End> {
-    write(socket, Message::Text(message.to_string().into())).await
-}
-
-async fn write(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    match timeout(WRITE_WITHIN, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(End::Gone),
-    }
+/// An interval of no time at all would be a mistake of the operator's and panic the timer.
+fn seconds(configured: u64) -> Duration {
+    Duration::from_secs(configured.max(1))
 }
