@@ -10,6 +10,7 @@ mod oracle;
 mod peers;
 mod race;
 mod run;
+mod sockets;
 mod velocity;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ enum Task {
     Model,
     /// Let 32 phones claim one challenge at once, then answers race each other and the clock, ten thousand times
     Race(race::Race),
+    /// Open thousands of WebSockets and measure what each costs, and how soon a screen hears of an approval
+    Sockets(sockets::Sockets),
     /// Compare the engine with a simple interpreter on ten million pairs of a policy and an event
     Oracle(oracle::Oracle),
     /// Look for inputs that break a promise of the parser, the formatter, the checker or the engine
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Task::Crash(task) => task.run(),
         Task::Model => model::run(),
         Task::Race(task) => task.run(),
+        Task::Sockets(task) => task.run(),
         Task::Oracle(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Peers(task) => task.run(),

@@ -139,6 +139,27 @@ async fn a_frame_that_is_too_large_or_binary_ends_the_socket() {
 }
 
 #[tokio::test]
+async fn a_message_of_four_kibibytes_is_read() {
+    let server = Server::start().await;
+    let mut screen = Screen::anonymous(&server).await;
+    let ask = |till: String| {
+        let data = json!({"challengeType": "QR_CODE", "actionCode": "kiosk-login", "custom": {"till": till}});
+        json!({"type": "CREATE_CHALLENGE", "data": data}).to_string()
+    };
+    let till = "x".repeat(4096 - ask(String::new()).len());
+    screen.socket.send(Message::text(ask(till.clone()))).await.expect("a write");
+    // Read whole: what is refused is its content, in our words.
+    let error = screen.next().await;
+    assert_eq!(
+        (&error["type"], &error["data"]["errors"][0]["pointer"]),
+        (&json!("ERROR"), &json!("/custom")),
+        "{error}"
+    );
+    screen.socket.send(Message::text(ask(till + "x"))).await.expect("a write");
+    while screen.next_or_close().await.is_some() {}
+}
+
+#[tokio::test]
 async fn frames_that_say_nothing_are_refused_and_end_the_socket_when_they_go_on() {
     let server = Server::start().await;
     let mut screen = Screen::anonymous(&server).await;

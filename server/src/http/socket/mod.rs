@@ -31,8 +31,11 @@ const PROTOCOL: &str = "authsignal-ws";
 const TENANT: &str = "x.authsignal.tenant.";
 const TOKEN: &str = "x.authsignal.token.";
 
-/// Largest message we read, and the size of both buffers: the defaults cost 134 KB per idle socket, these 5.6 KB.
+/// Largest message we read. With the library's own sizes an idle socket costs 134 KB; `cargo xtask sockets` says what ours do.
 const MESSAGE: usize = 4 * 1024;
+/// What is kept to read into, for as long as the socket is open: what screens say is shorter, and a longer message comes in
+/// several reads.
+const READ: usize = 1024;
 /// How much may wait for a slow reader.
 const WAITING: usize = 64 * 1024;
 
@@ -67,13 +70,14 @@ async fn upgrade(
     let origin = anonymous::origin(&app, visit.client, &headers);
     let client = visit.client;
     Ok(upgrade
-        .read_buffer_size(MESSAGE)
+        .read_buffer_size(READ)
         .write_buffer_size(MESSAGE)
         .max_write_buffer_size(WAITING)
         .max_message_size(MESSAGE)
         .max_frame_size(MESSAGE)
         .on_failed_upgrade(|error| tracing::debug!(%error, "a socket was not opened"))
-        .on_upgrade(move |socket| session::run(app, screen, origin, client, socket)))
+        // Boxed: the library keeps a future by value, and twice.
+        .on_upgrade(move |socket| Box::pin(session::run(app, screen, origin, client, socket))))
 }
 
 /// Who opens the socket, by the second word of the protocol header.

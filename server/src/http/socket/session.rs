@@ -35,33 +35,39 @@ pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut s
     let (first_within, ping_every) = (seconds(patience.socket_timeout_s), seconds(patience.ping_s));
     let write_within = seconds(patience.write_timeout_s);
     let closing = app.closing.clone();
-    let mut session = Session { app, screen, origin, client, changes, open: Vec::new(), bad_frames: 0, asked: false };
+    let mut session = Session {
+        app,
+        screen,
+        origin,
+        client,
+        changes,
+        open: Vec::new(),
+        bad_frames: 0,
+        silent_rounds: 0,
+        asked: false,
+    };
     let mut ping = interval(ping_every);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset();
-    let mut silent_rounds = 0;
     let mut first = pin!(sleep(first_within));
 
     let end = loop {
-        let step = tokio::select! {
+        let event = tokio::select! {
             frame = socket.next() => match frame {
-                Some(Ok(frame)) => {
-                    silent_rounds = 0;
-                    session.receive(&mut socket, frame).await
-                }
+                Some(Ok(frame)) => Event::Said(frame),
                 // Too large, not UTF-8, unmasked, …: the protocol is broken, there is nobody to talk to.
-                Some(Err(_)) => Err(End::Close(close_code::POLICY, "frame refused")),
-                None => Err(End::Gone),
+                Some(Err(_)) => Event::Ends(End::Close(close_code::POLICY, "frame refused")),
+                None => Event::Ends(End::Gone),
             },
-            Some(change) = inbox.recv() => session.tell(&mut socket, &change).await,
-            _ = ping.tick() => {
-                silent_rounds += 1;
-                if silent_rounds > MOST_SILENT_ROUNDS { Err(End::Gone) } else { session.beat(&mut socket).await }
+            Some(change) = inbox.recv() => Event::Changed(change),
+            _ = ping.tick() => Event::Beat,
+            () = first.as_mut(), if !session.asked => {
+                Event::Ends(End::Close(close_code::POLICY, "no challenge was asked for"))
             }
-            () = first.as_mut(), if !session.asked => Err(End::Close(close_code::POLICY, "no challenge was asked for")),
-            () = closing.cancelled() => Err(End::Close(close_code::RESTART, "restarting")),
+            () = closing.cancelled() => Event::Ends(End::Close(close_code::RESTART, "restarting")),
         };
-        if let Err(end) = step {
+        // Boxed: a socket waits nearly all its life, and acting needs five times the memory of waiting.
+        if let Err(end) = Box::pin(session.act(&mut socket, event)).await {
             break end;
         }
     };
@@ -70,6 +76,18 @@ pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut s
         // The socket ends here whether or not the other side hears why.
         let _ = timeout(write_within, socket.send(Message::Close(Some(frame)))).await;
     }
+}
+
+/// What a socket waits for.
+enum Event {
+    /// The other side sent a frame.
+    Said(Message),
+    /// A challenge changed.
+    Changed(Change),
+    /// It is time to ask whether anybody is there.
+    Beat,
+    /// It is over.
+    Ends(End),
 }
 
 /// Why a socket ends.
@@ -88,6 +106,8 @@ struct Session {
     changes: mpsc::Sender<Change>,
     open: Vec<Open>,
     bad_frames: u32,
+    /// Pings since the other side was last heard.
+    silent_rounds: u32,
     /// Whether it has asked for a challenge, granted or not: a socket that never does is somebody's who only holds it.
     asked: bool,
 }
@@ -102,6 +122,21 @@ struct Open {
 }
 
 impl Session {
+    async fn act(&mut self, socket: &mut WebSocket, event: Event) -> Result<(), End> {
+        match event {
+            Event::Said(frame) => {
+                self.silent_rounds = 0;
+                self.receive(socket, frame).await
+            }
+            Event::Changed(change) => self.tell(socket, &change).await,
+            Event::Beat => {
+                self.silent_rounds += 1;
+                if self.silent_rounds > MOST_SILENT_ROUNDS { Err(End::Gone) } else { self.beat(socket).await }
+            }
+            Event::Ends(end) => Err(end),
+        }
+    }
+
     async fn receive(&mut self, socket: &mut WebSocket, frame: Message) -> Result<(), End> {
         match frame {
             Message::Text(text) => match frames::read(&text) {
