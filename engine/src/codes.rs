@@ -71,6 +71,18 @@ impl Currency {
         Currency::parse(code)
     }
 
+    /// The code as a number, which is not zero.
+    pub(crate) fn pack(self) -> u64 {
+        let [a, b, c] = self.0.map(u64::from);
+        a << 16 | b << 8 | c
+    }
+
+    /// What [`Currency::pack`] has made the number of; of zero, none.
+    pub(crate) fn unpack(packed: u64) -> Option<Currency> {
+        let [.., a, b, c] = packed.to_be_bytes();
+        (packed != 0).then_some(Currency([a, b, c]))
+    }
+
     /// How many decimals an amount has: 2 for EUR, 0 for JPY, 3 for KWD, 4 for CLF.
     #[must_use]
     pub fn exponent(&self) -> u32 {

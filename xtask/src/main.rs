@@ -42,7 +42,7 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Measure the rule engine beside wirefilter, zen, CEL, rhai, Cedar and plain Rust
     Peers(peers::Peers),
-    /// Compare the bounded windows with the full history ten million times, and flood them with millions of events
+    /// Compare the bounded windows with the full history a hundred million times, and flood them with millions of events
     Velocity(velocity::Velocity),
     /// Run the benchmarks in full
     Bench(bench::Bench),

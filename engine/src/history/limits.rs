@@ -14,7 +14,8 @@ pub struct Limits {
     pub entries: usize,
     /// The most values or timestamps a threshold may ask to keep under a key.
     pub threshold: usize,
-    /// Undecided events kept one by one under a key for filters on the status.
+    /// Undecided events kept one by one under a key for filters on the status, and under a user for `previous` and
+    /// `last_verified`.
     pub pending: usize,
     /// Events of which the reference is remembered: a retry among them is recognised, and an undecided one settled.
     pub references: usize,

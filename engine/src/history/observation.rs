@@ -89,8 +89,6 @@ pub struct Observed {
     pub last_verified: Maybe<Snapshot>,
     /// The user's newest earlier event with a location fix that was not blocked.
     pub previous: Maybe<Snapshot>,
-    /// The user already has a newer event: this one came late. It enters history at its own time.
-    pub late: bool,
     /// The time lay in the future and was clamped.
     pub future: bool,
     /// The reference is known: this is a retry, answered as of the first try and not counted again.
@@ -106,10 +104,16 @@ impl Observed {
             seen: unknown(seen),
             last_verified: Maybe::Unknown(Why::Absent),
             previous: Maybe::Unknown(Why::Absent),
-            late: false,
             future,
             duplicate: false,
         }
+    }
+}
+
+/// Puts a value in its place, if there is one.
+pub(super) fn set<T>(slots: &mut [T], slot: usize, value: T) {
+    if let Some(place) = slots.get_mut(slot) {
+        *place = value;
     }
 }
 

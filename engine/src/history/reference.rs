@@ -83,9 +83,6 @@ impl Reference {
             previous: self.newest_of_user(this, &earlier, |event| {
                 event.status != Status::Blocked && event.snapshot.geo.known().is_some()
             }),
-            late: self.events.iter().any(|event| {
-                event.user == this.user && matches!(event.kind, EventKind::Action(_)) && order(event) > order(this)
-            }),
             future: this.future,
             duplicate: first_try.is_some(),
         }

@@ -114,6 +114,14 @@ impl Amounts {
         }
     }
 
+    /// Notes that amounts up to here were dropped, some of them perhaps below zero.
+    pub fn have_dropped(&mut self, upto: Position) {
+        if upto > Position::START {
+            let more = self.more.get_or_insert_default();
+            more.dropped_negative = more.dropped_negative.max(Some(upto));
+        }
+    }
+
     /// Looks at what is kept.
     pub fn warm(&self) -> i64 {
         self.recent.warm()
@@ -362,6 +370,10 @@ impl Amounts {
             let dropped_negative = dropped_negative.is_some_and(|at| at >= reach.start);
             let hidden_negative = !room.ones && gaps.hidden.affects(reach).is_some();
             if dropped_negative || hidden_negative || self.mixed {
+                return Err(cause);
+            }
+            // What was dropped was in the currency of all that were seen.
+            if perhaps_currency.is_some_and(|other| self.currency.is_some_and(|currency| currency != other)) {
                 return Err(cause);
             }
             (endless, why) = (true, Some(cause));

@@ -10,7 +10,7 @@ use super::{
         number::{self, Finer, Number},
         observation::Observation,
         plan::{Bound, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
-        position::{Gaps, Position, Reach},
+        position::{Gaps, Lost, Position, Reach},
     },
     amounts::Sum,
     extremes::Extreme,
@@ -36,6 +36,23 @@ pub(super) struct Held<'a> {
     pub gaps: Gaps<'a>,
 }
 
+/// What is known of the anchors of a `since` window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anchor {
+    /// The newest one in reach.
+    pub newest: Option<Position>,
+    /// Up to where there may be others.
+    pub missing: Lost,
+    /// Why there may be others in reach.
+    pub gap: Option<Why>,
+}
+
+impl Anchor {
+    pub fn of(newest: Option<Position>, gaps: Gaps<'_>, reach: &Reach) -> Anchor {
+        Anchor { newest, missing: gaps.newest(), gap: gaps.affect(reach) }
+    }
+}
+
 /// The event being judged, as far as readings need it.
 #[derive(Clone, Copy)]
 pub(super) struct Asking<'a> {
@@ -57,9 +74,18 @@ pub(super) struct Start {
     pub at_latest: Option<(Position, Why)>,
 }
 
+impl Held<'_> {
+    /// The newest of the events of a structure that holds anchors.
+    pub fn anchor(&self, reach: &Reach) -> Option<Anchor> {
+        let Kept::Times(times) = &self.track.kept else { return None };
+        Some(Anchor::of(times.newest(reach), self.gaps, reach))
+    }
+}
+
 impl Asking<'_> {
-    /// Where the window starts. `anchor` holds the events of a `since` window.
-    pub fn start(&self, window: Window, anchor: Option<Held<'_>>) -> Result<Start, Why> {
+    /// Where the window starts. For a `since` window, `anchor` says which of its anchors is the newest in reach, and what may
+    /// be missing of them.
+    pub fn start(&self, window: Window, anchor: impl FnOnce(&Reach) -> Option<Anchor>) -> Result<Start, Why> {
         let at = |position: Position, time: Option<i64>| Start { position, time, at_latest: None };
         let before = |micros: i64| self.at.at.checked_sub(micros);
         let retained_from = Position::opening(self.at.at.saturating_sub(self.retention).saturating_add(1));
@@ -92,15 +118,11 @@ impl Asking<'_> {
     }
 
     /// Where a `since` window starts: after the newest anchor, or else with the retained past.
-    fn since(&self, anchor: Option<Held<'_>>, retained: Start) -> Result<Start, Why> {
-        let Some(Held { track: Track { kept: Kept::Times(times), .. }, gaps }) = anchor else {
-            return Err(Why::Absent);
-        };
+    fn since(&self, anchor: impl FnOnce(&Reach) -> Option<Anchor>, retained: Start) -> Result<Start, Why> {
         let reach = &Reach { start: retained.position, end: self.at };
-        let found = times.newest(reach);
-        let missing = gaps.newest();
+        let Anchor { newest: found, missing, gap } = anchor(reach).ok_or(Why::Absent)?;
         // A missing anchor could only be newer than the one found if it is late, or this event is.
-        let uncertain = gaps.affect(reach).filter(|_| found.is_none_or(|found| found <= missing.upto));
+        let uncertain = gap.filter(|_| found.is_none_or(|found| found <= missing.upto));
         let start = match found {
             Some(found) => Start { position: found.next(), time: Some(found.at), at_latest: None },
             None => retained,
@@ -120,21 +142,29 @@ impl Asking<'_> {
         start: &Start,
         this: Option<&Brought<'_>>,
     ) -> Maybe<Interval<Value>> {
-        let reach = &Reach { start: start.position, end: self.at };
         let this = this.map(|brought| (brought, self.status));
-        let Some((latest, why)) = start.at_latest else { return self.over(spec, plan, held, reach, this) };
+        self.between(spec, start, |reach| self.over(spec, plan, held, reach, this))
+    }
+
+    /// Answers a window of which the start may be uncertain, by what is said over a certain reach.
+    pub fn between(
+        &self,
+        spec: &WindowSpec,
+        start: &Start,
+        over: impl Fn(&Reach) -> Maybe<Interval<Value>>,
+    ) -> Maybe<Interval<Value>> {
+        let reach = &Reach { start: start.position, end: self.at };
+        let Some((latest, why)) = start.at_latest else { return over(reach) };
         // From its least over the shortest window to its most over the longest, where more events never mean less.
         let shortest = &Reach { start: latest.max(reach.start), ..*reach };
         match spec.function {
-            Function::Count | Function::CountDistinct(_) => {
-                match (self.over(spec, plan, held, shortest, this), self.over(spec, plan, held, reach, this)) {
-                    (Maybe::Known(least), Maybe::Known(most)) => {
-                        let why = if least.lo == most.hi { None } else { Some(why) };
-                        Maybe::Known(Interval { lo: least.lo, hi: most.hi, why })
-                    }
-                    (Maybe::Unknown(why), _) | (_, Maybe::Unknown(why)) => Maybe::Unknown(why),
+            Function::Count | Function::CountDistinct(_) => match (over(shortest), over(reach)) {
+                (Maybe::Known(least), Maybe::Known(most)) => {
+                    let why = if least.lo == most.hi { None } else { Some(why) };
+                    Maybe::Known(Interval { lo: least.lo, hi: most.hi, why })
                 }
-            }
+                (Maybe::Unknown(why), _) | (_, Maybe::Unknown(why)) => Maybe::Unknown(why),
+            },
             Function::Sum(_)
             | Function::Avg(_)
             | Function::Min(_)
@@ -204,7 +234,7 @@ impl Asking<'_> {
     }
 
     /// A sum as an answer: beyond the largest constant it is compared with, nothing more is said than that.
-    fn summed(&self, spec: &WindowSpec, sum: Sum) -> Answer {
+    pub fn summed(&self, spec: &WindowSpec, sum: Sum) -> Answer {
         let Sum { mut lo, mut hi, mut why, currency, perhaps_currency } = sum;
         if let Bound::AtMost(most) = spec.bound {
             if lo > most {
@@ -250,7 +280,7 @@ impl Asking<'_> {
         let Kept::Appearances(appearances) = &track.kept else { return Err(Why::Absent) };
         let (times, run) = &**appearances;
         let window = spec.within_ms.map_or(Window::Retained, Window::Sliding);
-        let start = self.start(window, None)?;
+        let start = self.start(window, |_| None)?;
         let reach = &Reach { start: start.position, end: self.at };
         let gap = gaps.affect(reach);
         let moment = |at: Position| Timestamp::from_microsecond(at.at).map(Value::Timestamp).map_err(|_| Why::Overflow);
@@ -284,12 +314,12 @@ impl Asking<'_> {
     }
 }
 
-fn known(answer: Answer) -> Maybe<Interval<Value>> {
+pub(super) fn known(answer: Answer) -> Maybe<Interval<Value>> {
     answer.map_or_else(Maybe::Unknown, Maybe::Known)
 }
 
 /// A mean, deviation or percentile as an answer.
-fn described(spec: &WindowSpec, sample: &Sample, currency: Option<Currency>) -> Answer {
+pub(super) fn described(spec: &WindowSpec, sample: &Sample, currency: Option<Currency>) -> Answer {
     if !sample.certain() {
         return Err(if sample.empty() { Why::Absent } else { Why::LowPrecision });
     }
@@ -308,7 +338,7 @@ fn described(spec: &WindowSpec, sample: &Sample, currency: Option<Currency>) -> 
 }
 
 /// The least or the greatest value as an answer.
-fn extremal(spec: &WindowSpec, extreme: Option<Extreme>) -> Answer {
+pub(super) fn extremal(spec: &WindowSpec, extreme: Option<Extreme>) -> Answer {
     let Extreme { lo, hi, why, currency } = extreme.ok_or(Why::Absent)?;
     let end = |steps: Option<i128>| match steps {
         Some(steps) => number::value(steps, spec.unit, currency).map(Some).ok_or(Why::Overflow),
@@ -318,7 +348,7 @@ fn extremal(spec: &WindowSpec, extreme: Option<Extreme>) -> Answer {
 }
 
 /// A count as an answer: beyond the largest constant it is compared with, nothing more is said than that.
-fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Result<Interval<i64>, Why> {
+pub(super) fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Result<Interval<i64>, Why> {
     let whole = |count: u64| i64::try_from(count).map_err(|_| Why::Overflow);
     let beyond = |count: u64| matches!(bound, Bound::AtMost(most) if i128::from(count) > most.max(0));
     if let Bound::AtMost(most) = bound
@@ -336,7 +366,7 @@ fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Result<In
     }
 }
 
-fn whole(count: Interval<i64>) -> Interval<Value> {
+pub(super) fn whole(count: Interval<i64>) -> Interval<Value> {
     count.map(Value::Int)
 }
 

@@ -9,6 +9,7 @@ use super::{
         },
     },
     amounts::Room,
+    log::LogPlan,
 };
 
 /// Where everything of a plan lives.
@@ -29,6 +30,8 @@ pub(super) struct GroupPlan {
     pub stay: i64,
     /// Undecided events kept one by one in each structure.
     pub most_pending: usize,
+    /// How events stand in a log, if they can.
+    pub log: Option<LogPlan>,
 }
 
 /// One structure under a key: which events it takes, and what it keeps of them.
@@ -139,6 +142,7 @@ impl Layout {
         }
         for group in &mut layout.groups {
             group.most_pending = limits.pending;
+            group.log = LogPlan::of(&group.tracks);
             group.stay = group.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
         }
         layout
@@ -200,6 +204,7 @@ impl Layout {
             span: 0,
             stay: 0,
             most_pending: 0,
+            log: None,
         };
         place(&mut group);
         self.groups.push(group);

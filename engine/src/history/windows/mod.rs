@@ -1,8 +1,9 @@
 //! Bounded history: memory in proportion to the thresholds, answers that never contradict the full history.
 //!
-//! In reading order: which structures a plan needs (`layout`), the structures (`queue`, `times`, `values`, `amounts`
-//! and their `part`s, `extremes`), one of them with its undecided events (`track`), all of them under a key (`group`, `shelf`, `pages`),
-//! how an answer is read (`answer`), and what is kept beside the windows (`trail`, `ledger`).
+//! In reading order: which structures a plan needs (`layout`); the events of a key of which nothing is in doubt (`log`);
+//! of all others the structures (`queue`, `times`, `values`, `amounts` and their `part`s, `extremes`), one of them with
+//! its undecided events (`track`); what is kept under a key (`group`, `shelf`, `pages`); how an answer is read
+//! (`answer`); and what is kept beside the windows (`trail`, `ledger`).
 
 mod amounts;
 mod answer;
@@ -10,6 +11,7 @@ mod extremes;
 mod group;
 mod layout;
 mod ledger;
+mod log;
 mod pages;
 mod part;
 mod queue;
@@ -28,11 +30,10 @@ use smallvec::SmallVec;
 
 use self::{
     answer::Asking,
-    group::Group,
+    group::{Group, Past},
     layout::Layout,
     ledger::{GivenUp, Ledger, Remembered},
     shelf::{Hashed, Quota, Shelf},
-    track::Track,
     trail::Trail,
 };
 use super::{
@@ -60,8 +61,8 @@ pub struct History {
     hashing: Hashing,
     layout: Layout,
     groups: Vec<Group>,
-    /// The newest action of each user, and the trail, where rules ask for it.
-    users: Shelf<Trail>,
+    /// The trail of each user, where rules ask for it.
+    users: Option<Shelf<Trail>>,
     /// What the trail of a new user has missed.
     users_hidden: Lost,
     ledger: Ledger,
@@ -73,7 +74,8 @@ pub struct History {
 struct Touched {
     /// User and reference.
     name: u64,
-    user: Hashed,
+    /// Where users have a trail.
+    user: Option<Hashed>,
     /// By group; `None` where the group has nothing to do with the event, or the event has no key.
     keys: SmallVec<[Option<Hashed>; 2]>,
 }
@@ -85,6 +87,8 @@ pub struct Sizes {
     pub keys: usize,
     /// The keys of the largest set, to be held against [`Limits::keys`].
     pub most_keys: usize,
+    /// Keys of which nothing is in doubt: their events are kept as they came, in the smallest form.
+    pub plain_keys: usize,
     /// Users with a trail.
     pub users: usize,
     /// Timestamps, values, amounts and summaries kept.
@@ -116,14 +120,14 @@ impl History {
     fn missing(plan: Arc<HistoryPlan>, limits: Limits, hidden: Lost) -> History {
         let layout = Layout::of(&plan, &limits);
         let groups = layout.groups.iter().map(|group| Group::new(group, hidden)).collect();
-        let trails = usize::from(plan.anchors);
+        let users = plan.anchors.then(Shelf::new);
         History {
             plan,
             limits,
             hashing: Hashing::default(),
             layout,
             groups,
-            users: Shelf::new(trails),
+            users,
             users_hidden: hidden,
             ledger: Ledger::default(),
             newest: i64::MIN,
@@ -184,13 +188,12 @@ impl History {
         for (group, plan) in self.groups.iter().zip(&self.layout.groups) {
             group.answer(plan, &self.hashing, &asking, quota(&self.limits, newest, plan.stay), &mut observed);
         }
-        let user = self.users.get(&self.user_key(&event.user));
-        observed.late = user.is_some_and(|(head, _)| head.newest > at);
-        if self.plan.anchors {
-            let room = !is_action(event.kind) || self.users.has_room(quota(&self.limits, newest, self.users_stay()));
-            match user.and_then(|(_, trail)| trail.first()) {
+        if let Some(users) = &self.users {
+            let user = users.get(&self.user_key(&event.user)).map(|user| &user.value);
+            let room = !is_action(event.kind) || users.has_room(quota(&self.limits, newest, self.users_stay()));
+            match user {
                 Some(trail) => follow(&asking, Some(trail), &mut observed),
-                None if room => follow(&asking, Some(&self.fresh_trail()), &mut observed),
+                None if room => follow(&asking, Some(&self.fresh_trail(users)), &mut observed),
                 None => follow(&asking, None, &mut observed),
             }
         }
@@ -199,7 +202,8 @@ impl History {
 
     fn touched(&self, event: &Observation) -> Touched {
         let name = self.hashing.of_both(&event.user, &event.reference);
-        let mut touched = Touched { name, user: self.user_key(&event.user), keys: SmallVec::new() };
+        let user = self.users.is_some().then(|| self.user_key(&event.user));
+        let mut touched = Touched { name, user, keys: SmallVec::new() };
         for plan in &self.layout.groups {
             touched.keys.push(group::key(plan, &self.hashing, event).and_then(Result::ok));
         }
@@ -213,22 +217,19 @@ impl History {
     /// Looks at everything that is kept under the keys, to no other end than that it is near when it is needed: the
     /// processor waits for all that is looked at together, not for one after the other.
     fn warm(&self, touched: &Touched) {
-        let user = self.users.glance(&touched.user);
-        let mut tracks: SmallVec<[&[Track]; 4]> = SmallVec::new();
         let mut near = 0;
+        let mut pasts: SmallVec<[&Past; 4]> = SmallVec::new();
         for (group, key) in self.groups.iter().zip(&touched.keys) {
-            if let Some(row) = key.as_ref().and_then(|key| group.keys.glance(key)) {
-                let (newest, kept) = group.keys.look(row);
-                near ^= newest;
-                tracks.push(kept);
+            if let Some(row) = key.as_ref().and_then(|key| group.keys.look(group.keys.glance(key)?)) {
+                near ^= row.newest.at;
+                pasts.push(&row.value);
             }
         }
-        near ^= user.map_or(0, |row| self.users.look(row).0);
-        for track in tracks.iter().copied().flatten() {
-            near ^= track.dropped.upto.at;
+        if let (Some(users), Some(user)) = (&self.users, &touched.user) {
+            near ^= users.glance(user).and_then(|row| users.look(row)).map_or(0, |user| user.newest.at);
         }
-        for track in tracks.into_iter().flatten() {
-            near ^= track.warm();
+        for past in pasts {
+            near ^= past.warm();
         }
         std::hint::black_box(near);
     }
@@ -250,7 +251,10 @@ impl History {
                 None => group::explain(plan, &self.hashing, &asking, observed.as_deref_mut()),
             }
         }
-        let user_pending = self.take_in_user(&asking, &touched.user, newest, observed);
+        let user_pending = match &touched.user {
+            Some(user) => self.take_in_user(&asking, user, newest, observed),
+            None => false,
+        };
         let (at, status, most) = (asking.at, event.status, self.limits.references);
         if in_flight(status) {
             let remembered = Remembered { at, status, pending_in, user_pending };
@@ -271,35 +275,24 @@ impl History {
         newest: i64,
         observed: Option<&mut Observed>,
     ) -> bool {
-        let anchors = self.plan.anchors;
+        let (hidden, quota) = (self.users_hidden, quota(&self.limits, newest, self.users_stay()));
+        let Some(users) = &mut self.users else { return false };
         if !is_action(asking.event.kind) {
             if let Some(observed) = observed {
-                let user = self.users.get(key);
-                observed.late = user.is_some_and(|(head, _)| head.newest > asking.at);
-                if anchors {
-                    match user.and_then(|(_, trail)| trail.first()) {
-                        Some(trail) => follow(asking, Some(trail), observed),
-                        None => follow(asking, Some(&self.fresh_trail()), observed),
-                    }
+                match users.get(key) {
+                    Some(user) => follow(asking, Some(&user.value), observed),
+                    None => follow(asking, Some(&Trail::new(*hidden.wider(&users.missed))), observed),
                 }
             }
             return false;
         }
-        let (hidden, quota) = (self.users_hidden, quota(&self.limits, newest, self.users_stay()));
-        let make = |missed| std::iter::once_with(move || Trail::new(*hidden.wider(&missed)));
-        let mut user = self.users.take_in(key, asking.at, quota, make);
+        let mut user = users.take_in(key, asking.at, quota, |missed| Trail::new(*hidden.wider(missed)));
         if let Some(observed) = observed {
-            observed.late = user.as_ref().is_some_and(|(head, _)| head.newest > asking.at);
-            if anchors {
-                follow(asking, user.as_ref().and_then(|(_, trail)| trail.first()), observed);
-            }
+            follow(asking, user.as_ref().map(|user| &user.value), observed);
         }
-        let Some((head, trail)) = &mut user else { return false };
-        head.newest = head.newest.max(asking.at);
-        match trail.first_mut() {
-            Some(trail) => trail.append(asking.at, asking.status, &asking.event.snapshot),
-            None => false,
-        }
+        let Some(user) = &mut user else { return false };
+        user.newest = user.newest.max(asking.at);
+        user.value.append(asking.at, asking.status, &asking.event.snapshot, self.limits.pending)
     }
 
     /// Changes the status of an event in flight; every window follows.
@@ -323,7 +316,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|(_, tracks)| tracks);
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|row| row.value.opened());
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.settle(plan, at, status);
             }
@@ -343,7 +336,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|(_, tracks)| tracks);
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|row| row.value.opened());
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.freeze(plan, event.at);
             }
@@ -358,24 +351,27 @@ impl History {
     /// How large it is. Walks everything kept.
     pub fn stats(&self) -> Sizes {
         let mut sizes = Sizes {
-            users: self.users.len(),
+            users: self.users.as_ref().map_or(0, Shelf::len),
             references: self.ledger.len(),
             undecided: self.ledger.undecided(),
-            bytes: self.users.bytes()
-                + self.users.values().flatten().map(Trail::heap).sum::<usize>()
+            bytes: self
+                .users
+                .as_ref()
+                .map_or(0, |users| users.bytes() + users.values().map(Trail::heap).sum::<usize>())
                 + self.ledger.bytes(),
             ..Sizes::default()
         };
-        for group in &self.groups {
+        for (group, plan) in self.groups.iter().zip(&self.layout.groups) {
             sizes.keys += group.keys.len();
             sizes.most_keys = sizes.most_keys.max(group.keys.len());
             sizes.bytes += group.keys.bytes();
-            for track in group.keys.values().flatten() {
-                let (kept, pending) = track.len();
+            for past in group.keys.values() {
+                sizes.plain_keys += usize::from(matches!(past, Past::Log(_)));
+                let (kept, most, pending) = past.len(plan);
                 sizes.entries += kept;
-                sizes.most_entries = sizes.most_entries.max(kept);
+                sizes.most_entries = sizes.most_entries.max(most);
                 sizes.pending += pending;
-                sizes.bytes += track.heap();
+                sizes.bytes += past.heap();
             }
         }
         sizes
@@ -399,13 +395,13 @@ impl History {
         self.retention().saturating_add(self.limits.lateness_ms.saturating_mul(1_000))
     }
 
-    fn fresh_trail(&self) -> Trail {
-        Trail::new(*self.users_hidden.wider(&self.users.missed))
+    fn fresh_trail(&self, users: &Shelf<Trail>) -> Trail {
+        Trail::new(*self.users_hidden.wider(&users.missed))
     }
 
     fn trail_mut(&mut self, user: &str) -> Option<&mut Trail> {
         let key = self.user_key(user);
-        self.users.get_mut(&key)?.1.first_mut()
+        Some(&mut self.users.as_mut()?.get_mut(&key)?.value)
     }
 }
 

@@ -1,60 +1,54 @@
-//! Rows of values that stand side by side, found by number.
+//! Rows found by number, in pages, so that growing moves nothing.
 
-/// Rows in a page. The first page grows as a list does; after it, growing moves nothing.
+/// Rows in a page. The first page grows as a list does.
 const ROWS: usize = 256;
 
-/// Rows of equally many values each.
+/// Rows by number.
 #[derive(Clone, Debug)]
 pub(super) struct Pages<T> {
     pages: Vec<Vec<T>>,
-    width: usize,
 }
 
-impl<T: Default> Pages<T> {
-    pub fn new(width: usize) -> Pages<T> {
-        Pages { pages: Vec::new(), width }
-    }
-
-    /// The row of this number, empty if there never was one.
-    #[inline]
-    pub fn row(&self, number: u32) -> &[T] {
-        let (page, from) = self.place(number);
-        self.pages.get(page).and_then(|page| page.get(from..from + self.width)).unwrap_or_default()
+impl<T> Pages<T> {
+    pub fn new() -> Pages<T> {
+        Pages { pages: Vec::new() }
     }
 
     #[inline]
-    pub fn row_mut(&mut self, number: u32) -> &mut [T] {
-        let (page, from) = self.place(number);
-        self.pages.get_mut(page).and_then(|page| page.get_mut(from..from + self.width)).unwrap_or_default()
+    pub fn get(&self, number: u32) -> Option<&T> {
+        let (page, row) = place(number);
+        self.pages.get(page)?.get(row)
     }
 
-    /// Fills the row, which is the one after the last or one that was emptied.
-    pub fn put(&mut self, number: u32, mut values: impl Iterator<Item = T>) {
-        let (page, from) = self.place(number);
+    #[inline]
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        let (page, row) = place(number);
+        self.pages.get_mut(page)?.get_mut(row)
+    }
+
+    /// Fills the row, which is there or is the one after the last.
+    pub fn put(&mut self, number: u32, value: T) {
+        let (page, row) = place(number);
         if self.pages.len() <= page {
-            let capacity = if page == 0 { 0 } else { ROWS * self.width };
-            self.pages.push(Vec::with_capacity(capacity));
+            self.pages.push(Vec::with_capacity(if page == 0 { 0 } else { ROWS }));
         }
         let Some(page) = self.pages.get_mut(page) else { return };
-        if page.len() == from {
-            page.extend(values.take(self.width));
-        } else {
-            let row = page.get_mut(from..from + self.width).unwrap_or_default();
-            row.fill_with(|| values.next().unwrap_or_default());
+        match page.get_mut(row) {
+            Some(place) => *place = value,
+            None => page.push(value),
         }
     }
 
-    /// Lets go of what is in the row.
-    pub fn empty(&mut self, number: u32) {
-        self.row_mut(number).fill_with(T::default);
-    }
-
-    fn place(&self, number: u32) -> (usize, usize) {
-        let number = number as usize;
-        (number / ROWS, number % ROWS * self.width)
+    /// The same rows with other values.
+    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Pages<U> {
+        Pages { pages: self.pages.into_iter().map(|page| page.into_iter().map(&mut f).collect()).collect() }
     }
 
     pub fn bytes(&self) -> usize {
         self.pages.iter().map(|page| page.capacity() * size_of::<T>()).sum()
     }
+}
+
+fn place(number: u32) -> (usize, usize) {
+    (number as usize / ROWS, number as usize % ROWS)
 }

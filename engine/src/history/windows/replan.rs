@@ -13,11 +13,10 @@ use super::{
     },
     History,
     answer::serves,
-    group::Group,
+    group::{Group, Missing, Past},
     layout::{Feed, GroupPlan, Layout, TrackPlan, What},
     shelf::Shelf,
     track::Track,
-    trail::Trail,
     warming,
 };
 
@@ -60,7 +59,7 @@ impl History {
                     moved.insert(old_place, place);
                     let from = sources(&self.plan, old_plan, &plan, wanted);
                     let old = std::mem::replace(old, Group::new(old_plan, hidden));
-                    take_over(old, wanted, &from, hidden)
+                    take_over(old, old_plan, wanted, &from, hidden)
                 }
             });
         }
@@ -77,8 +76,7 @@ impl History {
             self.users_hidden = hidden;
         }
         if plan.anchors != self.plan.anchors {
-            let users = std::mem::replace(&mut self.users, Shelf::new(0));
-            self.users = users.map_values(usize::from(plan.anchors), |_| std::iter::once_with(|| Trail::new(hidden)));
+            self.users = plan.anchors.then(Shelf::new);
         }
         (self.plan, self.layout, self.groups) = (plan, layout, groups);
     }
@@ -92,14 +90,20 @@ fn sources(old: &HistoryPlan, old_group: &GroupPlan, new: &HistoryPlan, new_grou
     new_group.tracks.iter().map(|wanted| old_group.tracks.iter().position(|kept| serves(kept, wanted))).collect()
 }
 
-fn take_over(old: Group, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
-    let of_old = |place: &Option<usize>| place.and_then(|place| old.hidden.get(place).copied()).unwrap_or(hidden);
+fn take_over(old: Group, old_plan: &GroupPlan, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
+    let Group { keys, hidden: old_hidden } = old;
+    let of_old = |place: &Option<usize>| place.and_then(|place| old_hidden.get(place).copied()).unwrap_or(hidden);
     let new_hidden: Vec<Lost> = from.iter().map(of_old).collect();
-    let keys = old.keys.map_values(plan.tracks.len(), |tracks| {
+    // A log has its columns in the order of the structures, so it goes over where they are the same.
+    let alike = plan.log == old_plan.log && from.iter().enumerate().all(|(place, from)| *from == Some(place));
+    let keys = keys.map_values(|mut past, missed| {
+        if alike && matches!(past, Past::Log(_)) {
+            return past;
+        }
+        let tracks = past.open(old_plan, Missing { hidden: &old_hidden, missed });
         let mut take = |place: &Option<usize>| Some(std::mem::take(tracks.get_mut((*place)?)?));
         let tracks = from.iter().zip(&plan.tracks);
-        let tracks = tracks.map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden)));
-        tracks.collect::<Vec<Track>>().into_iter()
+        Past::Tracks(tracks.map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden))).collect())
     });
     Group { keys, hidden: new_hidden }
 }

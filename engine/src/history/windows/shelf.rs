@@ -13,7 +13,7 @@ use super::{
 };
 use crate::maybe::Why;
 
-/// Equally many values under each key. A key whose newest event is older than a horizon may go; at the quota a new key is
+/// A value under each key. A key whose newest event is older than a horizon may go; at the quota a new key is
 /// refused rather than a live one forgotten.
 ///
 /// What is looked into at random is small, the places alone: they say where everything else about a key is, so that the
@@ -21,8 +21,7 @@ use crate::maybe::Why;
 #[derive(Clone, Debug)]
 pub(super) struct Shelf<V> {
     places: HashTable<Place>,
-    heads: Pages<Head>,
-    values: Pages<V>,
+    rows: Pages<Row<V>>,
     /// Rows without a key.
     vacant: Vec<u32>,
     /// The newest event of each key when it was last looked at, about in order.
@@ -38,12 +37,13 @@ struct Place {
     row: u32,
 }
 
-/// A key.
+/// A key and what is kept under it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Head {
+pub(super) struct Row<V> {
     key: Key,
     /// Its newest event.
     pub newest: Position,
+    pub value: V,
     /// What it may have missed before it was taken in.
     pub missed: Lost,
 }
@@ -60,12 +60,10 @@ pub(super) struct Quota {
 pub(super) type Hashed = (u64, Key);
 
 impl<V: Default> Shelf<V> {
-    /// An empty shelf with room for so many values under each key.
-    pub fn new(width: usize) -> Shelf<V> {
+    pub fn new() -> Shelf<V> {
         Shelf {
             places: HashTable::new(),
-            heads: Pages::new(1),
-            values: Pages::new(width),
+            rows: Pages::new(),
             vacant: Vec::new(),
             expiry: VecDeque::new(),
             missed: Lost::NOTHING,
@@ -75,26 +73,17 @@ impl<V: Default> Shelf<V> {
     #[inline]
     fn find(&self, (hash, key): &Hashed) -> Option<u32> {
         let hash = *hash as u32;
-        let is_it = |place: &Place| place.hash == hash && self.head(place.row).is_some_and(|head| head.key == *key);
+        let is_it = |place: &Place| place.hash == hash && self.rows.get(place.row).is_some_and(|row| row.key == *key);
         self.places.find(spread(hash), is_it).map(|place| place.row)
     }
 
-    fn head(&self, row: u32) -> Option<&Head> {
-        self.heads.row(row).first()
+    pub fn get(&self, key: &Hashed) -> Option<&Row<V>> {
+        self.rows.get(self.find(key)?)
     }
 
-    fn parts_mut(&mut self, row: u32) -> Option<(&mut Head, &mut [V])> {
-        Some((self.heads.row_mut(row).first_mut()?, self.values.row_mut(row)))
-    }
-
-    pub fn get(&self, key: &Hashed) -> Option<(&Head, &[V])> {
+    pub fn get_mut(&mut self, key: &Hashed) -> Option<&mut Row<V>> {
         let row = self.find(key)?;
-        Some((self.head(row)?, self.values.row(row)))
-    }
-
-    pub fn get_mut(&mut self, key: &Hashed) -> Option<(&mut Head, &mut [V])> {
-        let row = self.find(key)?;
-        self.parts_mut(row)
+        self.rows.get_mut(row)
     }
 
     /// Where the key probably is.
@@ -103,25 +92,25 @@ impl<V: Default> Shelf<V> {
         self.places.find(spread(hash), |place| place.hash == hash).map(|place| place.row)
     }
 
-    /// What is in a row that was glanced at.
-    pub fn look(&self, row: u32) -> (i64, &[V]) {
-        (self.head(row).map_or(0, |head| head.newest.at), self.values.row(row))
+    /// The row that was glanced at.
+    pub fn look(&self, row: u32) -> Option<&Row<V>> {
+        self.rows.get(row)
     }
 
     /// What is kept under the key of an event at `at`, made if the key is new; `None` if there is no room for it, which is
-    /// noted. To say in an old head that the event is its newest is left to the caller.
-    pub fn take_in<I: Iterator<Item = V>>(
+    /// noted. To say in an old row that the event is its newest is left to the caller.
+    pub fn take_in(
         &mut self,
         key: &Hashed,
         at: Position,
         quota: Quota,
-        make: impl FnOnce(Lost) -> I,
-    ) -> Option<(&mut Head, &mut [V])> {
+        make: impl FnOnce(&Lost) -> V,
+    ) -> Option<&mut Row<V>> {
         // What makes room now was some other key, so this one has not missed it.
         let missed = self.missed;
         self.forget(quota.horizon, 2, &key.1);
         if let Some(row) = self.find(key) {
-            return self.parts_mut(row);
+            return self.rows.get_mut(row);
         }
         if self.len() >= quota.keys {
             self.forget(quota.horizon, usize::MAX, &key.1);
@@ -130,21 +119,20 @@ impl<V: Default> Shelf<V> {
             self.missed.extend(at, Why::Quota);
             return None;
         }
-        let row = self.vacant.pop().or_else(|| u32::try_from(self.places.len()).ok())?;
+        let number = self.vacant.pop().or_else(|| u32::try_from(self.places.len()).ok())?;
         let hash = key.0 as u32;
-        let place = Place { hash, row };
+        let place = Place { hash, row: number };
         self.places.insert_unique(spread(hash), place, |place| spread(place.hash));
-        self.heads.put(row, std::iter::once(Head { key: key.1.clone(), newest: at, missed }));
-        self.values.put(row, make(missed));
+        self.rows.put(number, Row { key: key.1.clone(), newest: at, value: make(&missed), missed });
         self.expiry.push_back((at.at, place));
-        self.parts_mut(row)
+        self.rows.get_mut(number)
     }
 
     /// Whether `take_in` would find room for a new key.
     pub fn has_room(&self, quota: Quota) -> bool {
         let mut candidates = self.expiry.iter().take_while(|(newest, _)| *newest <= quota.horizon);
         self.len() < quota.keys
-            || candidates.any(|(_, place)| self.head(place.row).is_none_or(|head| head.newest.at <= quota.horizon))
+            || candidates.any(|(_, place)| self.rows.get(place.row).is_none_or(|row| row.newest.at <= quota.horizon))
     }
 
     /// Forgets keys without an event after the horizon, looking at no more than `most` of them and sparing one. A key
@@ -152,9 +140,9 @@ impl<V: Default> Shelf<V> {
     fn forget(&mut self, horizon: i64, most: usize, spared: &Key) {
         for _ in 0..most.min(self.expiry.len()) {
             let Some((_, place)) = self.expiry.pop_front_if(|(newest, _)| *newest <= horizon) else { return };
-            let Some(head) = self.head(place.row) else { continue };
-            let newest = head.newest.at;
-            if newest > horizon || head.key == *spared {
+            let Some(row) = self.rows.get(place.row) else { continue };
+            let newest = row.newest.at;
+            if newest > horizon || row.key == *spared {
                 self.expiry.push_back((newest, place));
             } else {
                 self.remove(place);
@@ -167,28 +155,22 @@ impl<V: Default> Shelf<V> {
         if let Ok(found) = self.places.find_entry(spread(place.hash), |other| other.row == place.row) {
             found.remove();
         }
-        self.heads.empty(place.row);
-        self.values.empty(place.row);
+        self.rows.put(place.row, Row::default());
         self.vacant.push(place.row);
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &[V]> {
-        self.places.iter().map(|place| self.values.row(place.row))
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.places.iter().filter_map(|place| self.rows.get(place.row)).map(|row| &row.value)
     }
 
-    /// The same keys with other values, so many each.
-    pub fn map_values<W: Default, I: Iterator<Item = W>>(
-        mut self,
-        width: usize,
-        mut f: impl FnMut(&mut [V]) -> I,
-    ) -> Shelf<W> {
-        let mut values = Pages::new(width);
-        let rows = self.places.len() + self.vacant.len();
-        for row in 0..u32::try_from(rows).unwrap_or(u32::MAX) {
-            values.put(row, f(self.values.row_mut(row)));
-        }
-        let Shelf { places, heads, vacant, expiry, missed, .. } = self;
-        Shelf { places, heads, values, vacant, expiry, missed }
+    /// The same keys with other values.
+    pub fn map_values<W: Default>(self, mut f: impl FnMut(V, &Lost) -> W) -> Shelf<W> {
+        let Shelf { places, rows, vacant, expiry, missed } = self;
+        let other = |row: Row<V>| {
+            let Row { key, newest, value, missed } = row;
+            Row { key, newest, value: f(value, &missed), missed }
+        };
+        Shelf { places, rows: rows.map(other), vacant, expiry, missed }
     }
 
     pub fn len(&self) -> usize {
@@ -198,9 +180,9 @@ impl<V: Default> Shelf<V> {
     /// The memory taken, apart from what the values have on the heap.
     pub fn bytes(&self) -> usize {
         let keys =
-            self.places.iter().filter_map(|place| self.head(place.row)).map(|head| head.key.heap()).sum::<usize>();
+            self.places.iter().filter_map(|place| self.rows.get(place.row)).map(|row| row.key.heap()).sum::<usize>();
         let queues = self.expiry.capacity() * size_of::<(i64, Place)>() + self.vacant.capacity() * size_of::<u32>();
-        self.places.allocation_size() + self.heads.bytes() + self.values.bytes() + keys + queues
+        self.places.allocation_size() + self.rows.bytes() + keys + queues
     }
 }
 

@@ -192,7 +192,8 @@ impl Track {
         self.keep(plan, pending.at, &pending.content, if settled { now } else { Tri::Unknown });
     }
 
-    fn keep(&mut self, plan: &TrackPlan, at: Position, content: &Content, passes: Tri) {
+    /// Keeps an event that counts, or may.
+    pub fn keep(&mut self, plan: &TrackPlan, at: Position, content: &Content, passes: Tri) {
         let certain = match passes {
             Tri::True => true,
             Tri::Unknown => false,
@@ -281,6 +282,7 @@ impl Track {
     }
 }
 
-fn of_status(passes: &[Tri; 7], status: Status) -> Tri {
+/// Whether an event of this status passes.
+pub(super) fn of_status(passes: &[Tri; 7], status: Status) -> Tri {
     passes.get(status.index()).copied().unwrap_or(Tri::Unknown)
 }

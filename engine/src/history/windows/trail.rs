@@ -13,9 +13,6 @@ use crate::{
 
 /// So many of each sort are kept: one would do, the others are for events that come late.
 const KEPT: usize = 4;
-/// So many undecided events are kept.
-const MOST_PENDING: usize = 64;
-
 /// What is remembered of a user.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
@@ -37,14 +34,14 @@ impl Trail {
         Trail { verified: none.clone(), located: none, pending: Vec::new() }
     }
 
-    /// Takes in an action. Returns whether it is still undecided.
-    pub fn append(&mut self, at: Position, status: Status, snapshot: &Snapshot) -> bool {
+    /// Takes in an action; of those that are undecided, so many stay. Returns whether it is one.
+    pub fn append(&mut self, at: Position, status: Status, snapshot: &Snapshot, most_pending: usize) -> bool {
         if !in_flight(status) {
             self.decide(at, status, snapshot.clone());
             return false;
         }
         self.pending.push((at, status, snapshot.clone()));
-        if self.pending.len() > MOST_PENDING {
+        if self.pending.len() > most_pending {
             let oldest = self.pending.iter().map(|(at, ..)| *at).min();
             if let Some(oldest) = oldest {
                 self.freeze(oldest);

@@ -73,6 +73,14 @@ impl Values {
         }
     }
 
+    /// Notes that a value had appeared before, at a time that is not known.
+    pub fn orphan(&mut self, atom: &Atom) {
+        if let Some(seen) = self.sure.iter_mut().find(|seen| seen.atom == *atom) {
+            seen.second = if seen.second == NEVER { seen.newest.at } else { seen.second };
+            seen.older = seen.second;
+        }
+    }
+
     /// Looks at what is kept.
     pub fn warm(&self) -> i64 {
         self.sure.iter().fold(0, |all, seen| all ^ seen.newest.at)
