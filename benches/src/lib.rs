@@ -3,6 +3,7 @@
 pub mod cpu;
 pub mod dice;
 pub mod load;
+pub mod wire;
 
 /// The allocator of the binary that we ship.
 #[global_allocator]

@@ -60,7 +60,8 @@ pub async fn run(
     Measured { elapsed: started.elapsed(), latencies }
 }
 
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
+/// Reads one whole answer. Panics unless it is a 200.
+pub(crate) async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
     answer.clear();
     loop {
         let read = stream.read_buf(answer).await.expect("the answer arrives");
