@@ -1,8 +1,9 @@
 //! What must stay secret is in no log line, no metric and no refusal (T-53).
 
+use axum::body::Body;
 use serde_json::json;
 
-use crate::support::{World, log};
+use crate::support::{World, log, request};
 
 #[tokio::test]
 async fn planted_canaries_never_reach_logs_or_metrics() {
@@ -36,5 +37,32 @@ async fn planted_canaries_never_reach_logs_or_metrics() {
         let leak = log.lines().find(|line| line.contains(secret));
         assert_eq!(leak, None, "`{secret}` is in the log");
         assert!(!metrics.contains(secret), "`{secret}` is in the metrics");
+    }
+}
+
+/// A socket's credential travels in a header that other servers log (T-49).
+#[tokio::test]
+async fn what_a_socket_shows_is_in_no_log_line() {
+    let world = World::starter().await;
+    let body = json!({"amount": "2500 EUR", "payee": "p1"});
+    let tracked = world.post("/v1/users/ada/actions/withdrawal", body).await.ok();
+    let token = tracked["token"].as_str().expect("a token");
+    for (credential, origin, status, code) in [
+        (format!("token.{token}"), "https://evil.example", 403, "origin_refused"),
+        ("tenant.acme".to_owned(), "https://evil.example", 403, "origin_refused"),
+        (format!("token.{token}canary"), "http://localhost:8080", 401, "invalid_token"),
+        ("tenant.canary".to_owned(), "http://localhost:8080", 401, "unauthorized"),
+    ] {
+        let asked = request("GET", "/ws-v1-challenge")
+            .header("sec-websocket-protocol", format!("authsignal-ws,x.authsignal.{credential}"))
+            .header("origin", origin)
+            .body(Body::empty());
+        world.send(asked.expect("a request")).await.refused(status, code);
+    }
+    let log = log();
+    assert!(log.contains("/ws-v1-challenge"), "the log has request lines:\n{log}");
+    let signature = token.rsplit('.').next().expect("a signature");
+    for secret in ["canary", signature, "x.authsignal."] {
+        assert_eq!(log.lines().find(|line| line.contains(secret)), None, "`{secret}` is in the log");
     }
 }
