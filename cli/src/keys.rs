@@ -49,6 +49,9 @@ struct New {
     /// Write the secret to this file, readable by you alone, instead of showing it
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     #[command(flatten)]
     place: Place,
 }
@@ -72,6 +75,9 @@ struct Revoke {
     /// Of which tenant; may be left out when there is only one
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     #[command(flatten)]
     place: Place,
 }
@@ -140,6 +146,15 @@ impl New {
             created_at: Timestamp::now(),
         };
         let key = store.put_api_key(key).await?;
+        if self.format == Format::Json {
+            let mut key = as_json(&key);
+            match &self.secret_file {
+                Some(path) => key["secretFile"] = json!(path),
+                None => key["secret"] = json!(secret.expose()),
+            }
+            output::json(&json!({"version": JSON_VERSION, "key": key}))?;
+            return Ok(Exit::Fine);
+        }
         let mut out = output::stdout();
         writeln!(out, "{} may act as {} for the tenant {}", key.id, key.role, key.tenant)?;
         match &self.secret_file {
@@ -195,6 +210,10 @@ impl Revoke {
                 .map_or_else(|| "`stepup keys list` shows them".to_owned(), |near| format!("did you mean `{near}`?"));
             anyhow::bail!("the tenant {tenant} has no key `{}`; {hint}", self.id);
         };
+        if self.format == Format::Json {
+            output::json(&json!({"version": JSON_VERSION, "key": as_json(&key)}))?;
+            return Ok(Exit::Fine);
+        }
         let mut out = output::stdout();
         writeln!(out, "{} is revoked: nobody can use it any more", key.id)?;
         out.flush()?;

@@ -73,6 +73,29 @@ fn serve_does_not_start_on_a_database_that_was_rolled_back() {
 }
 
 #[test]
+fn scripts_read_what_became_of_a_key_and_of_the_database() {
+    let json = |output: &str| -> Value { serde_json::from_str(output).expect("one JSON value") };
+    let started = with_tenant(Run::new("serve")).exit(1).run();
+    let migrated = Run::in_folder(started.folder, "migrate --config stepup.toml --format json").run();
+    let answer = json(&migrated.stdout);
+    assert_eq!((&answer["version"], answer["database"].as_str()), (&1.into(), Some("data/stepup.db")));
+    assert!(answer["logEntries"].is_u64(), "{answer}");
+    let new = "keys new --role analyst --name risk --config stepup.toml --format json";
+    let made = Run::in_folder(migrated.folder, new).run();
+    let key = json(&made.stdout)["key"].clone();
+    assert!(key["secret"].as_str().is_some_and(|secret| secret.starts_with("sk_")), "{key}");
+    assert_eq!((key["role"].as_str(), key["revokedAt"].is_null()), (Some("analyst"), true));
+    let filed = Run::in_folder(made.folder, &format!("{new} --secret-file s")).run();
+    let other = json(&filed.stdout)["key"].clone();
+    assert_eq!((other["secretFile"].as_str(), other["secret"].is_null()), (Some("s"), true), "{other}");
+    let id = key["id"].as_str().expect("an id");
+    let revoked = Run::in_folder(filed.folder, &format!("keys revoke {id} --config stepup.toml --format json")).run();
+    let revoked = json(&revoked.stdout)["key"].clone();
+    assert_eq!(revoked["id"], key["id"]);
+    assert!(revoked["revokedAt"].is_string(), "{revoked}");
+}
+
+#[test]
 fn keys_are_made_listed_and_revoked() {
     let started = with_tenant(Run::new("serve")).exit(1).run();
     let made =
