@@ -163,3 +163,21 @@ fn the_one_cryptographic_backend_is_aws_lc() {
         assert_eq!(built, None, "`{other}` came into the build");
     }
 }
+
+#[test]
+fn every_test_that_a_promise_names_exists() {
+    let page = std::fs::read_to_string(root().join("docs/acceptance.md")).expect("the page of what was promised");
+    let rows = page.lines().filter(|line| line.starts_with("| T-"));
+    let named: BTreeSet<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    let tests: BTreeSet<String> = tracked(&[".rs"])
+        .iter()
+        .flat_map(|(_, text)| text.lines())
+        .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "))
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .map(str::to_owned)
+        .collect();
+    let missing: Vec<&&str> =
+        named.iter().filter(|name| !name.starts_with("cargo xtask") && !tests.contains(**name)).collect();
+    assert!(named.len() > 50, "the rows are read: {}", named.len());
+    assert!(missing.is_empty(), "docs/acceptance.md names tests that do not exist: {missing:?}");
+}
