@@ -1,64 +1,81 @@
 // The phone: holds the key, scans, shows what is asked, signs the answer.
 
+import { ask, skew } from './lib/clock.js';
 import { clock, facts, fill, find, make, show } from './lib/dom.js';
 import { credentials, forget } from './lib/key.js';
 import { claim, decide, enrol, scanned } from './lib/phone.js';
 import { scan } from './lib/scan.js';
+import { hasText, language, start, text } from './lib/text.js';
 import { claims, Refused } from './lib/wire.js';
 
 let stopCamera = () => {};
 let current;
+/** Says again what is on the screen, in another language. */
+let again = () => {};
 
-/** Every refusal has its own honest words. */
-const REFUSALS = {
-  challenge_expired: ['Too late', 'The request has expired. Nothing was confirmed.'],
-  challenge_already_claimed: ['Somebody was faster', 'Another phone has already taken this request. If that was not you, tell your service.'],
-  challenge_not_found: ['Unknown code', 'This code belongs to no open request.'],
-  wrong_user: ['Not for you', 'This request is for another person.'],
-  unknown_credential: ['This phone is not enrolled', 'The service does not know this phone any more. Enrol it again.'],
-  credential_revoked: ['This phone was removed', 'The service does not accept this phone any more. Enrol it again.'],
-};
-
-function refuse(error) {
-  const network = error instanceof TypeError;
-  const [title, text] = REFUSALS[error.code] ?? (network ? ['No connection', 'Nothing was sent. Try again when you are online.'] : ['That did not work', error.message]);
-  finish(title, text);
+function shows(draw) {
+  again = draw;
+  draw();
 }
 
-function finish(title, text) {
-  find('done-title').textContent = title;
-  find('done-text').textContent = text;
-  show(find('done'));
+/** A screen that says how something ended. `retry` is what the person, and nobody else, may start once more. */
+function finish(titleKey, textKey, values = {}, retry = undefined) {
+  shows(() => {
+    find('done-title').textContent = text(titleKey, values);
+    find('done-text').textContent = text(textKey, values);
+    find('retry').hidden = !retry;
+    find('retry').onclick = retry;
+    show(find('done'));
+  });
+}
+
+/** Every refusal has its own honest words; a request that did not get through is sent again only by the person. */
+function refuse(error, lost, retry) {
+  if (error instanceof TypeError) return finish('offline.title', lost, {}, retry);
+  const code = error.code ?? 'unknown';
+  if (hasText(`refused.${code}.title`)) return finish(`refused.${code}.title`, `refused.${code}.text`, {}, code === 'wrong_code' ? present : undefined);
+  return finish('refused.other.title', 'refused.other.text', { code });
 }
 
 async function home() {
   stopCamera();
-  history.replaceState(null, '', location.pathname);
+  history.replaceState(null, '', '/authenticator');
   const known = await credentials();
-  if (known.length === 0) return show(find('empty'));
-  find('who').textContent = known.length === 1 ? `Confirms requests for ${known[0].user}.` : `Confirms requests for ${known.length} accounts.`;
-  fill(find('accounts'), make('h2', {}, 'Accounts'), make('ul', { class: 'plain' }, ...known.map((credential) => make('li', {},
-    make('strong', {}, credential.user), make('br'), make('small', {}, `${credential.name}, since ${new Date(credential.since).toLocaleDateString()} `),
-    make('button', { class: 'second', onclick: async () => { await forget(credential.id); home(); } }, 'Forget')))));
-  show(find('home'));
+  if (known.length === 0) return shows(() => show(find('empty')));
+  return shows(() => {
+    find('who').textContent = known.length === 1 ? text('home.who', { user: known[0].user }) : text('home.many', { count: known.length });
+    find('offline').hidden = navigator.onLine;
+    fill(find('accounts'), make('h2', {}, text('home.accounts')), make('ul', { class: 'plain' }, ...known.map((credential) => make('li', {},
+      make('strong', {}, make('bdi', {}, credential.user)), make('br'),
+      make('small', {}, text('home.since', { name: credential.name, date: new Date(credential.since).toLocaleDateString(language()) })), ' ',
+      make('button', { class: 'second', onclick: async () => { await forget(credential.id); home(); } }, text('home.forget', { user: credential.user }))))));
+    show(find('home'));
+  });
 }
 
 async function startScan() {
-  find('camera-note').textContent = '';
-  show(find('camera'));
+  shows(() => show(find('camera')));
   try {
     stopCamera = await scan(find('video'), handle);
   } catch (error) {
-    find('camera-note').textContent = error.name === 'NotAllowedError'
-      ? 'The camera is not allowed for this page. Allow it in the settings of the browser, or open the link beside the code on this phone.'
-      : 'No camera was found. Open the link beside the code on this phone.';
+    if (error.name === 'NotAllowedError') finish('camera.denied.title', 'camera.denied.text', {}, startScan);
+    else finish('camera.none.title', 'camera.none.text', {}, startScan);
   }
 }
 
-function handle(text) {
-  const what = scanned(text);
-  if (!what) return finish('Not one of ours', 'This code does not come from this service. Nothing was opened.');
-  return what.enrol ? offerEnrolment(what.enrol) : take(what.challenge);
+async function handle(scan) {
+  const what = await scanned(scan, await credentials());
+  if (what === undefined || what.fault === 'foreign') return finish('refused.foreign.title', 'refused.foreign.text');
+  if (what.fault === 'expired') return expired();
+  return what.enrol ? offerEnrolment(what.enrol) : take(what);
+}
+
+/** Too late by this phone's clock, which may be the one that is wrong. */
+async function expired() {
+  await ask();
+  const minutes = Math.round(Math.abs(skew()) / 60_000);
+  if (minutes > 0) return finish('clock.title', 'clock.text', { minutes });
+  return finish('refused.challenge_expired.title', 'refused.challenge_expired.text');
 }
 
 function offerEnrolment(token) {
@@ -66,72 +83,84 @@ function offerEnrolment(token) {
   try {
     user = claims(token).sub;
   } catch {
-    return finish('This link does not work', 'The enrolment link is damaged. Ask your service for a new one.');
+    return finish('refused.link.title', 'refused.link.text');
   }
-  find('enrol-user').textContent = user;
-  find('device-name').value = /Android|iPhone|iPad/.exec(navigator.userAgent)?.[0] ?? 'This browser';
-  find('do-enrol').onclick = async () => {
-    find('do-enrol').disabled = true;
-    try {
-      const credential = await enrol(token, find('device-name').value.trim() || 'Phone');
-      finish('Enrolled', `This phone now confirms requests for ${credential.user}.`);
-    } catch (error) {
-      refuse(error);
-    } finally {
-      find('do-enrol').disabled = false;
-    }
-  };
-  show(find('enrol'));
+  find('device-name').value = /Android|iPhone|iPad/.exec(navigator.userAgent)?.[0] ?? text('enrol.browser');
+  find('do-enrol').onclick = () => sendEnrolment(token);
+  return shows(() => {
+    find('enrol-user').textContent = text('enrol.text', { user });
+    show(find('enrol'));
+  });
 }
 
-async function take(challenge) {
+async function sendEnrolment(token) {
+  find('do-enrol').disabled = true;
+  try {
+    const credential = await enrol(token, find('device-name').value.trim() || 'Phone');
+    finish('enrol.done.title', 'enrol.done.text', { user: credential.user });
+  } catch (error) {
+    if (['expired_token', 'invalid_token'].includes(error.code)) finish('refused.link.title', 'refused.link.text');
+    else refuse(error, 'offline.enrol', () => sendEnrolment(token));
+  } finally {
+    find('do-enrol').disabled = false;
+  }
+}
+
+async function take(what) {
   const known = await credentials();
-  if (known.length === 0) return show(find('empty'));
+  if (known.length === 0) return shows(() => show(find('empty')));
   let last;
   // A phone with several accounts tries each: a refused claim changes nothing.
   for (const credential of known) {
     try {
-      current = { credential, claimed: await claim(credential, challenge) };
+      current = { credential, claimed: await claim(credential, what) };
+      find('match-code').value = '';
       return present();
     } catch (error) {
       last = error;
       if (!(error instanceof Refused) || error.code !== 'wrong_user') break;
     }
   }
-  return refuse(last);
+  return refuse(last, 'offline.claim', () => take(what));
 }
 
-const place = ({ city, region, country }) => [city, region, country && (new Intl.DisplayNames([navigator.language], { type: 'region' }).of(country) ?? country)].filter(Boolean).join(', ');
+function place({ city, region, country }) {
+  const name = country && (new Intl.DisplayNames([language()], { type: 'region' }).of(country) ?? country);
+  return [city, region, name].filter(Boolean).join(', ');
+}
 
 function present() {
   const { credential, claimed: { context, needsCode } } = current;
-  find('request-title').textContent = `Approve “${context.action}”?`;
-  find('request-user').textContent = `Account: ${context.user ?? credential.user}`;
   const rows = (details) => details.map(({ field, value }) => [field, value]);
   const bound = context.bind ?? [];
   const extra = (context.show ?? []).filter(({ field }) => !bound.some((other) => other.field === field));
-  fill(find('bound'), bound.length ? facts(rows(bound), 'bound') : null, extra.length ? facts(rows(extra)) : null);
-  fill(find('origin'), facts([
-    ['Address', context.origin.ip],
-    ['Place', place(context.origin) || 'not known'],
-    ['Device', context.origin.device ?? context.origin.userAgent],
-    ['Time', clock(context.createdAt)],
-  ]));
   const custom = Object.entries(context.custom ?? {}).filter(([name]) => !bound.some(({ field }) => field === name));
-  fill(find('custom'), custom.length ? make('h2', {}, 'Details') : null, custom.length ? facts(custom) : null);
-  find('mixed').hidden = !(context.mixedScript?.length > 0);
-  find('code-row').hidden = !needsCode;
-  find('until').textContent = `Answer before ${clock(context.expiresAt)}. If you did not start this, reject it.`;
-  show(find('request'));
+  shows(() => {
+    find('request-title').textContent = text('request.title', { action: context.action });
+    find('request-user').textContent = text('request.user', { user: context.user ?? credential.user });
+    fill(find('bound'), bound.length ? facts(rows(bound), 'bound') : null, extra.length ? facts(rows(extra)) : null);
+    fill(find('origin'), facts([
+      [text('request.address'), context.origin.ip],
+      [text('request.place'), place(context.origin) || text('request.unknown')],
+      [text('request.device'), context.origin.device ?? context.origin.userAgent],
+      [text('request.time'), clock(context.createdAt)],
+    ]));
+    fill(find('custom'), custom.length ? make('h2', {}, text('request.details')) : null, custom.length ? facts(custom) : null);
+    find('mixed').hidden = !(context.mixedScript?.length > 0);
+    find('code-row').hidden = !needsCode;
+    find('until').textContent = text('request.until', { time: clock(context.expiresAt) });
+    show(find('request'));
+  });
 }
 
 async function answer(approved) {
   for (const id of ['approve', 'reject']) find(id).disabled = true;
   try {
     await decide(current.credential, current.claimed, approved, find('match-code').value.trim());
-    finish(approved ? 'Approved' : 'Rejected', approved ? 'The screen goes on by itself.' : 'Nothing happens on the screen.');
+    if (approved) finish('request.approved.title', 'request.approved.text');
+    else finish('request.rejected.title', 'request.rejected.text');
   } catch (error) {
-    refuse(error);
+    refuse(error, 'offline.answer', () => answer(approved));
   } finally {
     for (const id of ['approve', 'reject']) find(id).disabled = false;
   }
@@ -144,6 +173,12 @@ find('done-home').onclick = home;
 find('approve').onclick = () => answer(true);
 find('reject').onclick = () => answer(false);
 
-const open = () => (location.hash.length > 1 ? handle(location.href) : home());
+const open = () => (location.hash.length > 1 || location.pathname.startsWith('/q/') ? handle(location.href) : home());
+for (const change of ['online', 'offline']) addEventListener(change, () => { find('offline').hidden = navigator.onLine; });
 addEventListener('hashchange', () => location.hash.length > 1 && open());
+
+await start('page.authenticator', () => again());
 open();
+
+// Offline use is a comfort: where it cannot be had, everything else works.
+for (const scope of ['/authenticator', '/q/']) navigator.serviceWorker?.register('/assets/worker.js', { scope }).catch(() => {});

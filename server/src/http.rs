@@ -12,6 +12,7 @@ pub(crate) mod authenticators;
 mod challenges;
 mod decisions;
 mod demo;
+mod language;
 mod lists;
 mod not_offered;
 mod openapi;

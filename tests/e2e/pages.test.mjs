@@ -206,6 +206,119 @@ test('dark colours are as legible as light ones', async () => {
   }
 });
 
+/** A page that asks in `locale`, in a browser of its own. */
+async function inLanguage(locale) {
+  const own = await openBrowser({ locale });
+  return { own, opened: (address) => opened(own, address) };
+}
+
+for (const [locale, direction, words] of [['de-AT', 'ltr', 'nicht registriert'], ['fr', 'ltr', 'pas enregistré'], ['es-MX', 'ltr', 'no está registrado'], ['ja', 'ltr', '未登録'], ['ar-EG', 'rtl', 'غير مسجل']]) {
+  test(`${locale}: the phone page speaks it, in its direction, and nobody is kept out`, async () => {
+    const { own, opened: open } = await inLanguage(locale);
+    try {
+      const page = await open('/authenticator');
+      await page.waitForSelector('#empty:not([hidden])');
+      assert.ok((await page.textContent('#empty h1')).includes(words));
+      assert.equal(await page.getAttribute('html', 'dir'), direction);
+      assert.equal(await page.getAttribute('html', 'lang'), locale.split('-')[0]);
+      await accessible(page);
+      await picture(page, `phone-${locale}`);
+      await page.selectOption('#language', 'en');
+      await page.waitForFunction(() => document.querySelector('#empty h1').textContent === 'This phone is not enrolled');
+      assert.equal(await page.getAttribute('html', 'dir'), 'ltr');
+      assert.deepEqual(page.problems, []);
+    } finally {
+      await own.close();
+    }
+  });
+}
+
+const tracked = (user, body = {}) => fetch(`${demo.baseUrl}/users/${user}/actions/withdrawal`, {
+  method: 'POST',
+  headers: { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}`, 'Content-Type': 'application/json' },
+  body: JSON.stringify({ ipAddress: '81.2.69.142', custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' }, ...body }),
+}).then((answer) => answer.json());
+
+test('a person without a phone is walked through enrolment, and then confirms', async () => {
+  const page = await opened(browser, (await tracked('nell')).url.slice(demo.origin.length));
+  await page.waitForFunction(() => document.getElementById('title').textContent === 'Enrol your phone first');
+  await accessible(page);
+  const pocket = await openBrowser();
+  try {
+    const phone = await opened(pocket, await page.getAttribute('#here', 'href'));
+    await phone.click('#do-enrol');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Enrolled');
+    await page.waitForFunction(() => document.getElementById('status').textContent === 'Waiting for your phone.');
+    await page.waitForFunction(() => /\/qr\/[\w-]{130}\.svg$/.test(document.getElementById('code').src));
+    const payload = /([\w-]{130})\.svg$/.exec(await page.getAttribute('#code', 'src'))[1];
+    await phone.goto(`${demo.origin}/q/${payload}`);
+    await phone.waitForSelector('#request:not([hidden])');
+    await page.waitForFunction(() => document.getElementById('status').textContent.startsWith('Your phone has'));
+    await accessible(page);
+    await phone.click('#approve');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
+    await accessible(page);
+    // One bit of the signature is another: nobody here made that code.
+    await phone.goto(`${demo.origin}/q/${payload.slice(0, 60)}${payload[60] === 'A' ? 'B' : 'A'}${payload.slice(61)}`);
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
+    assert.deepEqual([...page.problems, ...phone.problems], []);
+  } finally {
+    await pocket.close();
+  }
+  await page.close();
+});
+
+test('offline the phone opens and shows who it is; a lost request is sent again only by the person', async () => {
+  const pocket = await openBrowser();
+  try {
+    await (await enrolPhone(pocket, 'olga')).close();
+    const phone = await opened(pocket, '/authenticator');
+    await phone.evaluate(() => navigator.serviceWorker.ready.then(({ active }) => active.state === 'activated' || new Promise((done) => { active.onstatechange = done; })));
+    const { url } = await tracked('olga');
+    const page = await opened(browser, url.slice(demo.origin.length));
+    await page.waitForSelector('#here:not([hidden])');
+    const link = await page.getAttribute('#here', 'href');
+    await pocket.setOffline(true);
+    await phone.goto(`${demo.origin}/authenticator`);
+    await phone.waitForSelector('#home:not([hidden])');
+    assert.ok((await phone.textContent('#who')).includes('olga'));
+    assert.ok(await phone.isVisible('#offline'));
+    await accessible(phone);
+    await phone.goto(new URL(link, demo.origin).href);
+    await phone.waitForSelector('#done:not([hidden])');
+    assert.equal(await phone.textContent('#done-title'), 'No connection');
+    await accessible(phone);
+    await pocket.setOffline(false);
+    // Nothing was sent behind the person's back.
+    assert.equal(await page.textContent('#status'), 'Waiting for your phone.');
+    await phone.click('#retry');
+    await phone.waitForSelector('#request:not([hidden])');
+    await pocket.setOffline(true);
+    await phone.click('#approve');
+    await phone.waitForSelector('#retry:not([hidden])');
+    await pocket.setOffline(false);
+    await phone.click('#retry');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Approved');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
+    await page.close();
+  } finally {
+    await pocket.close();
+  }
+});
+
+test('a camera that is denied and a code of others have screens of their own', async () => {
+  const phone = await opened(browser, '/authenticator');
+  await phone.evaluate(() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError')); });
+  await phone.waitForSelector('#home:not([hidden])');
+  await phone.click('#start-scan');
+  await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'The camera is not allowed');
+  await accessible(phone);
+  await phone.goto(`${demo.origin}/q/nonsense`);
+  await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
+  await accessible(phone);
+  await phone.close();
+});
+
 test('another site in the same browser cannot act through the demo', async () => {
   const answer = await fetch(`${demo.origin}/demo/enrol`, { method: 'POST', headers: { 'Sec-Fetch-Site': 'cross-site' }, body: '{"userId":"ann"}' });
   assert.equal(answer.status, 403);

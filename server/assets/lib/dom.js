@@ -37,4 +37,4 @@ export function facts(pairs, extra = '') {
 }
 
 /** A time of day that people read, with the seconds left if it is near. */
-export const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+export const clock = (iso) => new Date(iso).toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' });

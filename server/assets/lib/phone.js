@@ -2,6 +2,7 @@
 
 import { bytesOf, fromBase64, fromBase64Url, random, textOf, toBase64Url } from './bytes.js';
 import { digest, generate, keep, publicKey, sign } from './key.js';
+import { readPayload } from './qr.js';
 import { call, claims } from './wire.js';
 
 const BASE = '/v1/client/user-authenticators/qr-code';
@@ -26,41 +27,43 @@ export async function enrol(token, name) {
     bearer: token,
     body: { version: 2, publicKey: key, deviceName: name, devicePlatform: 'web', nonce, signature: await sign(pair, text) },
   });
-  const credential = { id: made.userAuthenticatorId, tenant: aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, since: new Date().toISOString() };
+  const credential = { id: made.userAuthenticatorId, tenant: aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, qrKeys: made.qrKeys ?? [], since: new Date().toISOString() };
   await keep(credential);
   return credential;
 }
 
-/** The challenge id and rolling code in a scanned text, or nothing if it is not one of ours. */
-export function scanned(text) {
+/** What is in a scanned text: `{ enrol }`, `{ challenge, code }`, `{ fault }`, or nothing if it is not one of ours. */
+export async function scanned(text, known) {
   const id = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
   if (id.test(text)) return { challenge: text.toLowerCase() };
+  let address;
   try {
-    const address = new URL(text);
-    const values = new URLSearchParams(address.hash.slice(1));
-    if (address.origin !== location.origin) return undefined;
-    if (values.has('enrol')) return { enrol: values.get('enrol') };
-    if (id.test(values.get('c') ?? '')) return { challenge: values.get('c').toLowerCase() };
+    address = new URL(text);
   } catch {
-    // Not a URL: whatever it is, it is not for us.
+    return undefined;
   }
+  if (address.origin !== location.origin) return undefined;
+  if (address.pathname.startsWith('/q/')) return readPayload(address.pathname.slice(3), known.flatMap(({ qrKeys }) => qrKeys ?? []), Date.now());
+  const values = new URLSearchParams(address.hash.slice(1));
+  if (values.has('enrol')) return { enrol: values.get('enrol') };
+  if (id.test(values.get('c') ?? '')) return { challenge: values.get('c').toLowerCase() };
   return undefined;
 }
 
 /** Claims the challenge and returns what the phone must show, read from the very bytes that will be signed. */
-export async function claim(credential, challenge) {
+export async function claim(credential, { challenge, code = '' }) {
   const nonce = toBase64Url(random(16));
   const text = message('claim', [
     ['iss', credential.issuer],
     ['tenant', credential.tenant],
     ['challenge', challenge],
     ['credential', credential.id],
-    ['qr', ''],
+    ['qr', code],
     ['nonce', nonce],
   ]);
   const answer = await call('POST', `${BASE}/challenge/claim`, {
     tenant: credential.tenant,
-    body: { version: 2, challengeId: challenge, publicKey: credential.publicKey, signature: await sign(credential.pair, text), nonce },
+    body: { version: 2, challengeId: challenge, publicKey: credential.publicKey, signature: await sign(credential.pair, text), nonce, ...(code ? { qr: code } : {}) },
   });
   const bytes = fromBase64Url(answer.context);
   return { challenge, claim: answer.claim, bytes, context: JSON.parse(textOf(bytes)), needsCode: answer.needsCode === true };

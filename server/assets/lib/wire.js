@@ -1,5 +1,7 @@
 // Talking to Stepup: JSON over HTTP, and the live state of a challenge over a WebSocket with polling as the fallback.
 
+import { learn } from './clock.js';
+
 /** What the server refused, in its own words. */
 export class Refused extends Error {
   constructor(body, status) {
@@ -16,6 +18,7 @@ export async function call(method, path, { body, bearer, tenant, signal } = {}) 
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   else if (tenant) headers.Authorization = `Basic ${btoa(encodeURIComponent(tenant))}`;
   const response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: 'no-store' });
+  learn(response);
   const answer = await response.json().catch(() => ({ error: 'invalid_answer', errorDescription: `the server answered HTTP ${response.status} without JSON` }));
   if (!response.ok || answer.error) throw new Refused(answer, response.status);
   return answer;
@@ -30,14 +33,14 @@ export function claims(token) {
 
 /**
  * Opens a challenge and reports its life: `on.created({challengeId, expiresAt})`, `on.state(state, accessToken)`,
- * `on.fallback()` when it goes on by polling, `on.error(error)`. Returns `{ refresh(), close() }`.
+ * `on.steps(qr)` with the next steps of a rolling code, `on.fallback()` when it goes on by polling, `on.error(error)`. Returns `{ refresh(), close() }`.
  */
-export function live({ tenant, token, action, custom, forcePolling = false }, on) {
+export function live({ tenant, token, action, custom, rolling = false, forcePolling = false }, on) {
   let closed = false;
   let socket;
   let timer;
 
-  const create = () => ({ type: 'CREATE_CHALLENGE', data: { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}) } });
+  const create = () => ({ type: 'CREATE_CHALLENGE', data: { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}) } });
 
   function openSocket() {
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws-v1-challenge`;
@@ -51,6 +54,7 @@ export function live({ tenant, token, action, custom, forcePolling = false }, on
         created = true;
         on.created(message.data);
       } else if (message.type === 'STATE_CHANGE') on.state(message.data.state, message.data.accessToken, message.data);
+      else if (message.type === 'QR') on.steps?.(message.data);
       else if (message.type === 'EXPIRED') on.state('expired', undefined, message.data);
       else if (message.type === 'ERROR') on.error(new Refused(message.data ?? {}, 0));
     };
@@ -64,13 +68,15 @@ export function live({ tenant, token, action, custom, forcePolling = false }, on
 
   async function startPolling() {
     try {
-      const made = await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}) } });
+      const made = await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}) } });
       on.created(made);
       let last = '';
       const poll = async () => {
         if (closed) return;
         try {
           const answer = await call('POST', '/v1/client/verify/qr-code', { tenant: tenant ?? claims(token).aud, body: { challengeId: made.challengeId, deviceCode: made.deviceCode } });
+          if (answer.qr) on.steps?.(answer.qr);
+          if (['expired', 'superseded'].includes(answer.state)) return on.state(answer.state, undefined, { challengeId: made.challengeId });
           const state = answer.isVerified ? 'approved' : answer.isClaimed && answer.isConsumed ? 'rejected' : answer.isClaimed ? 'claimed' : '';
           if (state && state !== last) on.state((last = state), answer.accessToken, { challengeId: made.challengeId });
           if (state === 'approved' || state === 'rejected') return;

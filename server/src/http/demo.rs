@@ -3,7 +3,7 @@
 //! These paths act for the demo tenant without a secret, so they exist only when the binary runs as `stepup demo`.
 
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -34,7 +34,7 @@ const PLACES: [(&str, &str); 7] = [
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/demo", get(async |State(app): State<App>| pages::page(&app, "demo.html")))
+        .route("/demo", get(async |State(app): State<App>, asked: HeaderMap| pages::page(&app, "demo.html", &asked)))
         .route("/demo/config", get(config))
         .route("/demo/track", post(track))
         .route("/demo/validate", post(validated))
@@ -120,11 +120,7 @@ async fn enrol(State(app): State<App>, JsonObject(body): JsonObject) -> Result<J
     let token = answer.get("token").and_then(Value::as_str);
     let token =
         token.ok_or_else(|| ApiError::new(Problem::Conflict, "the pack blocks enrolling a device for this user"))?;
-    Ok(Json(json!({ "token": token, "url": link(&app, token) })))
-}
-
-fn link(app: &App, token: &str) -> String {
-    format!("{}/authenticator#enrol={token}", app.issuer().as_str().trim_end_matches('/'))
+    Ok(Json(json!({ "token": token, "url": pages::enrolment_link(&app, token) })))
 }
 
 /// The enrolment link as a QR code.
@@ -136,7 +132,7 @@ async fn enrolment_code(State(app): State<App>, mut query: Query) -> Result<Resp
     if token.is_empty() || !token.chars().all(is_token) {
         return Err(ApiError::field("/query/token", "invalid", "expected the token of an enrolment link"));
     }
-    Ok(pages::svg(&link(&app, &token)))
+    Ok(pages::svg(&pages::enrolment_link(&app, &token)))
 }
 
 /// The phones of a user, oldest first.

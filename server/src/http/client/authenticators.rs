@@ -20,7 +20,7 @@ use super::enrolment;
 use super::phone::KIND;
 use crate::app::App;
 use crate::challenges::refusals;
-use crate::challenges::tokens::{self, ADD, Bearer};
+use crate::challenges::tokens::{self, ADD, Bearer, READ};
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::store::{
@@ -114,6 +114,18 @@ async fn refuse_blocked(app: &App, bearer: &Bearer, tenant: &TenantId, user: &Us
         return Err(ApiError::new(Problem::ActionBlocked, "the action of this token was blocked; it adds no phone"));
     }
     Ok(())
+}
+
+/// `GET /user-authenticators`: the phones of the token's user, without which a screen would show a code that nobody can
+/// answer.
+pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>, ApiError> {
+    let (tenant, user) = (holder.bearer.tenant()?, holder.bearer.user()?);
+    if !holder.bearer.permits(READ) {
+        return Err(ApiError::new(Problem::Forbidden, format!("the token lacks the scope `{READ}`")));
+    }
+    let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
+    let active = known.iter().filter(|known| known.revoked_at.is_none());
+    Ok(Json(json!({ "userAuthenticators": active.map(described).collect::<Vec<_>>() })))
 }
 
 /// `GET /user-authenticators/qr-code?publicKey=`

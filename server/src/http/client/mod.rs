@@ -28,6 +28,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/challenge", post(enrolment::nonce))
         .route("/challenge/qr-code", post(screen::create))
         .route("/verify/qr-code", post(screen::poll))
+        .route("/user-authenticators", get(authenticators::list))
         .route("/public/{tenant}/.well-known/jwks", get(jwks::of_tenant));
     // Phones built before 2025-10-29 call the QR key a `device`.
     for kind in ["qr-code", "device"] {
