@@ -197,7 +197,7 @@ impl Group {
         asking: &Asking<'_>,
         key: &Hashed,
         quota: Quota,
-        mut observed: Option<&mut Observed>,
+        observed: Option<&mut Observed>,
     ) -> bool {
         let parts = parts(plan, asking);
         if parts.iter().all(Option::is_none) {
@@ -238,7 +238,7 @@ impl Group {
             }
         }
         let tracks = row.value.open(plan, missing);
-        if let Some(observed) = observed.take() {
+        if let Some(observed) = observed {
             read(plan, asking, Tracks { tracks, missing }, &parts, observed);
         }
         let mut pending = false;

@@ -341,14 +341,16 @@ impl Log {
             answer(observed, *slot, start, |start| {
                 let over = |reach: &Reach| {
                     let gaps = Gaps { hidden, dropped: &state.lost() };
-                    let rows = Window {
-                        log: self,
-                        plan,
-                        column: *column,
+                    let window = Window {
+                        asking,
+                        spec,
+                        track: track_plan,
                         state: &state,
                         from: self.first_from(plan, reach.start),
+                        gap: gaps.affect(reach),
+                        hidden: hidden.affects(reach).is_some(),
                     };
-                    rows.read(asking, spec, track_plan, gaps, reach, this)
+                    window.read(*column, this, |row, number| self.number(plan, row, number))
                 };
                 asking.between(spec, &start, over)
             });
@@ -569,29 +571,31 @@ impl Log {
     }
 }
 
-/// The rows of one structure from one on.
+/// A question, and the rows of the structure that answers it.
 struct Window<'a> {
-    log: &'a Log,
-    plan: &'a LogPlan,
-    column: Column,
+    asking: &'a Asking<'a>,
+    spec: &'a WindowSpec,
+    track: &'a TrackPlan,
     state: &'a State,
+    /// The first row.
     from: usize,
+    /// Why events may be missing.
+    gap: Option<Why>,
+    /// Whether some may be missing that were never seen.
+    hidden: bool,
 }
 
 impl Window<'_> {
+    /// `number_in` reads a number of a row.
     fn read(
         &self,
-        asking: &Asking<'_>,
-        spec: &WindowSpec,
-        track: &TrackPlan,
-        gaps: Gaps<'_>,
-        reach: &Reach,
+        column: Column,
         this: Option<&Entry>,
+        number_in: impl Fn(usize, usize) -> i64,
     ) -> Maybe<Interval<Value>> {
-        let gap = gaps.affect(reach);
         let within = Rows::MAX.checked_shl(self.from as u32).unwrap_or(0);
-        let count = |sure: u32| known(counted(u64::from(sure), 0, gap, spec.bound).map(whole));
-        match self.column {
+        let count = |sure: u32| known(counted(u64::from(sure), 0, self.gap, self.spec.bound).map(whole));
+        match column {
             Column::Event => {
                 count((self.state.kept & within).count_ones() + u32::from(matches!(this, Some(Entry::Event))))
             }
@@ -605,51 +609,42 @@ impl Window<'_> {
                     Some(Entry::Nothing | Entry::Event | Entry::Atom(..)) | None => None,
                 };
                 let rows = self.state.kept & within;
-                let kept = each(rows).map(|row| self.log.number(self.plan, row, number));
-                let numbers = kept.chain(this.map(|(steps, _)| steps)).map(i128::from);
+                let numbers = each(rows).map(|row| number_in(row, number)).chain(this.map(|(steps, _)| steps));
                 let currency = match this {
                     Some((_, currency)) => currency,
                     None => self.state.currency.filter(|_| rows != 0),
                 };
-                self.of_numbers(asking, spec, track, gaps, reach, numbers, currency)
+                known(self.of_numbers(numbers.map(i128::from), currency))
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one reading, in two steps")]
     fn of_numbers(
         &self,
-        asking: &Asking<'_>,
-        spec: &WindowSpec,
-        track: &TrackPlan,
-        gaps: Gaps<'_>,
-        reach: &Reach,
         numbers: impl Iterator<Item = i128>,
         currency: Option<Currency>,
-    ) -> Maybe<Interval<Value>> {
-        let gap = gaps.affect(reach);
-        match (track.what, spec.function) {
-            (What::Greatest(..), _) => {
-                known(greatest(numbers.max(), gap, currency).and_then(|extreme| extremal(spec, extreme)))
-            }
-            (What::Least(..), _) => {
-                known(least(numbers.min(), gap, currency).and_then(|extreme| extremal(spec, extreme)))
-            }
+    ) -> Result<Interval<Value>, Why> {
+        let Window { spec, gap, .. } = *self;
+        match (self.track.what, spec.function) {
+            (What::Greatest(..), _) => extremal(spec, greatest(numbers.max(), gap, currency)?),
+            (What::Least(..), _) => extremal(spec, least(numbers.min(), gap, currency)?),
             (_, Function::Sum(_)) => {
                 // What was never seen may have been below zero.
-                if let Some(why) = gaps.hidden.affects(reach).and(gap) {
-                    return Maybe::Unknown(why);
+                if let Some(why) = gap.filter(|_| self.hidden) {
+                    return Err(why);
                 }
                 let lo = if spec.distinct { once_each(numbers).iter().sum() } else { numbers.sum() };
                 let perhaps_currency = currency.or(self.state.currency.filter(|_| gap.is_some()));
                 let sum = Sum { lo, hi: gap.is_none().then_some(lo), why: gap, currency, perhaps_currency };
-                known(asking.summed(spec, sum))
+                self.asking.summed(spec, sum)
             }
             _ => {
+                if let Some(why) = gap {
+                    return Err(why);
+                }
                 let numbers: Vec<i128> = if spec.distinct { once_each(numbers) } else { numbers.collect() };
                 let sure = numbers.into_iter().map(Cell::point).collect();
-                let sample = Sample { sure, ..Sample::default() };
-                known(gap.map_or_else(|| described(spec, &sample, currency), Err))
+                described(spec, &Sample { sure, ..Sample::default() }, currency)
             }
         }
     }
