@@ -35,12 +35,14 @@ pub struct Options {
     pub signer: Arc<LogSigner>,
     /// How many reader connections to keep.
     pub readers: u32,
+    /// Which webhooks hear of what.
+    pub subscriptions: Arc<Subscriptions>,
 }
 
 impl Options {
-    /// Four readers.
+    /// Four readers, and nobody to tell.
     pub fn new(path: impl Into<PathBuf>, signer: Arc<LogSigner>) -> Self {
-        Self { path: path.into(), signer, readers: 4 }
+        Self { path: path.into(), signer, readers: 4, subscriptions: Arc::default() }
     }
 
     /// `audit.checkpoint` beside the database: the newest signed checkpoint, so that a truncated or restored database is
@@ -353,6 +355,78 @@ impl Store {
     /// A tenant's API keys, revoked ones included.
     pub async fn api_keys(&self, tenant: &TenantId) -> Result<Vec<ApiKey>, StoreError> {
         self.inner.api_keys(tenant).await
+    }
+
+    // --- webhooks ---
+
+    /// Tells the tenant's webhooks of something that no other verb does, with an audit entry of its own. What a verb does
+    /// is told on its own entry instead.
+    pub async fn tell(&self, tenant: &TenantId, event: Event, at: Timestamp) -> Result<Seq, StoreError> {
+        self.inner.submit(verbs::Tell { tenant: tenant.clone(), event, at }).await
+    }
+
+    /// Changes whenever there is something new to deliver.
+    pub fn outbox(&self) -> tokio::sync::watch::Receiver<()> {
+        self.inner.outbox()
+    }
+
+    /// Up to `limit` deliveries to one endpoint whose time has come, the one that waits longest first.
+    pub async fn due_deliveries(
+        &self,
+        tenant: &TenantId,
+        endpoint: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.inner.due_deliveries(tenant, endpoint, now, limit).await
+    }
+
+    /// How many deliveries wait, for each endpoint that has any, configured or not.
+    pub async fn waiting_deliveries(&self) -> Result<Vec<(TenantId, String, u64)>, StoreError> {
+        self.inner.waiting_deliveries().await
+    }
+
+    /// Writes down what an attempt came to. A delivery that has ended meanwhile stays as it is.
+    pub async fn settle_delivery(
+        &self,
+        delivery: &Delivery,
+        attempted: Attempted,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (number, event) = (delivery.number, delivery.event);
+        self.inner.submit(verbs::SettleDelivery { number, event, attempted, at }).await
+    }
+
+    /// Deliveries that were given up, newest first.
+    pub async fn dead_letters(
+        &self,
+        tenant: &TenantId,
+        which: &DeadLetters,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        self.inner.dead_letters(tenant, which, page).await
+    }
+
+    /// Gives dead letters all their attempts again, from now on. Says how many.
+    pub async fn redeliver(
+        &self,
+        tenant: &TenantId,
+        which: DeadLetters,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (tenant, actor) = (tenant.clone(), actor.to_owned());
+        self.inner.submit(verbs::Redeliver { tenant, which, actor, at }).await
+    }
+
+    /// Deletes up to `limit` rows each of what was delivered and of what died before these times. Says how many.
+    pub async fn prune_outbox(
+        &self,
+        delivered_before: Timestamp,
+        dead_before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        self.inner.submit(verbs::PruneOutbox { delivered_before, dead_before, limit }).await
     }
 
     // --- the log ---

@@ -44,4 +44,26 @@ pub(super) struct RevokeApiKey {
     pub actor: String,
     pub at: Timestamp,
 }
+pub(super) struct Tell {
+    pub tenant: TenantId,
+    pub event: Event,
+    pub at: Timestamp,
+}
+pub(super) struct SettleDelivery {
+    pub number: i64,
+    pub event: uuid::Uuid,
+    pub attempted: Attempted,
+    pub at: Timestamp,
+}
+pub(super) struct Redeliver {
+    pub tenant: TenantId,
+    pub which: DeadLetters,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct PruneOutbox {
+    pub delivered_before: Timestamp,
+    pub dead_before: Timestamp,
+    pub limit: u32,
+}
 pub(super) struct RecordRefusal(pub NewRefusal);

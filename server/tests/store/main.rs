@@ -4,5 +4,6 @@ mod claims;
 mod conformance;
 mod durability;
 mod load;
+mod outbox;
 mod support;
 mod tampering;

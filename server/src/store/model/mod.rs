@@ -7,6 +7,7 @@ mod challenges;
 mod credential;
 mod decision;
 mod journal;
+mod outbox;
 mod page;
 mod policy;
 mod tenant;
@@ -27,6 +28,7 @@ pub use decision::{
     StateChangeError,
 };
 pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
+pub use outbox::{Attempted, DeadLetters, Delivery, Event, EventType, Subscription, Subscriptions};
 pub use page::{Cursor, Page, PageRequest};
 pub use policy::{ActivePack, ListChange, ListEntry, ListEntryId, NewListEntry, NewPack};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};

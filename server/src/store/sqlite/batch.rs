@@ -9,11 +9,12 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::cells::{bind, ms};
 use super::fault::Fault;
+use super::outbox::{self, Told};
 use super::statements::{self, CHUNKS};
 use crate::audit::leaf::{self, Fact, InvalidLeaf, Leaf, commitment};
 use crate::audit::tree::{Frontier, Hash, leaf_hash};
 use crate::audit::{Checkpoint, LogSigner};
-use crate::store::model::{DecisionId, Seq, TenantId};
+use crate::store::model::{DecisionId, Event, Seq, Subscriptions, TenantId};
 use crate::store::rows::{Row, digest};
 use crate::store::tables;
 
@@ -40,6 +41,7 @@ pub(in crate::store) struct Log {
 pub(in crate::store) struct Batch {
     conn: SqliteConnection,
     signer: Arc<LogSigner>,
+    subscriptions: Arc<Subscriptions>,
     /// As of the last commit.
     committed: Log,
     /// As of the transaction under way.
@@ -48,6 +50,9 @@ pub(in crate::store) struct Batch {
     pub careful: bool,
     entries: Vec<(Seq, String, Hash)>,
     documents: Vec<Held>,
+    events: Vec<Told>,
+    /// Whether something was put into the outbox; whoever commits takes it.
+    pub told: bool,
     /// Decisions are many and read by nobody before they are committed, so they are inserted together at the end.
     decisions: Vec<Vouched>,
 }
@@ -76,6 +81,7 @@ pub(in crate::store) struct Entry {
     facts: BTreeMap<String, Fact>,
     changes: Vec<(Row, Option<Seq>)>,
     document: Option<Document>,
+    events: Vec<Event>,
 }
 
 /// Personal documents that the entry commits to.
@@ -95,6 +101,7 @@ impl Entry {
             facts: BTreeMap::new(),
             changes: Vec::new(),
             document: None,
+            events: Vec::new(),
         }
     }
 
@@ -129,18 +136,27 @@ impl Entry {
         self.document = Some(document);
         self
     }
+
+    /// Tells the tenant's webhooks of it, once and only if the entry is durable.
+    pub fn tell(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
 }
 
 impl Batch {
-    pub fn new(conn: SqliteConnection, signer: Arc<LogSigner>, log: Log) -> Self {
+    pub fn new(conn: SqliteConnection, signer: Arc<LogSigner>, subscriptions: Arc<Subscriptions>, log: Log) -> Self {
         Self {
             conn,
             signer,
+            subscriptions,
             committed: log.clone(),
             log,
             careful: false,
             entries: Vec::new(),
             documents: Vec::new(),
+            events: Vec::new(),
+            told: false,
             decisions: Vec::new(),
         }
     }
@@ -165,6 +181,9 @@ impl Batch {
         let seq = self.next_seq();
         let at = ms(entry.at);
         let time = at.max(self.log.time);
+        for event in entry.events {
+            self.address(&entry.tenant, event, time, seq)?;
+        }
         let mut leaf = Leaf {
             facts: entry.facts,
             holds: BTreeMap::new(),
@@ -196,6 +215,32 @@ impl Batch {
             self.write(row, was).await?;
         }
         Ok(seq)
+    }
+
+    /// Puts an event aside for each endpoint that wants it. `sequence` lets a receiver put events in order.
+    fn address(&mut self, tenant: &str, event: Event, time: i64, seq: Seq) -> Result<(), Fault> {
+        let kind = event.kind;
+        let subscriptions = self.subscriptions.get(tenant).into_iter().flatten();
+        let mut wanting = subscriptions.filter(|subscription| subscription.events.contains(&kind)).peekable();
+        if wanting.peek().is_none() {
+            return Ok(());
+        }
+        let millis = u64::try_from(time).unwrap_or(0);
+        let random = fresh_salt()?;
+        let id =
+            random.first_chunk().map(|random| uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid());
+        let id = id.ok_or_else(|| Fault::damaged("a salt is too short for an id"))?;
+        let data = serde_json::to_string(&event.with("sequence", seq).data).map_err(Fault::damaged)?;
+        let data: Arc<str> = data.into();
+        self.events.extend(wanting.map(|subscription| Told {
+            tenant: tenant.to_owned(),
+            endpoint: subscription.endpoint.clone(),
+            event: id,
+            kind,
+            time,
+            data: data.clone(),
+        }));
+        Ok(())
     }
 
     /// Commits to documents in the leaf and puts them aside for the end of the batch.
@@ -266,6 +311,7 @@ impl Batch {
         let decisions = std::mem::take(&mut self.decisions);
         self.insert(decisions).await?;
         self.flush_documents().await?;
+        self.flush_events().await?;
         self.flush_entries().await
     }
 
@@ -294,6 +340,12 @@ impl Batch {
             query.execute(&mut self.conn).await?;
         }
         Ok(())
+    }
+
+    async fn flush_events(&mut self) -> Result<(), Fault> {
+        let events = std::mem::take(&mut self.events);
+        self.told |= !events.is_empty();
+        outbox::insert(&mut self.conn, events).await
     }
 
     async fn flush_entries(&mut self) -> Result<(), Fault> {
@@ -391,6 +443,7 @@ impl Batch {
     fn forget_pending(&mut self) {
         self.entries.clear();
         self.documents.clear();
+        self.events.clear();
         self.decisions.clear();
     }
 

@@ -41,6 +41,7 @@ pub(super) async fn create(
         .fact("context", frozen.context.hash_base64url())
         .opt_fact("decision", decision.map(|id| id.to_string()))
         .opt_fact("supersedes", superseded.as_ref().map(|old| old.id().to_string()))
+        .tell(told(EventType::ChallengeGenerated, challenge, decision))
         .made(to_row(challenge, decision)?);
     let seq = batch.append(entry).await?;
     Ok(RecordedChallenge { id: challenge.id(), seq, superseded })
@@ -153,7 +154,8 @@ async fn apply(
         if settled.state != decision.state {
             entry = entry
                 .changed(decisions::to_row(&settled, row_entry)?, decision.seq)
-                .fact("state", settled.state.as_str());
+                .fact("state", settled.state.as_str())
+                .tell(decisions::changed(&decision, &settled));
             decision_after = Some(settled);
         }
     }
@@ -236,7 +238,34 @@ fn moved(
     if let State::Approved { answer, .. } = after.state() {
         entry = entry.fact("message_hash", answer.message_hash.as_str()).fact("signature", answer.signature.as_str());
     }
-    Ok(entry)
+    if from == to {
+        return Ok(entry);
+    }
+    let by = after.state().claim().map(|claim| &claim.by);
+    Ok(entry.tell(told(event_type(after.state()), after, before.decision).opt_with("userAuthenticatorId", by)))
+}
+
+fn event_type(state: &State) -> EventType {
+    match state {
+        State::Generated => EventType::ChallengeGenerated,
+        State::Claimed(_) => EventType::ChallengeClaimed,
+        State::Approved { .. } => EventType::ChallengeApproved,
+        State::Rejected { .. } => EventType::ChallengeRejected,
+        State::Expired { .. } => EventType::ChallengeExpired,
+        State::Superseded { .. } => EventType::ChallengeSuperseded,
+    }
+}
+
+/// What webhooks hear of a challenge that has just come into its state.
+fn told(kind: EventType, challenge: &Challenge, decision: Option<DecisionId>) -> Event {
+    let frozen = challenge.frozen();
+    Event::new(kind)
+        .with("challengeId", challenge.id())
+        .with("actionCode", &frozen.action)
+        .with("idempotencyKey", &frozen.idempotency_key)
+        .with("state", challenge.state().wire_name())
+        .opt_with("userId", challenge.user())
+        .opt_with("decisionId", decision)
 }
 
 fn refused(request: &TransitionRequest, refusal: &TransitionError) -> Entry {

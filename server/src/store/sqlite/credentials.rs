@@ -80,6 +80,7 @@ async fn insert(batch: &mut Batch, new: &NewCredential) -> Result<StoredCredenti
         .fact("key", credential.key.thumbprint().to_base64url())
         .fact("platform", platform_word(credential.platform))
         .fact("protection", protection_word(credential.protection))
+        .tell(told(EventType::CredentialAdded, &stored))
         .made(to_row(&stored));
     batch.append(entry).await?;
     Ok(stored)
@@ -113,9 +114,20 @@ pub(super) async fn revoke(
     let entry = Entry::new(&revoked.credential.tenant, "credential.revoked", at)
         .fact("credential", revoked.credential.id.as_str())
         .fact("actor", actor)
+        .tell(told(EventType::CredentialRemoved, &revoked).with("actor", actor))
         .changed(to_row(&revoked), was);
     batch.append(entry).await?;
     Ok(revoked)
+}
+
+/// What webhooks hear of a credential.
+fn told(kind: EventType, stored: &StoredCredential) -> Event {
+    Event::new(kind)
+        .with("userId", &stored.credential.user)
+        .with("userAuthenticatorId", &stored.credential.id)
+        .with("kind", &stored.kind)
+        .with("devicePlatform", &stored.device_platform)
+        .opt_with("deviceName", stored.device_name.as_ref())
 }
 
 pub(super) fn to_row(stored: &StoredCredential) -> Row {

@@ -35,6 +35,7 @@ impl Verb for RecordDecision {
                 .fact("reasons", new.reasons.as_slice())
                 .fact("flags", new.flags.as_slice())
                 .opt_fact("challenge", challenge.map(|new| new.challenge.id().to_string()))
+                .tell(recorded(&decision))
                 .made(to_row(&decision, batch.next_seq())?)
                 .document(Document {
                     decision: new.id,
@@ -82,6 +83,7 @@ impl Verb for SetActionState {
                 .fact("to", after.state.as_str())
                 .fact("actor", change.actor.as_str())
                 .changed(to_row(&after, entry)?, decision.seq)
+                .tell(changed(&decision, &after))
                 .document(settled(&after, Settlement::Set(change.state), change.at)?);
             batch.append(leaf).await?;
             Ok(Ok(after))
@@ -120,6 +122,34 @@ fn first_row(new: &NewDecision, seq: Seq) -> Decision {
         answer: new.answer.clone(),
         seq,
     }
+}
+
+/// What webhooks hear of a new decision.
+fn recorded(decision: &Decision) -> Event {
+    about(EventType::DecisionRecorded, decision)
+        .with("outcome", decision.outcome.word())
+        .with("policyVersion", &decision.policy_version)
+        .with("rules", decision.rules.join(","))
+        .with("reasons", decision.reasons.join(","))
+        .with("flags", decision.flags.join(","))
+        .opt_with("challengeId", decision.challenge)
+}
+
+/// What webhooks hear when a decision's state has changed.
+pub(super) fn changed(before: &Decision, after: &Decision) -> Event {
+    about(EventType::DecisionChanged, after)
+        .with("before", before.state)
+        .opt_with("verificationMethod", after.verification_method.as_deref())
+        .opt_with("userAuthenticatorId", after.verified_by.as_ref())
+}
+
+fn about(kind: EventType, decision: &Decision) -> Event {
+    Event::new(kind)
+        .with("decisionId", decision.id)
+        .with("userId", &decision.user)
+        .with("actionCode", &decision.action)
+        .with("idempotencyKey", &decision.idempotency_key)
+        .with("state", decision.state)
 }
 
 /// The journal's document for an end of a decision's challenge, or a state set from outside.

@@ -14,6 +14,7 @@ mod lists;
 mod log;
 pub(super) mod look;
 mod open;
+mod outbox;
 mod packs;
 mod statements;
 mod tenants;
@@ -51,6 +52,7 @@ pub(super) struct Sqlite {
     readers: SqlitePool,
     health: Arc<ArcSwap<Health>>,
     origin: String,
+    outbox: watch::Receiver<()>,
     closing: watch::Sender<bool>,
     tasks: Mutex<Option<Tasks>>,
     /// Held for as long as the store is open: nobody else may write.
@@ -73,7 +75,8 @@ impl Sqlite {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (newest, to_file) = watch::channel(newest);
         let (closing, close) = watch::channel(false);
-        let writer = Writer { batch, queue: waiting, health: health.clone(), newest, closing: close };
+        let (told, outbox) = watch::channel(());
+        let writer = Writer { batch, queue: waiting, health: health.clone(), newest, told, closing: close };
         let tasks = Tasks {
             writer: tokio::spawn(writer.run()),
             checkpoint_file: tokio::spawn(keep_checkpoint_file(
@@ -87,6 +90,7 @@ impl Sqlite {
             readers,
             health,
             origin: options.signer.name().to_owned(),
+            outbox,
             closing,
             tasks: Mutex::new(Some(tasks)),
             _lock: lock,
@@ -95,6 +99,11 @@ impl Sqlite {
 
     pub fn health(&self) -> Health {
         self.health.load().as_ref().clone()
+    }
+
+    /// Changes whenever the outbox has something new.
+    pub fn outbox(&self) -> watch::Receiver<()> {
+        self.outbox.clone()
     }
 
     /// Queues a verb and waits until it is durable.

@@ -48,7 +48,12 @@ pub(super) async fn open(options: &Options) -> Result<Opened, OpenError> {
         .connect_with(reading(&options.path))
         .await
         .map_err(|error| failed(error.to_string()))?;
-    Ok(Opened { batch: Batch::new(conn, options.signer.clone(), log), readers, lock, newest })
+    Ok(Opened {
+        batch: Batch::new(conn, options.signer.clone(), options.subscriptions.clone(), log),
+        readers,
+        lock,
+        newest,
+    })
 }
 
 /// What the schema of a database says after migration `version`: every table, index and trigger with its SQL.

@@ -33,7 +33,14 @@ impl Verb for ActivatePack {
                 .fact("policy", new.version.as_str())
                 .fact("name", new.name.as_str())
                 .fact("actor", new.actor.as_str())
-                .opt_fact("before", held.as_ref().map(|held| held.version.clone()));
+                .opt_fact("before", held.as_ref().map(|held| held.version.clone()))
+                .tell(
+                    Event::new(EventType::PolicyActivated)
+                        .with("policyVersion", &new.version)
+                        .with("name", &new.name)
+                        .with("actor", &new.actor)
+                        .opt_with("before", held.as_ref().map(|held| &held.version)),
+                );
             if !known {
                 entry = entry.made(pack_row(new));
             }

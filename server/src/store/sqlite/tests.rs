@@ -80,7 +80,7 @@ async fn a_failed_write_to_the_disk_ends_all_writing() {
 async fn every_table_of_state_has_the_columns_that_its_digest_covers() {
     let folder = tempfile::tempdir().unwrap();
     let mut opened = open::open(&options(&folder)).await.unwrap();
-    let logged = ["audit_entries", "audit_checkpoints", "audit_head", "documents", "_sqlx_migrations"];
+    let logged = ["audit_entries", "audit_checkpoints", "audit_head", "documents", "outbox", "_sqlx_migrations"];
     let names: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
         .fetch_all(opened.batch.conn())
         .await

@@ -22,6 +22,8 @@ pub(super) struct Writer {
     pub health: Arc<ArcSwap<Health>>,
     /// The newest signed checkpoint, for the file beside the database.
     pub newest: watch::Sender<Option<String>>,
+    /// Marked when a commit has put something into the outbox.
+    pub told: watch::Sender<()>,
     /// Ends the queue: what waits is still written.
     pub closing: watch::Receiver<bool>,
 }
@@ -71,6 +73,9 @@ impl Writer {
                 }
                 if note.is_some() {
                     self.newest.send_replace(note);
+                }
+                if std::mem::take(&mut self.batch.told) {
+                    self.told.send_replace(());
                 }
                 failed.resize_with(units.len(), || None);
                 for (unit, failed) in units.into_iter().zip(failed) {

@@ -1,0 +1,141 @@
+//! What webhooks have to tell is written with what it tells of.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use server::audit;
+use server::store::*;
+
+use crate::support::*;
+
+/// A store of which `all` wants to hear everything and `removals` of removed phones alone.
+async fn listened_to(path: &Path) -> Store {
+    let subscription =
+        |endpoint: &str, events: &[EventType]| Subscription { endpoint: endpoint.into(), events: events.to_vec() };
+    let of_tenant =
+        vec![subscription("all", EventType::ALL), subscription("removals", &[EventType::CredentialRemoved])];
+    let subscriptions = Arc::new(HashMap::from([(tenant().to_string(), of_tenant)]));
+    Store::open(Options { subscriptions, ..Options::new(path, signer()) }).await.unwrap()
+}
+
+async fn due(store: &Store, endpoint: &str, second: i64) -> Vec<Delivery> {
+    store.due_deliveries(&tenant(), endpoint, at(second), 100).await.unwrap()
+}
+
+async fn types(store: &Store, endpoint: &str) -> Vec<&'static str> {
+    due(store, endpoint, 1_000).await.iter().map(|delivery| delivery.kind.as_str()).collect()
+}
+
+#[tokio::test]
+async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stepup.db");
+    let store = listened_to(&path).await;
+    let phone = Phone::enrolled(&store, "u1", "c1").await;
+    let (new, challenge) = challenged("u1", "k1", 1);
+    store.record_decision(new.clone()).await.unwrap();
+    // What is refused happened to nobody: a stranger's claim, a second decision of the same name.
+    let stranger = Phone::enrolled(&store, "u2", "c2").await;
+    store.transition(stranger.claim(challenge.id(), 2)).await.unwrap_err();
+    store.record_decision(new).await.unwrap_err();
+    store.transition(phone.claim(challenge.id(), 3)).await.unwrap();
+    store.transition(phone.approve(challenge.id(), 4)).await.unwrap();
+    // A repeat changes nothing.
+    store.transition(phone.approve(challenge.id(), 5)).await.unwrap();
+    store.revoke_credential(&tenant(), &phone.credential.id, "k", at(6)).await.unwrap();
+    store.tell(&tenant(), Event::notice("recovery_code_used", &user("u1")).with("codesLeft", 7), at(7)).await.unwrap();
+
+    let told = [
+        "credential.added",
+        "decision.recorded",
+        "challenge.generated",
+        "credential.added",
+        "challenge.claimed",
+        "challenge.approved",
+        "decision.changed",
+        "credential.removed",
+        "notice",
+    ];
+    assert_eq!(types(&store, "all").await, told);
+    assert_eq!(types(&store, "removals").await, ["credential.removed"]);
+    // A restart forgets none of it, and the log is as good as without.
+    store.close().await;
+    drop(store);
+    let store = listened_to(&path).await;
+    let waiting = due(&store, "all", 1_000).await;
+    assert_eq!(waiting.iter().map(|delivery| delivery.kind.as_str()).collect::<Vec<_>>(), told);
+    let data: HashMap<String, String> = serde_json::from_str(&waiting[5].data).unwrap();
+    let fact = |name: &str| data.get(name).map(String::as_str);
+    assert_eq!(
+        (fact("userId"), fact("state"), fact("userAuthenticatorId")),
+        (Some("u1"), Some("approved"), Some("c1"))
+    );
+    assert_eq!(fact("challengeId"), Some(challenge.id().to_string().as_str()));
+    let removed = &due(&store, "removals", 1_000).await[0];
+    assert_eq!(removed.event, waiting[7].event, "one event has one id at every endpoint");
+    store.close().await;
+    let report = audit::verify(&path, Some(&signer().verifier())).await.unwrap();
+    assert!(report.is_good(), "{}", report.to_text());
+}
+
+#[tokio::test]
+async fn an_event_is_told_once_though_its_batch_was_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = listened_to(&folder.path().join("stepup.db")).await;
+    // Duplicates make the writer undo the batch and go through it one by one.
+    let tries = (0..64).map(|n| store.record_decision(decision("u1", &format!("k{}", n % 8), n)));
+    let recorded = futures_util::future::join_all(tries).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(recorded, 8);
+    assert_eq!(types(&store, "all").await, ["decision.recorded"; 8]);
+}
+
+#[tokio::test]
+async fn nobody_subscribed_means_nothing_is_kept() {
+    let world = World::new().await;
+    world.store.record_decision(decision("u1", "k1", 0)).await.unwrap();
+    assert!(world.store.waiting_deliveries().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_attempt_ends_waits_or_dies_and_the_dead_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = listened_to(&folder.path().join("stepup.db")).await;
+    for n in 0..3 {
+        store.record_decision(decision("u1", &format!("k{n}"), n)).await.unwrap();
+    }
+    let waiting = due(&store, "all", 10).await;
+    let failure = || "503".to_owned();
+    store.settle_delivery(&waiting[0], Attempted::Delivered, at(10)).await.unwrap();
+    store.settle_delivery(&waiting[1], Attempted::Later { at: at(60), failure: failure() }, at(10)).await.unwrap();
+    store.settle_delivery(&waiting[2], Attempted::Dead { failure: failure() }, at(10)).await.unwrap();
+    // What has ended stays so, whoever else reports an attempt of it.
+    store.settle_delivery(&waiting[0], Attempted::Later { at: at(11), failure: failure() }, at(11)).await.unwrap();
+    assert!(due(&store, "all", 59).await.is_empty());
+    let again = due(&store, "all", 60).await;
+    assert_eq!(
+        again.iter().map(|delivery| (delivery.number, delivery.attempts)).collect::<Vec<_>>(),
+        [(waiting[1].number, 1)]
+    );
+    let dead = |which: DeadLetters| {
+        let store = &store;
+        async move { store.dead_letters(&tenant(), &which, &PageRequest::first(100)).await.unwrap().items }
+    };
+    let all = dead(DeadLetters::default()).await;
+    assert_eq!(
+        all.iter().map(|dead| (dead.event, dead.failure.clone())).collect::<Vec<_>>(),
+        [(waiting[2].event, Some(failure()))]
+    );
+    let elsewhere = DeadLetters { endpoint: Some("removals".to_owned()), event: None };
+    assert!(dead(elsewhere.clone()).await.is_empty());
+    assert_eq!(store.redeliver(&tenant(), elsewhere, "key", at(61)).await.unwrap(), 0);
+    let foreign = TenantId::parse("t2").unwrap();
+    assert_eq!(store.redeliver(&foreign, DeadLetters::default(), "key", at(61)).await.unwrap(), 0);
+    let which = DeadLetters { event: Some(waiting[2].event), endpoint: None };
+    assert_eq!(store.redeliver(&tenant(), which, "key", at(61)).await.unwrap(), 1);
+    assert!(due(&store, "all", 61).await.iter().any(|back| back.event == waiting[2].event && back.attempts == 0));
+    // Only what has ended long enough ago goes.
+    assert_eq!(store.prune_outbox(at(10), at(10), 100).await.unwrap(), 0);
+    assert_eq!(store.prune_outbox(at(11), at(11), 100).await.unwrap(), 1);
+    assert_eq!(due(&store, "all", 100).await.len(), 2);
+}
