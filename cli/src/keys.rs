@@ -1,4 +1,6 @@
-//! `stepup keys new|list|revoke`
+//! `stepup keys new|list|revoke`, and `rotate|signing` of `signing.rs`
+
+mod signing;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,7 +21,9 @@ use crate::service;
 
 /// Options of `keys`.
 #[derive(clap::Args)]
-#[command(after_help = "The service must be stopped: two writers would tear the audit log apart.")]
+#[command(
+    after_help = "For `new`, `list` and `revoke` the service must be stopped: two writers would tear the audit log apart."
+)]
 pub struct Keys {
     #[command(subcommand)]
     verb: Verb,
@@ -33,6 +37,10 @@ enum Verb {
     List(List),
     /// Revoke an API key
     Revoke(Revoke),
+    /// Make the next key that signs tokens
+    Rotate(signing::Rotate),
+    /// List the keys that sign tokens: which does, which comes, which can go
+    Signing(signing::Signing),
 }
 
 #[derive(clap::Args)]
@@ -106,24 +114,28 @@ impl From<RoleName> for Role {
 }
 
 impl Keys {
-    /// Opens the data, does it, closes the data.
+    /// Does what was asked.
     pub fn run(self) -> anyhow::Result<Exit> {
-        let place = match &self.verb {
-            Verb::New(New { place, .. }) | Verb::List(List { place, .. }) | Verb::Revoke(Revoke { place, .. }) => place,
-        };
-        let config = place.config()?;
-        let remedy = place.remedy();
-        service::runtime()?.block_on(async {
-            let store = place::open(&config, remedy).await?;
-            let done = match self.verb {
-                Verb::New(new) => new.run(&store).await,
-                Verb::List(list) => list.run(&store).await,
-                Verb::Revoke(revoke) => revoke.run(&store).await,
-            };
-            store.close().await;
-            done
-        })
+        match self.verb {
+            Verb::New(new) => with_store(&new.place.clone(), async |store| new.run(store).await),
+            Verb::List(list) => with_store(&list.place.clone(), async |store| list.run(store).await),
+            Verb::Revoke(revoke) => with_store(&revoke.place.clone(), async |store| revoke.run(store).await),
+            Verb::Rotate(rotate) => rotate.run(),
+            Verb::Signing(signing) => signing.run(),
+        }
     }
+}
+
+/// Opens the data, does it, closes the data.
+fn with_store(place: &Place, work: impl AsyncFnOnce(&Store) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let config = place.config()?;
+    let remedy = place.remedy();
+    service::runtime()?.block_on(async {
+        let store = place::open(&config, remedy).await?;
+        let done = work(&store).await;
+        store.close().await;
+        done
+    })
 }
 
 impl New {

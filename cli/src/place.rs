@@ -15,7 +15,7 @@ use crate::demo;
 pub const DATA: &str = "./stepup-data";
 
 /// The `--data` and `--config` options.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Place {
     /// The data folder of `stepup demo`
     #[arg(long, value_name = "DIR", default_value = DATA, conflicts_with = "config")]
@@ -64,7 +64,7 @@ pub async fn open(config: &Config, remedy: &str) -> anyhow::Result<Store> {
 pub async fn create_or_open(config: &Config) -> anyhow::Result<Store> {
     let database = database(config)?;
     let issuer = Issuer::parse(config.server.public_url.trim_end_matches('/'))?;
-    let keys = Keys::load(&config.keys.directory, &issuer, &Random::system())?;
+    let keys = Keys::load(&config.keys.directory, &issuer, Vec::new(), &Random::system())?;
     if let Some(folder) = database.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

@@ -103,6 +103,30 @@ async fn sighup_takes_over_a_changed_pack_and_keeps_the_last_good_one() {
     verified.says(&["good: data/stepup.db"]);
 }
 
+#[tokio::test]
+async fn a_running_service_takes_over_a_new_token_key() {
+    let served = serve("http://localhost").await_ready().await;
+    let published = async || {
+        let jwks = served.api.get("/.well-known/jwks.json", Caller::Nobody).await.expect("an answer").json;
+        jwks["keys"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(published().await, 1);
+    let rotated = Command::new(support::binary())
+        .args(["keys", "rotate", "--config", "stepup.toml"])
+        .current_dir(served.folder.path())
+        .output()
+        .expect("the binary runs");
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    served.hang_up();
+    for _ in 0..500 {
+        if published().await == 2 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the new key is not published\n{}", served.service.stderr());
+}
+
 impl Served {
     async fn await_ready(self) -> Served {
         self.until_ready_says("tenants", |tenants| *tenants == 1).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use challenge::token::SHORTEST_SHARED_SECRET;
 use challenge::{Issuer, TenantId};
 use geoip::Atlas;
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::auth::Secret;
 use crate::caches::Caches;
 use crate::challenges::prompts::Prompts;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, TenantConfig, TokenAlgorithm};
 use crate::keys::{Keys, KeysError};
 use crate::limits::Limits;
 use crate::notify::Notifier;
@@ -106,7 +107,7 @@ impl App {
             |key: &str, why: &dyn std::fmt::Display| StartError::Config { key: key.to_owned(), why: why.to_string() };
         let issuer = Issuer::parse(config.server.public_url.trim_end_matches('/'))
             .map_err(|error| refused("server.public_url", &error))?;
-        let keys = Keys::load(&config.keys.directory, &issuer, &random)?;
+        let keys = Keys::load(&config.keys.directory, &issuer, shared_secrets(&config)?, &random)?;
         let path = config.sqlite_path().ok_or_else(|| refused("database", &"only `sqlite:PATH` is built in"))?;
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| refused("database", &error))?;
@@ -156,19 +157,42 @@ impl App {
 /// Creates the tenants of the configuration, with the API keys of their secret files.
 async fn create_tenants(config: &Config, store: &Store, now: Timestamp) -> Result<(), StartError> {
     for (id, settings) in &config.tenants {
-        let refused = |key: &str, why: String| StartError::Config { key: format!("tenants.{id}{key}"), why };
-        let tenant = TenantId::parse(id.clone()).map_err(|error| refused("", error.to_string()))?;
+        let tenant = configured_tenant(id)?;
         let name = settings.name.as_deref().unwrap_or(id);
-        let Some(file) = &settings.secret_file else {
-            put_tenant(store, &tenant, name, now).await?;
-            continue;
-        };
-        let bytes = crate::keys::read_private(file)?;
-        let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
-        let secret = Secret::parse(text).ok_or_else(|| refused(".secret_file", Secret::RULE.to_owned()))?;
-        admit(store, &tenant, name, "backend", "configured", &secret, now).await?;
+        match configured_secret(id, settings)? {
+            None => put_tenant(store, &tenant, name, now).await?,
+            Some(secret) => admit(store, &tenant, name, "backend", "configured", &secret, now).await?,
+        }
     }
     Ok(())
+}
+
+/// The secrets of the tenants whose tokens are signed with them.
+fn shared_secrets(config: &Config) -> Result<Vec<(TenantId, Secret)>, StartError> {
+    let mut shared = Vec::new();
+    for (id, settings) in config.tenants.iter().filter(|(id, _)| config.tenant(id).tokens == TokenAlgorithm::Hs256) {
+        let refused = |why: String| StartError::Config { key: format!("tenants.{id}.tokens"), why };
+        let secret = configured_secret(id, settings)?;
+        let secret = secret
+            .ok_or_else(|| refused("hs256 signs with the tenant's API secret: name its `secret_file`".to_owned()))?;
+        if secret.expose().len() < SHORTEST_SHARED_SECRET {
+            return Err(refused(format!("hs256 needs a secret of at least {SHORTEST_SHARED_SECRET} characters")));
+        }
+        shared.push((configured_tenant(id)?, secret));
+    }
+    Ok(shared)
+}
+
+fn configured_tenant(id: &str) -> Result<TenantId, StartError> {
+    TenantId::parse(id).map_err(|error| StartError::Config { key: format!("tenants.{id}"), why: error.to_string() })
+}
+
+fn configured_secret(id: &str, settings: &TenantConfig) -> Result<Option<Secret>, StartError> {
+    let Some(file) = &settings.secret_file else { return Ok(None) };
+    let bytes = crate::keys::read_private(file)?;
+    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    let refused = || StartError::Config { key: format!("tenants.{id}.secret_file"), why: Secret::RULE.to_owned() };
+    Secret::parse(text).map(Some).ok_or_else(refused)
 }
 
 async fn put_tenant(store: &Store, tenant: &TenantId, name: &str, at: Timestamp) -> Result<(), StoreError> {

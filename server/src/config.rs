@@ -127,7 +127,7 @@ impl ServerConfig {
 pub struct PoliciesConfig {
     /// The pack's directory.
     pub pack: PathBuf,
-    /// Whether to reload when a file of the pack changes (SIGHUP always reloads).
+    /// Whether to reload when a file of the pack or of the keys changes (SIGHUP always reloads).
     pub watch: bool,
     /// How far in the past `occurredAt` may lie, in seconds.
     pub late_s: u64,
@@ -227,6 +227,20 @@ pub struct TenantConfig {
     pub allowed_origins: Vec<String>,
     /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context.
     pub server_linking: Option<bool>,
+    /// With what its tokens are signed.
+    pub tokens: Option<TokenAlgorithm>,
+}
+
+/// How a tenant's tokens are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenAlgorithm {
+    /// With a key of ours; the public half is in the JWKS.
+    #[default]
+    Es256,
+    /// With the API secret of `secret_file`, for backends that verify tokens themselves as the wire once had it. Whoever
+    /// holds the secret can make such tokens.
+    Hs256,
 }
 
 /// What happens when a user without an enrolled device must be challenged. Never a silent allow.
@@ -253,6 +267,8 @@ pub struct TenantSettings {
     pub allowed_origins: Vec<String>,
     /// See [`TenantConfig::server_linking`].
     pub server_linking: bool,
+    /// See [`TenantConfig::tokens`].
+    pub tokens: TokenAlgorithm,
 }
 
 impl Config {
@@ -279,6 +295,7 @@ impl Config {
             redirect_origins: origins(&own.redirect_origins, &self.defaults.redirect_origins),
             allowed_origins: origins(&own.allowed_origins, &self.defaults.allowed_origins),
             server_linking: own.server_linking.or(self.defaults.server_linking).unwrap_or(true),
+            tokens: own.tokens.or(self.defaults.tokens).unwrap_or_default(),
         }
     }
 

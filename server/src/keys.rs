@@ -2,29 +2,33 @@
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `token.p8` | signs track and result tokens (ES256, PKCS#8 DER) |
-//! | `token-*.p8` | earlier or coming token keys: published and accepted, not signed with |
+//! | `token.p8` | signs track and result tokens (ES256, PKCS#8 DER), until a successor does |
+//! | `token-20260301T100000Z.p8` | signs them from that time on; published and accepted before |
 //! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
 //! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
 //! | `log.seed` | signs the audit log's checkpoints (Ed25519 seed, 32 bytes) |
 //! | `log.origin` | the name in those checkpoints; a log keeps its name when the public URL or the port changes |
+
+mod tokens;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use challenge::messages::ServerNonce;
 use challenge::qr::{QrSigningKey, RollingKey};
-use challenge::token::{SigningKey, SigningKeys, Verifier};
-use challenge::{ChallengeId, DeviceCode, Issuer};
+use challenge::{ChallengeId, DeviceCode, Issuer, TenantId};
 use zeroize::Zeroizing;
 
 use crate::audit::LogSigner;
+use crate::auth::Secret;
 use crate::random::Random;
+pub use tokens::{KeyTurn, TokenKeyFile, TokenKeys, list, rotate};
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,27 +61,28 @@ pub enum KeysError {
 
 /// The keys in use. They have no `Debug` and never leave this process.
 pub struct Keys {
-    tokens: SigningKeys,
-    verifier: Verifier,
+    directory: PathBuf,
+    issuer: Issuer,
+    /// Tenants whose tokens are signed with their own API secret.
+    shared: Vec<(TenantId, Secret)>,
+    tokens: ArcSwap<TokenKeys>,
     qr: QrSigningKey,
     rolling_master: Zeroizing<[u8; 32]>,
     log: Arc<LogSigner>,
 }
 
 impl Keys {
-    /// Loads the keys from `directory`, making those that are missing.
-    pub fn load(directory: &Path, issuer: &Issuer, random: &Random) -> Result<Keys, KeysError> {
+    /// Loads the keys from `directory`, making those that are missing. The tokens of `shared` tenants are signed with their
+    /// own secrets.
+    pub fn load(
+        directory: &Path,
+        issuer: &Issuer,
+        shared: Vec<(TenantId, Secret)>,
+        random: &Random,
+    ) -> Result<Keys, KeysError> {
         fs::create_dir_all(directory).map_err(file_error(directory))?;
         let file = |name: &str| directory.join(name);
-
-        let token_path = file("token.p8");
-        let token = load_or_make(&token_path, || {
-            let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-            key.map(|document| document.as_ref().to_vec()).map_err(|_| "the key could not be made")
-        })?;
-        let active = SigningKey::from_pkcs8(&token).map_err(unusable(&token_path))?;
-        let tokens = SigningKeys::new(active, other_token_keys(directory)?).map_err(unusable(&token_path))?;
-        let verifier = Verifier::new(issuer, &tokens);
+        let tokens = TokenKeys::load(directory, issuer, &shared)?;
 
         let qr_path = file("qr.p8");
         let qr = load_or_make(&qr_path, || {
@@ -92,17 +97,26 @@ impl Keys {
         let origin = load_or_make(&origin_path, || Ok(log_origin(issuer).into_bytes()))?;
         let origin = std::str::from_utf8(&origin).map_err(unusable(&origin_path))?.trim();
         let log = LogSigner::from_seed(origin, &seed).map_err(unusable(&origin_path))?;
-        Ok(Keys { tokens, verifier, qr, rolling_master, log: Arc::new(log) })
+        Ok(Keys {
+            directory: directory.to_owned(),
+            issuer: issuer.clone(),
+            shared,
+            tokens: ArcSwap::from_pointee(tokens),
+            qr,
+            rolling_master,
+            log: Arc::new(log),
+        })
     }
 
-    /// What signs track and result tokens, and their JWKS.
-    pub fn tokens(&self) -> &SigningKeys {
-        &self.tokens
+    /// What signs track and result tokens and verifies them. Ask again for each request: keys rotate.
+    pub fn tokens(&self) -> Arc<TokenKeys> {
+        self.tokens.load_full()
     }
 
-    /// What verifies them.
-    pub fn verifier(&self) -> &Verifier {
-        &self.verifier
+    /// Reads the token keys again, after a rotation. What cannot be used changes nothing.
+    pub fn reload_tokens(&self) -> Result<(), KeysError> {
+        self.tokens.store(Arc::new(TokenKeys::load(&self.directory, &self.issuer, &self.shared)?));
+        Ok(())
     }
 
     /// What signs QR codes.
@@ -150,23 +164,6 @@ fn log_origin(issuer: &Issuer) -> String {
     let url = issuer.as_str();
     let host = url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/');
     format!("{host}/log")
-}
-
-fn other_token_keys(directory: &Path) -> Result<Vec<challenge::token::VerificationKey>, KeysError> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(directory)
-        .map_err(file_error(directory))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("token-") && name.ends_with(".p8")
-        })
-        .collect();
-    paths.sort();
-    let read = |path: &PathBuf| {
-        let bytes = read_private(path)?;
-        SigningKey::from_pkcs8(&bytes).map(|key| key.public().clone()).map_err(unusable(path))
-    };
-    paths.iter().map(read).collect()
 }
 
 fn load_secret(path: &Path, random: &Random) -> Result<Zeroizing<[u8; 32]>, KeysError> {

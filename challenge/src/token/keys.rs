@@ -1,14 +1,22 @@
-//! The server's token keys: one signs, several verify while they rotate.
+//! The server's token keys. ES256 keys take turns by a schedule: one signs, the next is published before it does, and the
+//! last one verifies until its tokens are over. A tenant that asks for it has the wire's HS256 instead.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::Serialize;
 
 use super::Purpose;
-use crate::id::KeyId;
+use crate::id::{KeyId, TenantId};
 use crate::keys::sha256;
+
+/// How long a key is published and accepted after its successor began to sign: the longest life of any token, and a day.
+pub const KEPT_AFTER: SignedDuration = SignedDuration::from_hours(25);
+
+/// The shortest HMAC secret in bytes: that of the hash's output (RFC 7518 §3.2, RFC 8725 §3.5).
+pub const SHORTEST_SHARED_SECRET: usize = 32;
 
 /// One ES256 key pair. It has no `Debug`.
 pub struct SigningKey {
@@ -35,6 +43,15 @@ pub enum KeySetError {
     /// The same key is given twice.
     #[error("the signing key `{0}` is given twice")]
     Twice(KeyId),
+    /// Two keys would begin to sign at the same time.
+    #[error("two signing keys begin at {0}")]
+    SameTime(Timestamp),
+    /// An HMAC secret that could be guessed.
+    #[error("an HS256 secret must have at least {SHORTEST_SHARED_SECRET} bytes")]
+    ShortSecret,
+    /// A tenant with two HMAC secrets.
+    #[error("the tenant `{0}` has two HS256 secrets")]
+    SharedTwice(TenantId),
     /// Signing itself failed.
     #[error("the token could not be signed")]
     Signing,
@@ -77,43 +94,136 @@ impl VerificationKey {
     }
 }
 
-/// The active key and the others that are published: the next one before its first use, the last one until its tokens
-/// are over.
+/// The HS256 secret of one tenant, who verifies its own tokens with it. It has no `Debug`.
+///
+/// Whoever verifies with it can also sign with it: a token under it is never taken for another tenant's.
+pub struct SharedKey {
+    pub(super) tenant: TenantId,
+    pub(super) kid: KeyId,
+    private: EncodingKey,
+    pub(super) decoding: DecodingKey,
+}
+
+impl SharedKey {
+    /// Takes the tenant's secret.
+    pub fn new(tenant: TenantId, secret: &[u8]) -> Result<Self, KeySetError> {
+        if secret.len() < SHORTEST_SHARED_SECRET {
+            return Err(KeySetError::ShortSecret);
+        }
+        // Named after the tenant and not after the secret, of which a name would give something away.
+        let name = format!("hs256-{}", URL_SAFE_NO_PAD.encode(sha256(tenant.as_str().as_bytes())));
+        let kid = KeyId::parse(name).map_err(|_| KeySetError::ShortSecret)?;
+        Ok(Self { tenant, kid, private: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret) })
+    }
+}
+
+/// The keys that sign tokens: one after the other, each from its time on.
 pub struct SigningKeys {
-    active: SigningKey,
-    others: Vec<VerificationKey>,
+    first: SigningKey,
+    /// Ascending by the time from which they sign.
+    successors: Vec<(Timestamp, SigningKey)>,
+    shared: Vec<SharedKey>,
+}
+
+/// One key of a schedule.
+pub struct Turn<'a> {
+    /// The key.
+    pub key: &'a SigningKey,
+    /// From when it signs; `None` for the first.
+    pub from: Option<Timestamp>,
+    /// From when its successor signs, if it has one.
+    pub until: Option<Timestamp>,
+}
+
+impl Turn<'_> {
+    /// From when it is neither published nor accepted.
+    pub fn retires_at(&self) -> Option<Timestamp> {
+        self.until.map(|until| until.saturating_add(KEPT_AFTER).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether it signs at this time.
+    pub fn signs(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+
+    /// Whether it is published and accepted at this time; a key that is yet to sign is.
+    pub fn is_published(&self, at: Timestamp) -> bool {
+        self.retires_at().is_none_or(|end| at < end)
+    }
 }
 
 impl SigningKeys {
-    /// Signs with `active`, publishes and accepts `others` too.
-    pub fn new(active: SigningKey, others: Vec<VerificationKey>) -> Result<Self, KeySetError> {
-        let mut seen = vec![active.kid().clone()];
-        for other in &others {
-            if seen.contains(&other.kid) {
-                return Err(KeySetError::Twice(other.kid.clone()));
+    /// Signs with `first` until the earliest of `successors` begins, and so on.
+    pub fn new(first: SigningKey, mut successors: Vec<(Timestamp, SigningKey)>) -> Result<Self, KeySetError> {
+        successors.sort_by_key(|(from, _)| *from);
+        let mut seen = vec![first.kid().clone()];
+        let mut last = None;
+        for (from, key) in &successors {
+            if seen.contains(key.kid()) {
+                return Err(KeySetError::Twice(key.kid().clone()));
             }
-            seen.push(other.kid.clone());
+            if last == Some(*from) {
+                return Err(KeySetError::SameTime(*from));
+            }
+            seen.push(key.kid().clone());
+            last = Some(*from);
         }
-        Ok(Self { active, others })
+        Ok(Self { first, successors, shared: Vec::new() })
     }
 
-    /// Every key that verifies, the active one first.
-    pub fn public(&self) -> impl Iterator<Item = &VerificationKey> {
-        std::iter::once(&self.active.public).chain(&self.others)
+    /// Signs the tokens of some tenants with their own HS256 secrets instead.
+    pub fn with_shared(mut self, shared: Vec<SharedKey>) -> Result<Self, KeySetError> {
+        for (index, key) in shared.iter().enumerate() {
+            if shared.iter().take(index).any(|other| other.tenant == key.tenant) {
+                return Err(KeySetError::SharedTwice(key.tenant.clone()));
+            }
+        }
+        self.shared = shared;
+        Ok(self)
     }
 
-    /// Signs claims as a compact JWS with `typ`, `alg` and `kid` in its header. The only error is a failing library.
-    pub fn sign<P: Purpose>(&self, claims: &P) -> Result<String, KeySetError> {
-        let mut header = Header::new(Algorithm::ES256);
+    /// The ES256 keys in the order of their turns.
+    pub fn turns(&self) -> impl Iterator<Item = Turn<'_>> {
+        let keys = std::iter::once((None, &self.first)).chain(self.successors.iter().map(|(at, key)| (Some(*at), key)));
+        let ends = self.successors.iter().map(|(at, _)| Some(*at)).chain(std::iter::once(None));
+        keys.zip(ends).map(|((from, key), until)| Turn { key, from, until })
+    }
+
+    pub(super) fn shared(&self) -> &[SharedKey] {
+        &self.shared
+    }
+
+    /// The ES256 key that signs at this time.
+    pub fn active(&self, at: Timestamp) -> &SigningKey {
+        self.successors.iter().rev().find(|(from, _)| *from <= at).map_or(&self.first, |(_, key)| key)
+    }
+
+    /// Every public key that verifies at this time.
+    pub fn published(&self, at: Timestamp) -> impl Iterator<Item = &VerificationKey> {
+        self.turns().filter(move |turn| turn.is_published(at)).map(|turn| &turn.key.public)
+    }
+
+    /// Signs claims as a compact JWS with `typ`, `alg` and `kid` in its header, with the key whose turn it is at `at`, or
+    /// the audience's own. The only error is a failing library.
+    pub fn sign<P: Purpose>(&self, claims: &P, at: Timestamp) -> Result<String, KeySetError> {
+        let own = self.shared.iter().find(|key| key.tenant.as_str() == claims.registered().aud);
+        let (algorithm, kid, private) = match own {
+            Some(key) => (Algorithm::HS256, &key.kid, &key.private),
+            None => {
+                let key = self.active(at);
+                (Algorithm::ES256, key.kid(), &key.private)
+            }
+        };
+        let mut header = Header::new(algorithm);
         header.typ = Some(P::TYP.to_owned());
-        header.kid = Some(self.active.kid().to_string());
-        jsonwebtoken::encode(&header, claims, &self.active.private).map_err(|_| KeySetError::Signing)
+        header.kid = Some(kid.to_string());
+        jsonwebtoken::encode(&header, claims, private).map_err(|_| KeySetError::Signing)
     }
 
-    /// The JWKS text (RFC 7517) with every public key.
-    pub fn jwks(&self) -> String {
+    /// The JWKS text (RFC 7517) with every public key of this time. HS256 secrets have no public half.
+    pub fn jwks(&self, at: Timestamp) -> String {
         let keys: Vec<_> = self
-            .public()
+            .published(at)
             .map(|key| Jwk {
                 kty: "EC",
                 crv: "P-256",

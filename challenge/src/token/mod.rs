@@ -1,6 +1,6 @@
 //! The JWTs we mint: a track token opens the challenge pages for one user, a result token says how a challenge ended.
 //!
-//! Line by line after RFC 8725: one algorithm per key, the key found by `kid` alone, an explicit `typ` per purpose, all
+//! Line by line after RFC 8725 (docs/rfc8725.md): one algorithm per key, the key found by `kid` alone, an explicit `typ` per purpose, all
 //! claims required and typed, and `now` given, as a validity check against a hidden clock cannot be tested.
 
 mod claims;
@@ -8,8 +8,10 @@ mod keys;
 mod verifier;
 
 pub use claims::{Mint, Other, ResultClaims, ResultFacts, TokenState, TrackClaims, TrackFacts};
-pub use keys::{KeySetError, SigningKey, SigningKeys, VerificationKey};
-pub use verifier::{TokenError, Verifier};
+pub use keys::{
+    KEPT_AFTER, KeySetError, SHORTEST_SHARED_SECRET, SharedKey, SigningKey, SigningKeys, Turn, VerificationKey,
+};
+pub use verifier::{LEEWAY_S, LONGEST_TOKEN, TokenError, Verifier};
 
 use jiff::SignedDuration;
 use serde::Serialize;

@@ -86,14 +86,33 @@ impl TokenError {
 /// Accepts tokens of one issuer, signed with one of its keys.
 pub struct Verifier {
     issuer: String,
-    keys: BTreeMap<String, (Algorithm, DecodingKey)>,
+    keys: BTreeMap<String, Accepted>,
+}
+
+/// A key and what it is good for.
+struct Accepted {
+    algorithm: Algorithm,
+    key: DecodingKey,
+    /// From when it is not accepted any more.
+    until: Option<Timestamp>,
+    /// The one audience it may speak to; others than the signer hold an HMAC secret.
+    only_for: Option<TenantId>,
 }
 
 impl Verifier {
     /// Accepts what any of `keys` signed in the name of `issuer`.
     pub fn new(issuer: &Issuer, keys: &SigningKeys) -> Self {
-        let keys = keys.public().map(|key| (key.kid().to_string(), (Algorithm::ES256, key.decoding.clone()))).collect();
-        Self { issuer: issuer.to_string(), keys }
+        let own = keys.turns().map(|turn| {
+            let public = turn.key.public();
+            let (key, until) = (public.decoding.clone(), turn.retires_at());
+            (public.kid().to_string(), Accepted { algorithm: Algorithm::ES256, key, until, only_for: None })
+        });
+        let shared = keys.shared().iter().map(|key| {
+            let (decoding, only_for) = (key.decoding.clone(), Some(key.tenant.clone()));
+            let accepted = Accepted { algorithm: Algorithm::HS256, key: decoding, until: None, only_for };
+            (key.kid.to_string(), accepted)
+        });
+        Self { issuer: issuer.to_string(), keys: own.chain(shared).collect() }
     }
 
     /// The claims of a token that is ours, of purpose `P`, for `audience`, and valid at `now`.
@@ -111,20 +130,25 @@ impl Verifier {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, claims) = message.split_once('.').ok_or(TokenError::Malformed)?;
         let header: TokenHeader = read_object(header).ok_or(TokenError::Malformed)?;
-        let (algorithm, key) = self.keys.get(&header.kid).ok_or(TokenError::UnknownKey)?;
+        let accepted = self.keys.get(&header.kid).filter(|key| key.until.is_none_or(|until| now < until));
+        let accepted = accepted.ok_or(TokenError::UnknownKey)?;
         // The key says which algorithm; the header may only agree.
-        if header.alg != format!("{algorithm:?}") {
+        if header.alg != format!("{:?}", accepted.algorithm) {
             return Err(TokenError::Algorithm);
         }
         if header.typ != P::TYP {
             return Err(TokenError::Type);
         }
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, *algorithm) {
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &accepted.key, accepted.algorithm) {
             Ok(true) => {}
             Ok(false) | Err(_) => return Err(TokenError::BadSignature),
         }
         let claims: P = read_object(claims).ok_or(TokenError::Claims)?;
-        check_registered(&claims.registered(), &self.issuer, P::LONGEST_LIFE, now)?;
+        let registered = claims.registered();
+        check_registered(&registered, &self.issuer, P::LONGEST_LIFE, now)?;
+        if accepted.only_for.as_ref().is_some_and(|tenant| tenant.as_str() != registered.aud) {
+            return Err(TokenError::Audience);
+        }
         Ok(claims)
     }
 }

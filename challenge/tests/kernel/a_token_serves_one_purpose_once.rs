@@ -64,7 +64,7 @@ fn track_claims() -> TrackClaims {
 
 impl Server {
     fn header(&self) -> Value {
-        let kid = self.keys.public().next().expect("a key").kid().as_str();
+        let kid = self.keys.active(start()).kid().as_str();
         json!({"typ": "stepup-result+jwt", "alg": "ES256", "kid": kid})
     }
 
@@ -84,7 +84,7 @@ impl Server {
 #[test]
 fn a_minted_token_says_what_happened() {
     let server = server();
-    let token = server.keys.sign(&result_claims()).expect("a token");
+    let token = server.keys.sign(&result_claims(), start()).expect("a token");
     assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "a legal subprotocol");
     let claims = server.verify(&token, at(1)).expect("our token");
     assert_eq!(claims, result_claims());
@@ -130,7 +130,7 @@ fn lifetimes_are_cut_to_what_the_purpose_allows() {
 #[test]
 fn t55_a_token_is_valid_from_nbf_until_exp_give_or_take_five_seconds() {
     let server = server();
-    let token = server.keys.sign(&result_claims()).expect("a token");
+    let token = server.keys.sign(&result_claims(), start()).expect("a token");
     for (second, result) in [
         (-6, Err(TokenError::NotYetValid)),
         (-5, Ok(())),
@@ -148,7 +148,7 @@ fn t55_a_token_is_valid_from_nbf_until_exp_give_or_take_five_seconds() {
 #[test]
 fn t55_a_purpose_is_never_taken_for_another() {
     let server = server();
-    let (result, track) = (server.keys.sign(&result_claims()), server.keys.sign(&track_claims()));
+    let (result, track) = (server.keys.sign(&result_claims(), start()), server.keys.sign(&track_claims(), start()));
     let (result, track) = (result.expect("a token"), track.expect("a token"));
     assert!(server.verifier.verify::<TrackClaims>(&track, &tenant(), at(1)).is_ok());
     assert_eq!(server.verifier.verify::<TrackClaims>(&result, &tenant(), at(1)).err(), Some(TokenError::Type));
@@ -275,9 +275,39 @@ fn t55_no_confused_claims_are_taken() {
 }
 
 #[test]
+fn t55_only_utf8_is_read() {
+    let server = server();
+    let claims = serde_json::to_vec(&result_claims()).expect("JSON");
+    let header = server.header().to_string().into_bytes();
+    let sign = |header: &[u8], claims: &[u8]| {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &server.pkcs8).expect("a key");
+        let signature = pair.sign(&SystemRandom::new(), message.as_bytes()).expect("a signature");
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    };
+    assert!(server.verify(&sign(&header, &claims), at(1)).is_ok(), "the bytes as they are");
+    let with = |text: &[u8], from: &[u8], to: &[u8]| -> Vec<u8> {
+        let place = text.windows(from.len()).position(|window| window == from).expect("it is there");
+        [&text[..place], to, &text[place + from.len()..]].concat()
+    };
+    let utf16: Vec<u8> = claims.iter().flat_map(|byte| [*byte, 0]).collect();
+    for (header, claims, error) in [
+        (header.clone(), with(&claims, b"u1", b"u\xff"), TokenError::Claims),
+        (header.clone(), with(&claims, b"u1", b"u\xc0\xaf"), TokenError::Claims),
+        (header.clone(), with(&claims, b"u1", b"u\\ud800"), TokenError::Claims),
+        (header.clone(), [b"\xef\xbb\xbf", &claims[..]].concat(), TokenError::Claims),
+        (header.clone(), utf16, TokenError::Claims),
+        (with(&header, b"ES256", b"ES\xff56"), claims.clone(), TokenError::Malformed),
+        ([b"\xef\xbb\xbf", &header[..]].concat(), claims.clone(), TokenError::Malformed),
+    ] {
+        assert_eq!(server.verify(&sign(&header, &claims), at(1)).err(), Some(error), "{claims:?}");
+    }
+}
+
+#[test]
 fn t55_no_other_signature_is_taken() {
     let server = server();
-    let token = server.keys.sign(&result_claims()).expect("a token");
+    let token = server.keys.sign(&result_claims(), start()).expect("a token");
     let (message, signature) = token.rsplit_once('.').expect("three parts");
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
     let der = |pkcs8: &[u8]| {
@@ -313,7 +343,7 @@ fn t55_no_other_signature_is_taken() {
 #[test]
 fn t55_no_other_shape_is_a_token() {
     let server = server();
-    let token = server.keys.sign(&result_claims()).expect("a token");
+    let token = server.keys.sign(&result_claims(), start()).expect("a token");
     let parts: Vec<&str> = token.split('.').collect();
     for (shape, error) in [
         (String::new(), TokenError::Malformed),
@@ -333,32 +363,158 @@ fn t55_no_other_shape_is_a_token() {
     }
 }
 
+fn key(der: &[u8]) -> SigningKey {
+    SigningKey::from_pkcs8(der).expect("a key")
+}
+
+/// The claims of a token that is minted at this second.
+fn minted_at(second: i64) -> ResultClaims {
+    let (issuer, tenant) = (issuer(), tenant());
+    let life = SignedDuration::from_secs(120);
+    let mint = Mint { issuer: &issuer, audience: &tenant, jti: "j1".to_owned(), at: at(second), life };
+    ResultClaims::new(mint, &ResultFacts { challenge: &approved(), scope: "" }).expect("approved")
+}
+
 #[test]
 fn keys_rotate_with_an_overlap() {
-    let (old, new) = (pkcs8(), pkcs8());
-    let key = |der: &[u8]| SigningKey::from_pkcs8(der).expect("a key");
-    let before = SigningKeys::new(key(&old), vec![key(&new).public().clone()]).expect("keys");
-    let after = SigningKeys::new(key(&new), vec![key(&old).public().clone()]).expect("keys");
-    let alone = SigningKeys::new(key(&new), vec![]).expect("keys");
-    let verify = |by: &SigningKeys, token: &str| {
-        Verifier::new(&issuer(), by).verify::<ResultClaims>(token, &tenant(), at(1)).map(|_| ())
-    };
-    let (from_old, from_new) = (before.sign(&result_claims()), after.sign(&result_claims()));
-    let (from_old, from_new) = (from_old.expect("a token"), from_new.expect("a token"));
-    for keys in [&before, &after] {
-        assert_eq!((verify(keys, &from_old), verify(keys, &from_new)), (Ok(()), Ok(())));
+    let day = 24 * 3600;
+    let (old, new) = (key(&pkcs8()), key(&pkcs8()));
+    let (old_kid, new_kid) = (old.kid().clone(), new.kid().clone());
+    let keys = SigningKeys::new(old, vec![(at(day), new)]).expect("keys");
+    let verifier = Verifier::new(&issuer(), &keys);
+    let retired = day + KEPT_AFTER.as_secs();
+    for (second, signs, published) in [
+        (0, &old_kid, vec![&old_kid, &new_kid]),
+        (day - 1, &old_kid, vec![&old_kid, &new_kid]),
+        (day, &new_kid, vec![&old_kid, &new_kid]),
+        (retired - 1, &new_kid, vec![&old_kid, &new_kid]),
+        (retired, &new_kid, vec![&new_kid]),
+        (retired * 100, &new_kid, vec![&new_kid]),
+    ] {
+        assert_eq!(keys.active(at(second)).kid(), signs, "{second} s");
+        assert_eq!(keys.published(at(second)).map(|key| key.kid()).collect::<Vec<_>>(), published, "{second} s");
+        let token = keys.sign(&minted_at(second), at(second)).expect("a token");
+        assert!(verifier.verify::<ResultClaims>(&token, &tenant(), at(second + 1)).is_ok(), "{second} s");
     }
-    assert_eq!(verify(&alone, &from_old), Err(TokenError::UnknownKey));
-    let twice = SigningKeys::new(key(&new), vec![key(&new).public().clone()]);
-    assert_eq!(twice.err(), Some(KeySetError::Twice(key(&new).kid().clone())));
+    // Who holds the old key cannot mint with it once it has retired, whatever times the token says.
+    let late = keys.sign(&minted_at(retired), at(0)).expect("a token");
+    assert_eq!(verifier.verify::<ResultClaims>(&late, &tenant(), at(retired - 1)).map(|_| ()), Ok(()));
+    assert_eq!(verifier.verify::<ResultClaims>(&late, &tenant(), at(retired)).err(), Some(TokenError::UnknownKey));
+}
+
+#[test]
+fn a_key_outlives_every_token_it_signed() {
+    // The last token of the old key is minted just before its successor begins, and lives as long as any may.
+    assert!(KEPT_AFTER.as_secs() > TrackClaims::LONGEST_LIFE.as_secs() + LEEWAY_S);
+    assert!(KEPT_AFTER.as_secs() > ResultClaims::LONGEST_LIFE.as_secs() + LEEWAY_S);
+}
+
+#[test]
+fn keys_take_turns_in_the_order_of_their_times_however_they_are_given() {
+    let ders: Vec<Vec<u8>> = (0..3).map(|_| pkcs8()).collect();
+    let keys = SigningKeys::new(key(&ders[0]), vec![(at(20), key(&ders[2])), (at(10), key(&ders[1]))]).expect("keys");
+    for (second, index) in [(-1000, 0), (9, 0), (10, 1), (19, 1), (20, 2), (1000, 2)] {
+        assert_eq!(keys.active(at(second)).kid(), key(&ders[index]).kid(), "{second} s");
+        let signing: Vec<usize> =
+            keys.turns().enumerate().filter(|(_, turn)| turn.signs(at(second))).map(|(index, _)| index).collect();
+        assert_eq!(signing, [index], "one signs at {second} s");
+    }
+    let twice = SigningKeys::new(key(&ders[0]), vec![(at(10), key(&ders[0]))]);
+    assert_eq!(twice.err(), Some(KeySetError::Twice(key(&ders[0]).kid().clone())));
+    let same_time = SigningKeys::new(key(&ders[0]), vec![(at(10), key(&ders[1])), (at(10), key(&ders[2]))]);
+    assert_eq!(same_time.err(), Some(KeySetError::SameTime(at(10))));
+}
+
+const SHARED: &[u8] = b"sk_0123456789abcdef0123456789abcdef";
+
+fn shared(tenant: &str) -> SharedKey {
+    SharedKey::new(TenantId::parse(tenant).expect("a tenant"), SHARED).expect("long enough")
+}
+
+#[test]
+fn a_tenant_may_have_the_wires_hs256() {
+    let keys = server().keys.with_shared(vec![shared(TENANT)]).expect("keys");
+    let verifier = Verifier::new(&issuer(), &keys);
+    let token = keys.sign(&result_claims(), start()).expect("a token");
+    assert_eq!(verifier.verify::<ResultClaims>(&token, &tenant(), at(1)), Ok(result_claims()));
+    // As a backend of the wire does: the secret, the algorithm, and nothing else.
+    let (message, signature) = token.rsplit_once('.').expect("three parts");
+    let header = URL_SAFE_NO_PAD.decode(message.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    assert_eq!((text(&header, "alg"), text(&header, "typ")), ("HS256", "stepup-result+jwt"));
+    let theirs = hmac::Key::new(hmac::HMAC_SHA256, SHARED);
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    hmac::verify(&theirs, message.as_bytes(), &signature).expect("the tenant's own secret verifies it");
+    // It has no public half, and other tenants keep ES256.
+    let jwks: Value = serde_json::from_str(&keys.jwks(start())).expect("JSON");
+    assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(1));
+    assert_eq!(text(&jwks["keys"][0], "kid"), keys.active(start()).kid().as_str());
+    let mut claims = serde_json::to_value(result_claims()).expect("JSON");
+    claims["aud"] = json!("another");
+    let claims: ResultClaims = serde_json::from_value(claims).expect("claims");
+    let token = keys.sign(&claims, start()).expect("a token");
+    assert!(
+        URL_SAFE_NO_PAD
+            .decode(&token[..token.find('.').expect("a dot")])
+            .expect("a header")
+            .starts_with(b"{\"typ\":\"stepup-result+jwt\",\"alg\":\"ES256\"")
+    );
+}
+
+#[test]
+fn t55_an_hs256_secret_is_good_for_its_tenant_alone() {
+    let keys = server().keys.with_shared(vec![shared("rival")]).expect("keys");
+    let verifier = Verifier::new(&issuer(), &keys);
+    let es256_kid = keys.active(start()).kid().to_string();
+    // The rival learns the name of its key from any token of its own.
+    let rival = TenantId::parse("rival").expect("a tenant");
+    let mut claims = serde_json::to_value(result_claims()).expect("JSON");
+    claims["aud"] = json!("rival");
+    let own: ResultClaims = serde_json::from_value(claims.clone()).expect("claims");
+    let own_token = keys.sign(&own, start()).expect("a token");
+    let header = URL_SAFE_NO_PAD.decode(own_token.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    let kid = text(&header, "kid").to_owned();
+    assert!(verifier.verify::<ResultClaims>(&own_token, &rival, at(1)).is_ok());
+
+    let mut forge = |alg: &str, kid: &str, aud: &str| {
+        claims["aud"] = json!(aud);
+        let header = json!({"typ": "stepup-result+jwt", "alg": alg, "kid": kid}).to_string();
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SHARED), message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+    };
+    for (alg, kid, aud, audience, error) in [
+        ("HS256", kid.as_str(), TENANT, tenant(), TokenError::Audience),
+        ("HS256", kid.as_str(), TENANT, rival.clone(), TokenError::Audience),
+        ("HS256", es256_kid.as_str(), TENANT, tenant(), TokenError::Algorithm),
+        ("ES256", es256_kid.as_str(), TENANT, tenant(), TokenError::BadSignature),
+        ("ES256", kid.as_str(), "rival", rival.clone(), TokenError::Algorithm),
+        ("HS512", kid.as_str(), "rival", rival.clone(), TokenError::Algorithm),
+        ("none", kid.as_str(), "rival", rival.clone(), TokenError::Algorithm),
+    ] {
+        let token = forge(alg, kid, aud);
+        assert_eq!(verifier.verify::<ResultClaims>(&token, &audience, at(1)).err(), Some(error), "{alg} {kid} {aud}");
+        if aud == TENANT {
+            assert!(verifier.verify_for_any_audience::<ResultClaims>(&token, at(1)).is_err(), "{alg} {kid}");
+        }
+    }
+}
+
+#[test]
+fn an_hs256_secret_that_could_be_guessed_is_refused() {
+    for (length, error) in [(0, Some(KeySetError::ShortSecret)), (31, Some(KeySetError::ShortSecret)), (32, None)] {
+        assert_eq!(SharedKey::new(tenant(), &vec![b'x'; length]).err(), error, "{length} bytes");
+    }
+    let twice = server().keys.with_shared(vec![shared("rival"), shared("rival")]);
+    assert!(matches!(twice.err(), Some(KeySetError::SharedTwice(_))));
 }
 
 #[test]
 fn the_jwks_holds_every_public_key_and_nothing_private() {
     let (active, next) = (pkcs8(), pkcs8());
-    let key = |der: &[u8]| SigningKey::from_pkcs8(der).expect("a key");
-    let keys = SigningKeys::new(key(&active), vec![key(&next).public().clone()]).expect("keys");
-    let jwks: Value = serde_json::from_str(&keys.jwks()).expect("JSON");
+    let keys = SigningKeys::new(key(&active), vec![(at(10), key(&next))]).expect("keys");
+    let jwks: Value = serde_json::from_str(&keys.jwks(start())).expect("JSON");
     assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(2));
     for (jwk, kid) in jwks["keys"].as_array().expect("keys").iter().zip([key(&active).kid(), key(&next).kid()]) {
         let members: Vec<&str> = jwk.as_object().expect("an object").keys().map(String::as_str).collect();
@@ -366,8 +522,8 @@ fn the_jwks_holds_every_public_key_and_nothing_private() {
         assert_eq!((text(jwk, "kid"), text(jwk, "alg"), text(jwk, "crv")), (kid.as_str(), "ES256", "P-256"));
     }
     // A stranger verifies with what is published.
-    let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys.jwks()).expect("a JWKS");
-    let token = keys.sign(&result_claims()).expect("a token");
+    let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys.jwks(start())).expect("a JWKS");
+    let token = keys.sign(&result_claims(), start()).expect("a token");
     let published = jsonwebtoken::DecodingKey::from_jwk(&set.keys[0]).expect("a key");
     let (message, signature) = token.rsplit_once('.').expect("three parts");
     let es256 = jsonwebtoken::Algorithm::ES256;

@@ -124,6 +124,41 @@ fn keys_are_made_listed_and_revoked() {
 }
 
 #[test]
+fn keys_that_sign_tokens_take_turns() {
+    let json = |output: &str| -> Value { serde_json::from_str(output).expect("one JSON value") };
+    let early = with_tenant(Run::new("keys rotate --config stepup.toml")).exit(1).run();
+    early.complains(&["data/keys"]);
+    let started = Run::in_folder(early.folder, "serve").exit(1).run();
+    let made = Run::in_folder(started.folder, "keys rotate --config stepup.toml --format json").run();
+    let next = json(&made.stdout)["key"].clone();
+    assert_eq!(next["state"], "next", "{next}");
+    let file = made.folder.path().join(next["file"].as_str().expect("a file"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let now = Run::in_folder(made.folder, "keys rotate --after 0s --config stepup.toml").run();
+    now.says(&["signs tokens from", "may know it only 5 minutes later"]);
+    let listed = Run::in_folder(now.folder, "keys signing --config stepup.toml --format json").run();
+    let keys = json(&listed.stdout)["keys"].clone();
+    let states: Vec<&str> = keys.as_array().expect("keys").iter().filter_map(|key| key["state"].as_str()).collect();
+    assert_eq!(states, ["verifying", "signing", "next"]);
+    assert_eq!((&keys[0]["signsFrom"], &keys[2]["kid"]), (&Value::Null, &next["kid"]));
+    assert!(keys[0]["verifiesUntil"].is_string());
+    let listed = Run::in_folder(listed.folder, "keys signing --config stepup.toml").run();
+    listed.says(&["verifies until 20", "signs  data", "signs from 20"]);
+    for wrong in ["-1h", "soon", "99999999h"] {
+        let words = format!("keys rotate --after={wrong} --config stepup.toml");
+        let ran =
+            Run::in_folder(tempfile::tempdir().expect("a folder"), &words).exit(if wrong == "soon" { 2 } else { 1 });
+        let ran = ran.file("stepup.toml", config("")).run();
+        ran.complains(&["after"]);
+    }
+}
+
+#[test]
 fn keys_and_audit_say_where_they_looked() {
     Run::new("keys list").exit(1).run().complains(&["there is no database at ./stepup-data/stepup.db", "--data"]);
     Run::new("audit verify --data none").exit(1).run().complains(&["none/stepup.db"]);

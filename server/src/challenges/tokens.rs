@@ -50,7 +50,7 @@ pub fn track_token(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, A
         Mint { issuer: &issuer, audience: tenant, jti: app.random.uuid_v7(now).to_string(), at: now, life: TRACK_LIFE };
     let scope = scope(ask.scope);
     let facts = TrackFacts { user, action, idempotency_key, scope: &scope, redirect_url: ask.redirect_url };
-    app.keys.tokens().sign(&TrackClaims::new(mint, &facts)).map_err(ApiError::internal)
+    app.keys.tokens().signing().sign(&TrackClaims::new(mint, &facts), now).map_err(ApiError::internal)
 }
 
 /// The page that shows the challenge to the token's holder.
@@ -75,7 +75,7 @@ pub fn result_token(app: &App, challenge: &Challenge) -> Result<String, ApiError
     };
     let claims = ResultClaims::new(mint, &ResultFacts { challenge, scope: AFTER_APPROVAL })
         .ok_or_else(|| ApiError::internal("an approved challenge has no assurance"))?;
-    app.keys.tokens().sign(&claims).map_err(ApiError::internal)
+    app.keys.tokens().signing().sign(&claims, app.clock.now()).map_err(ApiError::internal)
 }
 
 /// What the holder of a token may do.
@@ -117,7 +117,8 @@ impl Bearer {
 
 /// Reads a Bearer token of either purpose; its header says which it is.
 pub fn bearer(app: &App, token: &str, now: Timestamp) -> Result<Bearer, ApiError> {
-    let verifier = app.keys.verifier();
+    let keys = app.keys.tokens();
+    let verifier = keys.verifier();
     match verifier.verify_for_any_audience::<TrackClaims>(token, now) {
         Ok(claims) => Ok(Bearer::Screen(claims)),
         Err(TokenError::Type) => {
@@ -129,7 +130,7 @@ pub fn bearer(app: &App, token: &str, now: Timestamp) -> Result<Bearer, ApiError
 
 /// Reads a track token.
 pub fn track_claims(app: &App, token: &str, now: Timestamp) -> Result<TrackClaims, ApiError> {
-    app.keys.verifier().verify_for_any_audience(token, now).map_err(refused)
+    app.keys.tokens().verifier().verify_for_any_audience(token, now).map_err(refused)
 }
 
 /// How a refused token reads: expired or not valid, and no more than that.

@@ -57,8 +57,7 @@ pub async fn validate(
     expectation: &Expectation,
     now: Timestamp,
 ) -> Result<Value, ApiError> {
-    let verifier = app.keys.verifier();
-    let claims = match verifier.verify::<ResultClaims>(&expectation.token, tenant, now) {
+    let claims = match app.keys.tokens().verifier().verify::<ResultClaims>(&expectation.token, tenant, now) {
         Ok(claims) => claims,
         Err(TokenError::Type) => return not_yet(app, tenant, &expectation.token, now).await,
         Err(error) => return Ok(invalid(error.code(), &error.to_string())),
@@ -115,7 +114,7 @@ fn is_repeat(app: &App, used: &TokenUse, now: Timestamp) -> bool {
 
 /// A track token: the screen came back without an approval. It says how the action stands and is never valid.
 async fn not_yet(app: &App, tenant: &TenantId, token: &str, now: Timestamp) -> Result<Value, ApiError> {
-    let claims: TrackClaims = match app.keys.verifier().verify(token, tenant, now) {
+    let claims: TrackClaims = match app.keys.tokens().verifier().verify(token, tenant, now) {
         Ok(claims) => claims,
         Err(error) => return Ok(invalid(error.code(), &error.to_string())),
     };

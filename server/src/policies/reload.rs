@@ -1,4 +1,4 @@
-//! A changed pack takes over while the service runs.
+//! A changed pack and a new token key take over while the service runs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 /// Editors write a file in several steps; wait until they are done.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Reloads when a file of a pack changes and on SIGHUP, until the service closes.
+/// Reloads when a file of a pack or a key changes and on SIGHUP, until the service closes.
 pub async fn watch(app: App) {
     let (changed, mut changes) = mpsc::channel::<()>(1);
     let watcher = app.config.policies.watch.then(|| watcher(&app, changed.clone()));
@@ -29,6 +29,10 @@ pub async fn watch(app: App) {
         }
         // Later changes of the same edit arrive while we wait, and are covered by the same reload.
         while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
+        if let Err(error) = app.keys.reload_tokens() {
+            metrics::counter!("stepup_key_reloads_failed_total").increment(1);
+            tracing::error!(%error, "the token keys were not reloaded; those in use stay");
+        }
         app.policies.reload(&app.store, app.clock.now()).await;
     }
     hangups.abort();
@@ -47,9 +51,10 @@ fn watcher(app: &App, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWa
         for folder in folders.iter().map(|folder| folder.as_path()).chain([app.config.policies.pack.as_path()]) {
             watcher.watch(folder, RecursiveMode::Recursive)?;
         }
+        watcher.watch(&app.config.keys.directory, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
-    watching.inspect_err(|error| tracing::warn!(%error, "pack files are not watched; SIGHUP still reloads")).ok()
+    watching.inspect_err(|error| tracing::warn!(%error, "packs and keys are not watched; SIGHUP still reloads")).ok()
 }
 
 #[cfg(unix)]

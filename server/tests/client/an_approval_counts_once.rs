@@ -8,7 +8,7 @@ use crate::phone::Sdk;
 use crate::screen::PollingScreen;
 
 /// An approved payment's token.
-async fn approved(server: &Server, user: &str, key: &str) -> String {
+pub async fn approved(server: &Server, user: &str, key: &str) -> String {
     let phone = enrolled(server, user, Sdk::Android).await;
     let tracked = server.pay(user, key).await;
     let screen = PollingScreen::create(server, Some(&token(&tracked)), json!({"action": "pay"})).await.expect("one");

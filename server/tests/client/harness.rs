@@ -18,7 +18,7 @@ use server::random::Random;
 use server::worker;
 use tokio_util::sync::CancellationToken;
 
-const TENANT: &str = "5e1eebc0-31c5-42db-b86f-3981f0081ac6";
+pub const TENANT: &str = "5e1eebc0-31c5-42db-b86f-3981f0081ac6";
 pub const OTHER_TENANT: &str = "0d5e7a1c-8f0f-4a51-9d0e-2c6a9f1b7e11";
 pub const SECRET: &str = "sk_test_0123456789abcdef";
 

@@ -15,5 +15,6 @@ mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
 mod races_have_one_winner;
 mod the_web_phone_signs_what_it_shows;
+mod token_keys_rotate;
 mod two_withdrawals_at_once_never_both_see_none;
 mod what_is_refused_changes_nothing;

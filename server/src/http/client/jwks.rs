@@ -26,5 +26,5 @@ fn keys(app: &App) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     ];
-    (headers, app.keys.tokens().jwks()).into_response()
+    (headers, app.keys.tokens().signing().jwks(app.clock.now())).into_response()
 }

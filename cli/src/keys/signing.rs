@@ -1,0 +1,110 @@
+//! `stepup keys rotate|signing`: the keys that sign tokens. They are files, so the service may run meanwhile.
+
+use std::io::Write;
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use server::keys::{self, KeyTurn, TokenKeyFile};
+
+use crate::exit::Exit;
+use crate::output::{self, Format, JSON_VERSION};
+use crate::place::Place;
+
+/// How long strangers may keep the JWKS: a key that signs sooner than this after it was made surprises them.
+const JWKS_CACHED: SignedDuration = SignedDuration::from_mins(5);
+
+#[derive(clap::Args)]
+#[command(after_help = "The service may run: it reads the new key at once when it watches its files, or on SIGHUP.")]
+pub struct Rotate {
+    /// How long the new key is published before it signs: `24h`, `30m`; `0s` when the old one was stolen
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    after: SignedDuration,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(clap::Args)]
+pub struct Signing {
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+impl Rotate {
+    pub fn run(self) -> anyhow::Result<Exit> {
+        anyhow::ensure!(!self.after.is_negative(), "a key cannot begin in the past; `--after 0s` is now");
+        let config = self.place.config()?;
+        let now = Timestamp::now();
+        let from = now.checked_add(self.after).context("`--after` is too long")?;
+        let path = keys::rotate(&config.keys.directory, from)?;
+        let listed = keys::list(&config.keys.directory, now)?;
+        let made = listed.iter().find(|key| key.path == path).context("the new key is gone already")?;
+        if self.format == Format::Json {
+            output::json(&json!({"version": JSON_VERSION, "key": as_json(made)}))?;
+            return Ok(Exit::Fine);
+        }
+        let mut out = output::stdout();
+        writeln!(out, "{} signs tokens from {} on; it is in {}", made.kid, when(made), path.display())?;
+        if self.after < JWKS_CACHED {
+            writeln!(out, "who verifies tokens by the JWKS may know it only {} minutes later", JWKS_CACHED.as_mins())?;
+        }
+        for old in listed.iter().filter(|key| key.turn == KeyTurn::Retired) {
+            writeln!(out, "{} is no longer accepted; {} can be removed", old.kid, old.path.display())?;
+        }
+        out.flush()?;
+        Ok(Exit::Fine)
+    }
+}
+
+impl Signing {
+    pub fn run(self) -> anyhow::Result<Exit> {
+        let config = self.place.config()?;
+        let keys = keys::list(&config.keys.directory, Timestamp::now())?;
+        if self.format == Format::Json {
+            let keys: Vec<_> = keys.iter().map(as_json).collect();
+            output::json(&json!({"version": JSON_VERSION, "keys": keys}))?;
+            return Ok(Exit::Fine);
+        }
+        let mut out = output::stdout();
+        if keys.is_empty() {
+            writeln!(out, "there are no keys; the first start of the service makes one")?;
+        }
+        for key in &keys {
+            let stands = match key.turn {
+                KeyTurn::Next => format!("signs from {} on", when(key)),
+                KeyTurn::Signing => "signs".to_owned(),
+                KeyTurn::Verifying(end) => format!("verifies until {end}"),
+                KeyTurn::Retired => "retired, can be removed".to_owned(),
+            };
+            writeln!(out, "{}  {stands}  {}", key.kid, key.path.display())?;
+        }
+        out.flush()?;
+        Ok(Exit::Fine)
+    }
+}
+
+fn when(key: &TokenKeyFile) -> String {
+    key.from.map_or_else(|| "the beginning".to_owned(), |from| from.to_string())
+}
+
+fn as_json(key: &TokenKeyFile) -> serde_json::Value {
+    let (state, until) = match key.turn {
+        KeyTurn::Next => ("next", None),
+        KeyTurn::Signing => ("signing", None),
+        KeyTurn::Verifying(end) => ("verifying", Some(end.to_string())),
+        KeyTurn::Retired => ("retired", None),
+    };
+    json!({
+        "kid": key.kid,
+        "state": state,
+        "signsFrom": key.from.map(|from| from.to_string()),
+        "verifiesUntil": until,
+        "file": key.path,
+    })
+}
