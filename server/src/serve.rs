@@ -19,6 +19,7 @@ use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -35,6 +36,8 @@ use connection::{Holds, Phase, Watched};
 const MAX_HEAD: usize = 16 * 1024;
 /// Most header lines in one request.
 const MAX_HEADERS: usize = 64;
+/// What the kernel keeps for a client that does not read, in bytes. Left alone it grows to megabytes for each socket.
+const MOST_UNREAD: usize = 128 * 1024;
 
 /// The address at the other end of the connection: a client's, or a proxy's.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +77,9 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
             tokio::spawn(turn_away(stream));
             continue;
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        let socket = SockRef::from(&stream);
+        if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_send_buffer_size(MOST_UNREAD)) {
+            tracing::debug!(%error, "a connection's options could not be set");
         }
         let holds = (place, seat);
         let talk = converse(stream, peer, holds, router.clone(), &config, app.closing.clone(), tasks.clone());
