@@ -235,3 +235,44 @@ write("text", [{"name": n, "text": t, "expect": e, **({"shown": w} if w else {})
     ("grapheme joiner", "a\u034fb", "Invisible", None), ("Hangul filler", "\u3164", "Invisible", None), ("blank Braille", "a\u2800b", "Invisible", None),
     ("variation selector", "a\ufe0f", "Invisible", None), ("tag characters", "a\U000e0041", "Invisible", None), ("invisible times", "2\u20622", "Invisible", None),
     ("a tower of marks", "A" + "\u0334\u0335\u0336\u0337", "Marks", None)]])
+
+# --- webhooks ----------------------------------------------------------------------------------------------------------
+def webhook(secrets, t, body):
+    def one(secret):
+        return std(hmac.new(secret.encode(), f"{t}.{body}".encode(), hashlib.sha256).digest()).rstrip("=")
+    return ",".join([f"t={t}", *(f"v2={one(secret)}" for secret in secrets)])
+
+NEW, OLD = "sk_test_new_0123456789", "sk_test_old_0123456789"
+T = 1772359200
+BODY = json.dumps({"version": 1, "type": "challenge.approved", "id": "019ca8f2-5b00-7000-8000-000000000001",
+                   "source": "https://mfa.example.com", "time": "2026-03-01T10:00:00.000Z", "tenantId": "acme",
+                   "data": {"challengeId": "3a991a14-690c-492b-a5e5-02b9056a4b7d", "userId": "Zoë/λ", "state": "approved"}},
+                  ensure_ascii=False, separators=(",", ":"))
+SIGNED = webhook([NEW], T, BODY)
+signed = [{"name": "one secret", "secrets": [NEW], "t": T, "body": BODY, "header": SIGNED},
+          {"name": "two secrets, while one is changed", "secrets": [NEW, OLD], "t": T, "body": BODY, "header": webhook([NEW, OLD], T, BODY)},
+          {"name": "an empty body", "secrets": [NEW], "t": T, "body": "", "header": webhook([NEW], T, "")}]
+flip = lambda text, at: text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1:]
+case = lambda name, header, expect, secret=NEW, body=BODY, now=T, **more: {
+    "name": name, "secret": secret, "header": header, "body": body, "now": now, "expect": expect, **more}
+write("webhook", {"signed": signed, "received": [
+    case("as it was sent", SIGNED, "ok"),
+    case("the new secret of two", webhook([NEW, OLD], T, BODY), "ok"),
+    case("the old secret of two", webhook([NEW, OLD], T, BODY), "ok", secret=OLD),
+    case("parts in another order, and one that is not known", f"v1=x,{SIGNED.split(',')[1]},t={T}", "ok"),
+    case("five minutes later", SIGNED, "ok", now=T + 300),
+    case("a second after that", SIGNED, "stale", now=T + 301),
+    case("any time later, if the receiver does not ask", SIGNED, "ok", now=T + 10**6, tolerance=0),
+    case("five minutes early", SIGNED, "ok", now=T - 300),
+    case("a second before that", SIGNED, "future", now=T - 301),
+    case("one bit of the body", SIGNED, "mismatch", body=flip(BODY, 30)),
+    case("one bit of the signature", flip(SIGNED, len(SIGNED) - 7), "mismatch"),
+    case("another time", SIGNED.replace(str(T), str(T + 1)), "mismatch"),
+    case("another secret", SIGNED, "mismatch", secret=OLD),
+    case("a signature with padding", SIGNED + "=", "mismatch"),
+    case("no time", SIGNED.split(",")[1], "malformed"),
+    case("no signature", f"t={T}", "malformed"),
+    case("a signature of another version", SIGNED.replace("v2=", "v1="), "malformed"),
+    case("a time that is none", SIGNED.replace(f"t={T}", "t=x"), "malformed"),
+    case("nothing", "", "malformed"),
+]})

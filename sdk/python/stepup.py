@@ -1,7 +1,10 @@
 """Stepup for a backend in Python: what may this user do, and was the challenge passed? The standard library is enough."""
 
 import base64
+import hashlib
+import hmac
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,10 +21,44 @@ class StepupError(Exception):
         self.error_description = error_description
 
 
+class InvalidSignatureError(Exception):
+    """A webhook is not one of ours, or comes too late or too early: `reason` says which."""
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+def construct_event(payload, signature, secret, tolerance=5):
+    """The event of a webhook. `payload` is the raw body, `signature` the header `X-Signature-V2`, `tolerance` in minutes; 0 does
+    not look at the time. An event may come twice: remember its `id`."""
+    body = payload if isinstance(payload, bytes) else payload.encode()
+    stamp, signatures = None, []
+    for part in (signature or "").split(","):
+        name, _, value = part.partition("=")
+        if name == "t" and value.isascii() and value.isdigit() and len(value) <= 12:
+            stamp = int(value)
+        elif name == "v2":
+            signatures.append(value.encode())
+    if stamp is None or not signatures:
+        raise InvalidSignatureError("malformed", "the header X-Signature-V2 is not there or not complete")
+    late = round(time.time()) - stamp
+    if tolerance > 0 and late > tolerance * 60:
+        raise InvalidSignatureError("stale", "the webhook is too old")
+    if tolerance > 0 and -late > tolerance * 60:
+        raise InvalidSignatureError("future", "the webhook is from the future; is this clock right?")
+    digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).digest()
+    computed = base64.b64encode(digest).rstrip(b"=")
+    if not any([hmac.compare_digest(computed, given) for given in signatures]):
+        raise InvalidSignatureError("mismatch", "no signature of the webhook fits its body and this secret")
+    return json.loads(body)
+
+
 class Stepup:
     """A client of one tenant. Arguments have Python's names, attributes and answers the wire's."""
 
     def __init__(self, api_secret_key, api_url, timeout=10):
+        self._secret = api_secret_key
         self._api_url = api_url.rstrip("/")
         self._authorization = "Basic " + base64.b64encode(f"{api_secret_key}:".encode()).decode()
         self._timeout = timeout
@@ -47,6 +84,10 @@ class Stepup:
     def get_user(self, user_id):
         """A user who was never seen is not enrolled."""
         return self._call("GET", ["users", user_id])
+
+    def construct_event(self, payload, signature, tolerance=5):
+        """The event of a webhook that is signed with the API secret; see the function of this name."""
+        return construct_event(payload, signature, self._secret, tolerance)
 
     def _call(self, method, segments, body=None):
         if any(segment in ("", ".", "..") for segment in segments):

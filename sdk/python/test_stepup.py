@@ -1,11 +1,15 @@
 """Runs against the server that `sdk/tests/python.test.mjs` starts and names in the environment."""
 
+import json
 import os
+import pathlib
 import unittest
+from unittest import mock
 
-from stepup import Stepup, StepupError
+from stepup import InvalidSignatureError, Stepup, StepupError, construct_event
 
 URL = os.environ["STEPUP_URL"]
+VECTORS = pathlib.Path(__file__).parents[2] / "challenge" / "vectors"
 USER = "auth0|a b/c?é"
 
 
@@ -44,3 +48,20 @@ class AgainstTheServer(unittest.TestCase):
         self.assertEqual(refused.exception.error_code, "network_error")
         with self.assertRaises(StepupError):
             self.stepup.get_user("..")
+
+
+class Webhooks(unittest.TestCase):
+    def test_every_webhook_has_its_verdict(self):
+        for case in json.loads((VECTORS / "webhook.json").read_text(encoding="utf-8"))["received"]:
+            with self.subTest(case["name"]), mock.patch("time.time", return_value=case["now"]):
+                given = (case["body"], case["header"], case["secret"], case.get("tolerance", 5))
+                try:
+                    verdict = "ok" if construct_event(*given)["version"] == 1 else "odd"
+                except InvalidSignatureError as refused:
+                    verdict = refused.reason
+                self.assertEqual(verdict, case["expect"])
+
+    def test_the_client_knows_its_secret(self):
+        case = json.loads((VECTORS / "webhook.json").read_text(encoding="utf-8"))["received"][0]
+        event = Stepup(case["secret"], URL).construct_event(case["body"].encode(), case["header"], tolerance=0)
+        self.assertEqual(event["type"], "challenge.approved")

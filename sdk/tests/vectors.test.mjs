@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { createHash, createPrivateKey, createPublicKey, createSign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { fromBase64, fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../dist/esm/shared/bytes.js';
 import { checkDer, checkSpki, derOf, KeyError, spkiOf } from '../dist/esm/mobile/keys.js';
 import { message, removalWindow } from '../dist/esm/mobile/messages.js';
-import { sha256 } from '../dist/esm/mobile/sha256.js';
+import { InvalidSignatureError, Webhook } from '../dist/esm/server/index.js';
+import { sha256 } from '../dist/esm/shared/sha256.js';
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../challenge/vectors/${name}.json`, import.meta.url), 'utf8'));
 const publicKey = (text) => createPublicKey({ key: Buffer.from(checkSpki(fromBase64(text))), format: 'der', type: 'spki' });
@@ -54,6 +55,27 @@ test('version 1: the id, and the window of a removal', () => {
   assert.ok(fits(key, id, signature) && fits(key, id, twin));
   for (const bad of invalid) assert.ok(!fits(key, bad.message, bad.signature), bad.name);
   for (const { unix, message: expected } of vectors('removal').windows) assert.equal(removalWindow(unix), expected);
+});
+
+test('every webhook has its verdict', () => {
+  mock.timers.enable({ apis: ['Date'] });
+  const { signed, received } = vectors('webhook');
+  for (const { name, secrets, t, body, header } of signed.filter(({ body: text }) => text !== '')) {
+    mock.timers.setTime(t * 1000);
+    for (const secret of secrets) assert.deepEqual(new Webhook(secret).constructEvent(body, header), JSON.parse(body), name);
+  }
+  for (const { name, secret, header, body, now, expect, tolerance } of received) {
+    mock.timers.setTime(now * 1000);
+    const verdict = () => {
+      try {
+        return new Webhook(secret).constructEvent(body, header, tolerance).version === 1 ? 'ok' : 'odd';
+      } catch (error) {
+        return error instanceof InvalidSignatureError ? error.reason : String(error);
+      }
+    };
+    assert.equal(verdict(), expect, name);
+  }
+  mock.timers.reset();
 });
 
 test('every key and every signature has its verdict', () => {

@@ -23,6 +23,8 @@ use crate::notify::Notifier;
 use crate::policies::{PackRefused, Policies};
 use crate::random::Random;
 use crate::store::{self, NewApiKey, NewTenant, OpenError, Store, StoreError};
+use crate::webhooks::Webhooks;
+use crate::webhooks::guard::{Resolve, SystemResolver};
 
 /// The running service. Cloning shares it.
 #[derive(Clone)]
@@ -54,6 +56,8 @@ pub struct Parts {
     pub prompts: Prompts,
     /// Attempts under way, by their idempotency key.
     pub attempts: Attempts,
+    /// Who is told what happened, and the way there.
+    pub webhooks: Webhooks,
     /// Cancelled when the server begins to drain: sockets close, workers stop.
     pub closing: CancellationToken,
     pub(crate) issuer: Issuer,
@@ -103,6 +107,16 @@ impl App {
 
     /// The same with a clock and dice of the caller's choice.
     pub async fn start_with(config: Config, clock: Arc<dyn Clock>, random: Random) -> Result<App, StartError> {
+        App::start_resolving(config, clock, random, Arc::new(SystemResolver)).await
+    }
+
+    /// The same with a way of the caller's choice to find the hosts of webhooks.
+    pub async fn start_resolving(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        random: Random,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<App, StartError> {
         let refused =
             |key: &str, why: &dyn std::fmt::Display| StartError::Config { key: key.to_owned(), why: why.to_string() };
         let issuer = Issuer::parse(config.server.public_url.trim_end_matches('/'))
@@ -112,7 +126,10 @@ impl App {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| refused("database", &error))?;
         }
-        let store = Store::open(store::Options::new(path, keys.log().clone())).await?;
+        let webhooks = Webhooks::start(&config, resolver)?;
+        let subscriptions = Arc::new(webhooks.subscriptions());
+        let options = store::Options { subscriptions, ..store::Options::new(path, keys.log().clone()) };
+        let store = Store::open(options).await?;
         let atlas = match config.geo.files.as_slice() {
             [] => Atlas::bundled(),
             files => Atlas::open(files).map_err(|error| StartError::Geo(error.to_string()))?,
@@ -132,6 +149,7 @@ impl App {
             caches: Caches::default(),
             prompts: Prompts::default(),
             attempts: Attempts::default(),
+            webhooks,
             closing: CancellationToken::new(),
             issuer,
         })))

@@ -56,6 +56,8 @@ pub enum Right {
     Try,
     /// Changes lists and policies.
     Govern,
+    /// Looks after the service itself: dead letters of webhooks.
+    Administer,
 }
 
 impl Role {
@@ -87,9 +89,9 @@ impl Role {
             (Role::Backend, Right::Operate | Right::Read | Right::Try) => true,
             (Role::Analyst, Right::Read | Right::Try | Right::Govern) => true,
             (Role::Reviewer, Right::Read) => true,
-            (Role::Backend, Right::Govern) => false,
-            (Role::Analyst, Right::Operate) => false,
-            (Role::Reviewer, Right::Operate | Right::Try | Right::Govern) => false,
+            (Role::Backend, Right::Govern | Right::Administer) => false,
+            (Role::Analyst, Right::Operate | Right::Administer) => false,
+            (Role::Reviewer, Right::Operate | Right::Try | Right::Govern | Right::Administer) => false,
         }
     }
 }
@@ -222,8 +224,8 @@ mod tests {
 
     #[test]
     fn only_an_admin_has_every_right_and_a_reviewer_changes_nothing() {
-        let rights = [Right::Operate, Right::Read, Right::Try, Right::Govern];
+        let rights = [Right::Operate, Right::Read, Right::Try, Right::Govern, Right::Administer];
         let all = |role: Role| rights.into_iter().filter(|right| role.has(*right)).count();
-        assert_eq!([Role::Admin, Role::Backend, Role::Analyst, Role::Reviewer].map(all), [4, 3, 3, 1]);
+        assert_eq!([Role::Admin, Role::Backend, Role::Analyst, Role::Reviewer].map(all), [5, 3, 3, 1]);
     }
 }

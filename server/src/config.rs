@@ -3,6 +3,7 @@
 //! Every key has a default; an unknown key is refused with its name, because a misspelt limit is no limit.
 
 mod load;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use crate::limits::LimitsConfig;
 pub use load::ConfigError;
+pub use webhooks::{EventPattern, HookUrl, WebhookConfig, WebhooksConfig};
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub challenges: ChallengesConfig,
     /// How much anyone may ask of us.
     pub limits: LimitsConfig,
+    /// What holds for every webhook endpoint.
+    pub webhooks: WebhooksConfig,
     /// What we write to the log.
     pub log: LogConfig,
     /// Settings of tenants that have none of their own.
@@ -57,6 +61,7 @@ impl Default for Config {
             keys: KeysConfig::default(),
             challenges: ChallengesConfig::default(),
             limits: LimitsConfig::default(),
+            webhooks: WebhooksConfig::default(),
             log: LogConfig::default(),
             defaults: TenantConfig::default(),
             demo: None,
@@ -229,6 +234,8 @@ pub struct TenantConfig {
     pub server_linking: Option<bool>,
     /// With what its tokens are signed.
     pub tokens: Option<TokenAlgorithm>,
+    /// Who is told what happened.
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// How a tenant's tokens are signed.

@@ -22,6 +22,7 @@ mod policies;
 mod socket;
 mod users;
 mod validate;
+mod webhooks;
 
 use std::any::Any;
 
@@ -46,6 +47,7 @@ pub fn router(app: App) -> Router {
         .merge(decisions::routes())
         .merge(policies::routes())
         .merge(lists::routes())
+        .merge(webhooks::routes())
         .merge(not_offered::routes())
         .merge(openapi::routes())
         .merge(operations::routes())

@@ -49,6 +49,7 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
     let router = app.router();
     tokio::spawn(crate::policies::watch(app.clone()));
     crate::worker::spawn(app.clone(), app.closing.clone());
+    crate::webhooks::deliver::spawn(&app, &app.closing);
     let connections = Arc::new(Semaphore::new(config.max_connections));
     let addresses = Addresses::default();
     let tasks = TaskTracker::new();

@@ -7,7 +7,7 @@ import { fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../shared/by
 import { answered, base, send, StepupError, type StepupResponse } from '../shared/http.js';
 import { readToken, tokenOf } from '../shared/token.js';
 import { message, removalWindow } from './messages.js';
-import { sha256 } from './sha256.js';
+import { sha256 } from '../shared/sha256.js';
 import type { KeyStore } from './stores.js';
 
 export type { StepupResponse } from '../shared/http.js';

@@ -3,18 +3,23 @@
 import { toBase64, utf8 } from '../shared/bytes.js';
 import { base, segment, send, StepupError } from '../shared/http.js';
 import type * as Wire from './types.js';
+import { Webhook } from './webhook.js';
 
 export { StepupError } from '../shared/http.js';
 export type * from './types.js';
+export { InvalidSignatureError, Webhook, type WebhookEvent } from './webhook.js';
 
 /** A client of one tenant. Every method throws {@link StepupError} when the server refuses. */
 export class Stepup {
   readonly apiUrl: string;
+  /** Verifies webhooks that are signed with the API secret. One with a secret of its own has `new Webhook(secret)`. */
+  readonly webhook: Webhook;
   readonly #authorization: string;
   readonly #retries: number;
 
   constructor({ apiSecretKey, apiUrl, retries = 2 }: Wire.StepupOptions) {
     this.apiUrl = base(apiUrl);
+    this.webhook = new Webhook(apiSecretKey);
     this.#authorization = `Basic ${toBase64(utf8(`${apiSecretKey}:`))}`;
     this.#retries = retries;
   }

@@ -88,6 +88,42 @@ impl Config {
         if server.max_connections == 0 || server.max_connections_per_address == 0 {
             return unusable("server.max_connections", "nobody could connect");
         }
+        self.judge_webhooks()
+    }
+
+    fn judge_webhooks(&self) -> Result<(), ConfigError> {
+        let unusable = |key, why: String| Err(ConfigError::Unusable { key, why });
+        let config = &self.webhooks;
+        if config.timeout_s == 0 || config.attempts == 0 {
+            return unusable("webhooks", "`timeout_s` and `attempts` must be at least 1".to_owned());
+        }
+        if !self.defaults.webhooks.is_empty() {
+            return unusable(
+                "defaults.webhooks",
+                "an endpoint belongs to one tenant: `[[tenants.NAME.webhooks]]`".to_owned(),
+            );
+        }
+        for (id, tenant) in &self.tenants {
+            let mut names = std::collections::BTreeSet::new();
+            for hook in &tenant.webhooks {
+                let about = |why: &str| unusable("tenants.webhooks", format!("`{}` of `{id}`: {why}", hook.name));
+                let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                if hook.name.is_empty() || hook.name.len() > 64 || !hook.name.bytes().all(fine) {
+                    return about("a name is 1 to 64 of the characters A-Z a-z 0-9 . _ -");
+                }
+                if !names.insert(hook.name.as_str()) {
+                    return about("there are two endpoints of this name");
+                }
+                if !hook.url.encrypted && !config.development {
+                    return about(
+                        "the URL must be https; plain http is for this machine, with `webhooks.development = true`",
+                    );
+                }
+                if !config.development && !config.ports.contains(&hook.url.port) {
+                    return about(&format!("port {} is not one of `webhooks.ports`", hook.url.port));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -189,6 +225,18 @@ mod tests {
             ("", &[("STEPUP__SERVER__PORT", "80")], "port"),
             ("", &[("STEPUP__", "80")], "STEPUP__"),
             ("[log]\nformat = \"xml\"", &[], "format"),
+            ("[webhooks]\nport = [443]", &[], "port"),
+            ("[webhooks]\nattempts = 0", &[], "attempts"),
+            ("[[tenants.a.webhooks]]\nname = \"x\"\nurl = \"https://x/\"\nsecret = \"s\"", &[], "secret"),
+            ("[[tenants.a.webhooks]]\nname = \"x\"\nurl = \"http://x/\"", &[], "https"),
+            ("[[tenants.a.webhooks]]\nname = \"x\"\nurl = \"https://x:22/\"", &[], "22"),
+            ("[[tenants.a.webhooks]]\nname = \"a b\"\nurl = \"https://x/\"", &[], "a b"),
+            (
+                "[[tenants.a.webhooks]]\nname = \"x\"\nurl = \"https://x/\"\nevents = [\"challenge.won\"]",
+                &[],
+                "challenge.won",
+            ),
+            ("[[defaults.webhooks]]\nname = \"x\"\nurl = \"https://x/\"", &[], "defaults"),
         ] {
             let error = load(text, environment).expect_err(text).to_string();
             assert!(error.contains(names), "{text}: {error}");

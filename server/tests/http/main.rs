@@ -10,4 +10,5 @@ mod packs;
 mod secrets;
 mod slow_clients;
 mod stories;
+mod webhooks;
 mod wire;
