@@ -9,6 +9,9 @@ use crate::state::{Challenge, Freshness, Protocol, State};
 /// only the two highest rungs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Acr {
+    /// No phone: a recovery code was typed into the screen.
+    #[serde(rename = "recovery_code")]
+    RecoveryCode,
     /// A stock SDK signed the bare id.
     #[serde(rename = "qr.compat")]
     QrCompat,
@@ -43,6 +46,9 @@ pub enum Amr {
     Pin,
     /// A fingerprint or face unlocked the key.
     Bio,
+    /// A recovery code (RFC 8176 has no word for a look-up secret).
+    #[serde(rename = "recovery_code")]
+    RecoveryCode,
 }
 
 /// What ties the approval to amount and payee (RTS Art. 5).

@@ -56,7 +56,7 @@ pub enum Right {
     Try,
     /// Changes lists and policies.
     Govern,
-    /// Looks after the service itself: dead letters of webhooks.
+    /// Looks after the service and its users: dead letters of webhooks, lost phones.
     Administer,
 }
 

@@ -236,6 +236,11 @@ pub struct TenantConfig {
     pub tokens: Option<TokenAlgorithm>,
     /// Who is told what happened.
     pub webhooks: Vec<WebhookConfig>,
+    /// For how many seconds a phone that is not the user's first, or came in by a recovery, confirms nothing of the level
+    /// `cooling_off_level`; 0 for never.
+    pub cooling_off_s: Option<u32>,
+    /// From which level on a phone must have cooled off.
+    pub cooling_off_level: Option<CoolingOffLevel>,
 }
 
 /// How a tenant's tokens are signed.
@@ -250,6 +255,29 @@ pub enum TokenAlgorithm {
     Hs256,
 }
 
+/// The level of challenge from which on a new phone waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CoolingOffLevel {
+    /// Every challenge.
+    Possession,
+    /// Only the strongest.
+    #[default]
+    Biometric,
+}
+
+impl From<CoolingOffLevel> for challenge::state::Level {
+    fn from(level: CoolingOffLevel) -> challenge::state::Level {
+        match level {
+            CoolingOffLevel::Possession => challenge::state::Level::Possession,
+            CoolingOffLevel::Biometric => challenge::state::Level::Biometric,
+        }
+    }
+}
+
+/// A day: long enough for a message to reach the owner of an account.
+const COOLING_OFF_S: u32 = 24 * 3600;
+
 /// What happens when a user without an enrolled device must be challenged. Never a silent allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -259,7 +287,8 @@ pub enum Unenrolled {
     Challenge,
     /// The action is refused.
     Block,
-    /// The action goes ahead; said in the decision and in the log.
+    /// The action goes ahead for a user who never had a device; said in the decision and in the log. Whoever lost theirs is
+    /// challenged.
     Allow,
 }
 
@@ -276,6 +305,10 @@ pub struct TenantSettings {
     pub server_linking: bool,
     /// See [`TenantConfig::tokens`].
     pub tokens: TokenAlgorithm,
+    /// See [`TenantConfig::cooling_off_s`].
+    pub cooling_off_s: u32,
+    /// See [`TenantConfig::cooling_off_level`].
+    pub cooling_off_level: CoolingOffLevel,
 }
 
 impl Config {
@@ -303,6 +336,8 @@ impl Config {
             allowed_origins: origins(&own.allowed_origins, &self.defaults.allowed_origins),
             server_linking: own.server_linking.or(self.defaults.server_linking).unwrap_or(true),
             tokens: own.tokens.or(self.defaults.tokens).unwrap_or_default(),
+            cooling_off_s: own.cooling_off_s.or(self.defaults.cooling_off_s).unwrap_or(COOLING_OFF_S),
+            cooling_off_level: own.cooling_off_level.or(self.defaults.cooling_off_level).unwrap_or_default(),
         }
     }
 

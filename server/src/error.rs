@@ -58,6 +58,10 @@ pub enum Problem {
     InvalidPublicKey,
     KeyTaken,
     CredentialRevoked,
+    CredentialCoolingOff,
+    InvalidRecoveryCode,
+    RecoveryNotEnough,
+    RecoveryRequired,
     ActionBlocked,
     OriginRefused,
     InvalidPolicy,
@@ -79,7 +83,7 @@ pub struct Entry {
 
 impl Problem {
     /// All problems, for the documentation and the test that pins them.
-    pub const ALL: [Problem; 47] = [
+    pub const ALL: [Problem; 51] = [
         Problem::MalformedRequest,
         Problem::MalformedJson,
         Problem::InvalidField,
@@ -122,6 +126,10 @@ impl Problem {
         Problem::InvalidPublicKey,
         Problem::KeyTaken,
         Problem::CredentialRevoked,
+        Problem::CredentialCoolingOff,
+        Problem::InvalidRecoveryCode,
+        Problem::RecoveryNotEnough,
+        Problem::RecoveryRequired,
         Problem::ActionBlocked,
         Problem::OriginRefused,
         Problem::InvalidPolicy,
@@ -206,6 +214,18 @@ impl Problem {
             Problem::InvalidPublicKey => ("invalid-public-key", 400, "invalid_public_key", "The key cannot be used"),
             Problem::KeyTaken => ("key-taken", 409, "key_taken", "The key belongs to another user"),
             Problem::CredentialRevoked => ("credential-revoked", 403, "credential_revoked", "This phone was removed"),
+            Problem::CredentialCoolingOff => {
+                ("credential-cooling-off", 403, "credential_cooling_off", "This phone was added too recently")
+            }
+            Problem::InvalidRecoveryCode => {
+                ("invalid-recovery-code", 400, "invalid_recovery_code", "The recovery code is not valid")
+            }
+            Problem::RecoveryNotEnough => {
+                ("recovery-not-enough", 403, "recovery_not_enough", "A recovery code does not confirm this")
+            }
+            Problem::RecoveryRequired => {
+                ("recovery-required", 403, "recovery_required", "The user must be recovered first")
+            }
             Problem::ActionBlocked => ("action-blocked", 403, "action_blocked", "A policy refuses this action"),
             Problem::OriginRefused => ("origin-refused", 403, "origin_refused", "This web page may not connect"),
             Problem::InvalidPolicy => ("invalid-policy", 422, "invalid_policy", "The policy pack does not compile"),
@@ -224,6 +244,7 @@ impl Problem {
             Problem::UnsupportedMediaType => Some("/header/Content-Type"),
             Problem::Unauthorized | Problem::InvalidToken | Problem::ExpiredToken => Some("/header/Authorization"),
             Problem::IdempotencyConflict => Some("/idempotencyKey"),
+            Problem::InvalidRecoveryCode => Some("/verificationCode"),
             Problem::InvalidSignature | Problem::SignatureReused => Some("/signature"),
             Problem::InvalidChallengeId
             | Problem::ChallengeNotFound

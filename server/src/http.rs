@@ -19,6 +19,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod policies;
+mod resets;
 mod socket;
 mod users;
 mod validate;
@@ -42,6 +43,7 @@ pub fn router(app: App) -> Router {
         .merge(actions::routes())
         .merge(validate::routes())
         .merge(users::routes())
+        .merge(resets::routes())
         .merge(authenticators::routes())
         .merge(challenges::routes())
         .merge(decisions::routes())

@@ -6,6 +6,7 @@
 //! | `token-20260301T100000Z.p8` | signs them from that time on; published and accepted before |
 //! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
 //! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
+//! | `recovery.key` | with which recovery codes are hashed (32 bytes); without it no code is recognised |
 //! | `log.seed` | signs the audit log's checkpoints (Ed25519 seed, 32 bytes) |
 //! | `log.origin` | the name in those checkpoints; a log keeps its name when the public URL or the port changes |
 
@@ -68,6 +69,7 @@ pub struct Keys {
     tokens: ArcSwap<TokenKeys>,
     qr: QrSigningKey,
     rolling_master: Zeroizing<[u8; 32]>,
+    recovery: hmac::Key,
     log: Arc<LogSigner>,
 }
 
@@ -92,6 +94,8 @@ impl Keys {
         let qr = QrSigningKey::from_pkcs8(1, &qr).map_err(unusable(&qr_path))?;
 
         let rolling_master = load_secret(&file("qr-rolling.key"), random)?;
+        let recovery = load_secret(&file("recovery.key"), random)?;
+        let recovery = hmac::Key::new(hmac::HMAC_SHA256, &*recovery);
         let seed = load_secret(&file("log.seed"), random)?;
         let origin_path = file("log.origin");
         let origin = load_or_make(&origin_path, || Ok(log_origin(issuer).into_bytes()))?;
@@ -104,6 +108,7 @@ impl Keys {
             tokens: ArcSwap::from_pointee(tokens),
             qr,
             rolling_master,
+            recovery,
             log: Arc::new(log),
         })
     }
@@ -151,6 +156,11 @@ impl Keys {
         let mut nonce = [0; 16];
         nonce.copy_from_slice(&context.sign().as_ref()[..16]);
         ServerNonce::from_random(nonce)
+    }
+
+    /// What recovery codes are hashed with. It is not in the database, so that a copy of that alone recognises no code.
+    pub fn recovery(&self) -> &hmac::Key {
+        &self.recovery
     }
 
     /// What signs the audit log's checkpoints.

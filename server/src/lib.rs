@@ -33,6 +33,9 @@ pub mod notify;
 pub mod webhooks;
 pub mod worker;
 
+// ---- when the phone is gone
+pub mod recovery;
+
 // ---- what is kept
 pub mod audit;
 pub mod caches;

@@ -70,6 +70,10 @@ pub struct LimitsConfig {
     pub challenge: Limit,
     /// Failed authentications per client address.
     pub failed_auth: Limit,
+    /// Recovery codes typed for one user, right or wrong.
+    pub recovery: Limit,
+    /// Recovery codes typed from one client address, right or wrong.
+    pub recovery_address: Limit,
 }
 
 impl Default for LimitsConfig {
@@ -80,6 +84,9 @@ impl Default for LimitsConfig {
             address: Limit::new(30_000, 1_000),
             challenge: Limit::new(120, 60),
             failed_auth: Limit::new(30, 20),
+            // RTS Art. 4(3)(b): five attempts, then a wait.
+            recovery: Limit::new(1, 5),
+            recovery_address: Limit::new(6, 20),
         }
     }
 }
@@ -97,6 +104,10 @@ pub enum Subject<'a> {
     Challenge(&'a str),
     /// A client's address that presented a wrong secret.
     FailedAuth(IpAddr),
+    /// A user whose recovery code is typed, by tenant and id.
+    Recovery(&'a str),
+    /// A client's address from which a recovery code is typed.
+    RecoveryFrom(IpAddr),
 }
 
 /// All tables. Cloning shares them.
@@ -110,6 +121,8 @@ struct Tables {
     address: Table<IpAddr>,
     challenge: Table<String>,
     failed_auth: Table<IpAddr>,
+    recovery: Table<String>,
+    recovery_address: Table<IpAddr>,
 }
 
 impl Limits {
@@ -121,6 +134,8 @@ impl Limits {
             address: Table::new("address", config.address, CAPACITY, &clock),
             challenge: Table::new("challenge", config.challenge, CAPACITY, &clock),
             failed_auth: Table::new("failed-auth", config.failed_auth, CAPACITY, &clock),
+            recovery: Table::new("recovery", config.recovery, CAPACITY, &clock),
+            recovery_address: Table::new("recovery-address", config.recovery_address, CAPACITY, &clock),
             clock,
         }))
     }
@@ -136,11 +151,13 @@ impl Limits {
             Subject::Address(address) => tables.address.count(network_of(address), clock),
             Subject::Challenge(id) => tables.challenge.count(id.to_owned(), clock),
             Subject::FailedAuth(address) => tables.failed_auth.count(network_of(address), clock),
+            Subject::Recovery(user) => tables.recovery.count(user.to_owned(), clock),
+            Subject::RecoveryFrom(address) => tables.recovery_address.count(network_of(address), clock),
         }
     }
 
     /// How many keys each table holds, for `/metrics`.
-    pub fn sizes(&self) -> [(&'static str, usize); 5] {
+    pub fn sizes(&self) -> [(&'static str, usize); 7] {
         let tables = &*self.0;
         [
             (tables.key.name, tables.key.limiter.len()),
@@ -148,6 +165,8 @@ impl Limits {
             (tables.address.name, tables.address.limiter.len()),
             (tables.challenge.name, tables.challenge.limiter.len()),
             (tables.failed_auth.name, tables.failed_auth.limiter.len()),
+            (tables.recovery.name, tables.recovery.limiter.len()),
+            (tables.recovery_address.name, tables.recovery_address.limiter.len()),
         ]
     }
 }

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::challenges::generate;
+use crate::config::Unenrolled;
 use crate::decide::{self, Decided};
 use crate::decode::{self, Attempted, Skew, Target};
 use crate::enrich;
@@ -56,8 +57,11 @@ pub async fn track(
     let located = enrich(app, &judging, &attempted).await?;
     let devices = app.caches.devices(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
     let (signals, verdict) = judging.observe(located, attempted.when, attempted.received_at);
-    let settings = app.config.tenant(attempted.key.tenant.as_str());
-    let decided = decide::decide(&verdict, !devices.is_empty(), settings.unenrolled);
+    let unenrolled = match devices.is_empty() {
+        true => unenrolled(app, &attempted.key).await?,
+        false => Unenrolled::default(),
+    };
+    let decided = decide::decide(&verdict, !devices.is_empty(), unenrolled);
 
     let id = DecisionId(app.random.uuid_v7(attempted.received_at));
     let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
@@ -81,6 +85,20 @@ pub async fn track(
         count(judging.program(), &attempted, &decided);
     }
     respond(app, &attempted, answer, replayed, explain).await
+}
+
+/// What a challenge comes to for this user, who has no device. Letting somebody through who has none is meant for those who
+/// never had one: a lost or reset phone must not open every door.
+async fn unenrolled(app: &App, key: &DecisionKey) -> Result<Unenrolled, ApiError> {
+    let setting = app.config.tenant(key.tenant.as_str()).unenrolled;
+    match setting {
+        Unenrolled::Challenge | Unenrolled::Block => Ok(setting),
+        Unenrolled::Allow => {
+            let standing = app.store.recovery_standing(&key.tenant, &key.user).await.map_err(crate::caches::refuse)?;
+            let lost_it = standing.had_phone || standing.pending_reset.is_some();
+            Ok(if lost_it { Unenrolled::Challenge } else { Unenrolled::Allow })
+        }
+    }
 }
 
 /// What the rules would say to an event; nothing is stored and nothing counted.
@@ -135,7 +153,7 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
     let located = enrich(app, &judging, &attempted).await?;
     let (signals, verdict) = judging.observe(located, When::Now, now);
     // Whoever claims has a device: that is how they claimed.
-    let mut decided = decide::decide(&verdict, true, crate::config::Unenrolled::Challenge);
+    let mut decided = decide::decide(&verdict, true, Unenrolled::Challenge);
     // The challenge is running; what the rules would let through still waits for its answer.
     decided.outcome = decided.outcome.max(engine::outcome::Outcome::Challenge);
     let id = DecisionId(app.random.uuid_v7(now));
@@ -152,6 +170,91 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
     }
     let stored = app.store.decision_by_key(&attempted.key).await.map_err(crate::caches::refuse)?;
     stored.ok_or_else(|| ApiError::internal("a recorded decision cannot be found"))
+}
+
+/// Who has the last word about something that happened to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// The rules: it goes ahead only if they allow it. Nobody is there to be challenged.
+    MayBeRefused,
+    /// An administrator, who is a proof by other means where rules ask for one. Rules that block are heeded.
+    MayBeBlocked,
+    /// An administrator who insists. The decision says that it was overruled.
+    Regardless,
+}
+
+/// Decides about something that no backend tracked and no screen shows: the recovery of an account. It is recorded and
+/// counted like any event if the pack declares the action with what we can tell of it; otherwise nothing happens here.
+pub async fn happened(app: &App, key: DecisionKey, input: EventInput, word: Happened) -> Result<(), ApiError> {
+    let policies = app.policies.of(&key.tenant);
+    let judging = policies.judging().await;
+    if judging.program().event(&input.action).is_none() {
+        return Ok(());
+    }
+    if let Err(errors) = judging.program().decode(&input) {
+        let lacking: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        tracing::warn!(action = input.action, ?lacking, "the pack's event wants what we do not know; not judged");
+        return Ok(());
+    }
+    let _turn = app.attempts.begin(&key).await;
+    let outcome = match app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)? {
+        Some(first) => first.outcome,
+        None => record_happened(app, &policies, &judging, key, input, word).await?,
+    };
+    match outcome {
+        engine::outcome::Outcome::Allow => Ok(()),
+        engine::outcome::Outcome::Challenge | engine::outcome::Outcome::Block => {
+            Err(ApiError::new(Problem::ActionBlocked, "a policy refuses the recovery of this account at the moment"))
+        }
+    }
+}
+
+async fn record_happened(
+    app: &App,
+    policies: &crate::policies::TenantPolicies,
+    judging: &Judging<'_>,
+    key: DecisionKey,
+    input: EventInput,
+    word: Happened,
+) -> Result<engine::outcome::Outcome, ApiError> {
+    use engine::outcome::Outcome;
+    let now = app.clock.now();
+    let attempted = Attempted {
+        body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
+        key,
+        named: true,
+        input,
+        when: When::Now,
+        received_at: now,
+        scope: None,
+        redirect_url: None,
+        lifted: Vec::new(),
+    };
+    let located = enrich(app, judging, &attempted).await?;
+    let (signals, verdict) = judging.observe(located, When::Now, now);
+    let mut decided = decide::decide(&verdict, true, Unenrolled::Challenge);
+    decided.outcome = match (verdict.outcome, word) {
+        (Outcome::Allow, _) => Outcome::Allow,
+        (Outcome::Challenge, Happened::MayBeRefused) => Outcome::Block,
+        (Outcome::Challenge, Happened::MayBeBlocked | Happened::Regardless) => Outcome::Allow,
+        (Outcome::Block, Happened::MayBeRefused | Happened::MayBeBlocked) => Outcome::Block,
+        (Outcome::Block, Happened::Regardless) => Outcome::Allow,
+    };
+    if decided.outcome < verdict.outcome {
+        decided.flags.push("overruled".to_owned());
+    }
+    let id = DecisionId(app.random.uuid_v7(now));
+    let answer = answer::body(&attempted, id, judging, &verdict, &decided, None, &[]);
+    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, None)?;
+    match app.store.record_decision(decision).await {
+        Ok(_) => {}
+        Err(RecordError::Duplicate(first)) => return Ok(first.outcome),
+        Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
+    }
+    judging.answered(&signals.located, record::status(decided.outcome));
+    record::apply_list_effects(policies, &verdict, now);
+    count(judging.program(), &attempted, &decided);
+    Ok(decided.outcome)
 }
 
 // --- the stages ---

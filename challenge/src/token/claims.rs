@@ -242,6 +242,36 @@ impl ResultClaims {
     }
 }
 
+impl ResultClaims {
+    /// The claims for a challenge whose action `user` confirmed with a recovery code instead of a phone. Nothing was shown to
+    /// them by anything they hold, and nothing was signed: it is on no rung above the lowest, and says so. The caller has
+    /// made the use of the code durable, which stands in for the approval (I5).
+    pub fn by_recovery_code(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str) -> Self {
+        let frozen = challenge.frozen();
+        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
+        Self {
+            iss: mint.issuer.to_string(),
+            aud: mint.audience.to_string(),
+            sub: user.to_string(),
+            jti: mint.jti,
+            iat,
+            nbf: iat,
+            exp,
+            act: frozen.action.to_string(),
+            idk: frozen.idempotency_key.to_string(),
+            cid: frozen.id,
+            ctx: frozen.context.hash_base64url(),
+            state: TokenState::ChallengeSucceeded,
+            acr: Acr::RecoveryCode,
+            amr: vec![Amr::RecoveryCode],
+            link: Link::None,
+            sca: false,
+            scope: scope.to_owned(),
+            other: Other::of(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key),
+        }
+    }
+}
+
 impl Purpose for ResultClaims {
     const TYP: &'static str = "stepup-result+jwt";
     const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(5);

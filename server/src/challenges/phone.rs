@@ -18,6 +18,7 @@ use super::{anonymous, follow, refusals};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::limits;
+use crate::recovery::cooling;
 use crate::store::{NewRefusal, Operation, TransitionRequest, Transitioned};
 
 /// A phone's request about a challenge, parsed and not yet believed.
@@ -80,6 +81,9 @@ pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, 
     let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
     let stored = stored.ok_or_else(refusals::challenge_not_found)?;
     let would_claim = stored.challenge.claim(&credential, &attempt, now);
+    if would_claim.is_ok() {
+        cooling::admit(app, &stored.challenge, &credential.id, "claim", now).await?;
+    }
     if matches!(&would_claim, Ok(step) if step.effect == Effect::Moved) && is_anonymous(&stored.challenge) {
         anonymous::admit(app, &stored.challenge, &credential.user, now).await?;
     }
@@ -108,6 +112,9 @@ pub async fn answer(
     if decision == Decision::Approve {
         let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
         let stored = stored.ok_or_else(refusals::challenge_not_found)?;
+        if stored.challenge.state().claim().is_some_and(|claim| claim.by == credential.id) {
+            cooling::admit(app, &stored.challenge, &credential.id, "answer", now).await?;
+        }
         // A crash may have come between claim and decision; nothing is approved that no policy has judged.
         if is_anonymous(&stored.challenge) && stored.challenge.state().claim().is_some() {
             anonymous::decide(app, &stored.challenge, now).await?;

@@ -2,12 +2,12 @@
 
 use challenge::state::State;
 use challenge::token::{Mint, ResultClaims, ResultFacts, TokenError, TrackClaims, TrackFacts};
-use challenge::{Challenge, TenantId, UserId};
+use challenge::{ActionCode, Challenge, IdempotencyKey, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::error::{ApiError, Problem};
-use crate::store::DecisionKey;
+use crate::store::{DecisionKey, EnrolmentRight, RecoveryCodeId};
 
 /// May see the user's authenticators. Every track token may.
 pub const READ: &str = "read:authenticators";
@@ -20,7 +20,7 @@ const AFTER_APPROVAL: &str = "read:authenticators add:authenticators update:auth
 const KNOWN: [&str; 4] = [READ, ADD, "update:authenticators", "remove:authenticators"];
 
 /// How long a result token is valid after the approval.
-const RESULT_LIFE: SignedDuration = SignedDuration::from_secs(120);
+pub const RESULT_LIFE: SignedDuration = SignedDuration::from_secs(120);
 /// How long a track token is valid; the wire's ten minutes.
 pub const TRACK_LIFE: SignedDuration = SignedDuration::from_secs(600);
 
@@ -51,6 +51,43 @@ pub fn track_token(app: &App, ask: &Ask<'_>, now: Timestamp) -> Result<String, A
     let scope = scope(ask.scope);
     let facts = TrackFacts { user, action, idempotency_key, scope: &scope, redirect_url: ask.redirect_url };
     app.keys.tokens().signing().sign(&TrackClaims::new(mint, &facts), now).map_err(ApiError::internal)
+}
+
+/// What the `jti` of a token begins with that a recovery code gave: the rest is the code's id. It adds one phone, and the
+/// store sees to it that it is one.
+const BY_RECOVERY: &str = "recovery-code-";
+
+/// The token that a recovery code gives: for the same attempt, with the right to add one phone.
+pub fn enrolment_token(
+    app: &App,
+    key: &DecisionKey,
+    shown: &TrackClaims,
+    code: RecoveryCodeId,
+    now: Timestamp,
+) -> Result<String, ApiError> {
+    let issuer = super::issuer(app);
+    let jti = format!("{BY_RECOVERY}{code}");
+    let mint = Mint { issuer: &issuer, audience: &key.tenant, jti, at: now, life: TRACK_LIFE };
+    let scope = scope(Some(ADD));
+    let facts = TrackFacts {
+        user: &key.user,
+        action: &key.action,
+        idempotency_key: &key.idempotency_key,
+        scope: &scope,
+        redirect_url: shown.other.redirect_url.as_deref(),
+    };
+    app.keys.tokens().signing().sign(&TrackClaims::new(mint, &facts), now).map_err(ApiError::internal)
+}
+
+/// The attempt that a track token opens.
+pub fn attempt_of(claims: &TrackClaims) -> Result<DecisionKey, ApiError> {
+    let unusable = |_| refused(TokenError::Claims);
+    Ok(DecisionKey {
+        tenant: TenantId::parse(claims.aud.as_str()).map_err(unusable)?,
+        user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+        action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
+        idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
+    })
 }
 
 /// The page that shows the challenge to the token's holder.
@@ -103,6 +140,16 @@ impl Bearer {
             Bearer::Approved(claims) => &claims.aud,
         };
         TenantId::parse(aud.as_str()).map_err(|_| refused(TokenError::Claims))
+    }
+
+    /// What it lets in.
+    pub fn enrolment_right(&self) -> EnrolmentRight {
+        if let Bearer::Screen(claims) = self
+            && let Some(code) = claims.jti.strip_prefix(BY_RECOVERY).and_then(|id| uuid::Uuid::try_parse(id).ok())
+        {
+            return EnrolmentRight::RecoveryCode(RecoveryCodeId(code));
+        }
+        if self.permits(ADD) { EnrolmentRight::Scope } else { EnrolmentRight::Token }
     }
 
     /// Whether it grants the scope.

@@ -1,5 +1,6 @@
 //! What the backend asks at the end: is this token good for this user, this action, this amount? Yes, once.
 
+use challenge::assurance::Acr;
 use challenge::redeem::{Redemption, TokenUse};
 use challenge::state::Frozen;
 use challenge::token::{ResultClaims, TokenError, TrackClaims};
@@ -12,7 +13,7 @@ use super::refusals;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::json::Fields;
-use crate::store::{ActionState, Decision, DecisionKey, NewUse, Use, UseKind};
+use crate::store::{ActionState, Decision, DecisionKey, NewUse, RECOVERY_CODE, Use, UseKind};
 
 /// What the backend expects of the token.
 #[derive(Debug, Default)]
@@ -159,8 +160,12 @@ fn basics(decision: &Decision) -> Value {
 fn answer(claims: &ResultClaims, decision: &Decision) -> Value {
     let mut told = basics(decision);
     // The .NET SDK reads a closed list that has no QR_CODE.
-    told["verificationMethod"] = json!("DEVICE");
-    told["verificationMethodDetail"] = json!("QR_CODE");
+    let (method, detail) = match claims.acr {
+        Acr::RecoveryCode => (RECOVERY_CODE, RECOVERY_CODE),
+        _ => ("DEVICE", "QR_CODE"),
+    };
+    told["verificationMethod"] = json!(method);
+    told["verificationMethodDetail"] = json!(detail);
     told["challengeId"] = json!(claims.cid);
     told["acr"] = json!(claims.acr);
     told["amr"] = json!(claims.amr);

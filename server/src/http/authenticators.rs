@@ -13,7 +13,8 @@ use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::params::Ids;
 use crate::json::Fields;
-use crate::store::{RevokeError, StoredCredential};
+use crate::recovery::issue;
+use crate::store::{RECOVERY_CODE, RevokeError, StoredCredential};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -30,17 +31,38 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     Ok(Json(devices.iter().map(shown).collect()))
 }
 
-/// `POST /v1/users/{userId}/authenticators`: the wire's way to enrol a telephone number or mailbox that the backend has
-/// verified. A device proves its key itself, so there is nothing a backend could enrol for it.
+/// `POST /v1/users/{userId}/authenticators` with `verificationMethod` `RECOVERY_CODE`: recovery codes for the user, shown only
+/// now; those of before are worth nothing any more. Telephone numbers and mailboxes, which the wire enrols here too, are not
+/// offered, and a device proves its key itself.
 #[utoipa::path(post, path = "/users/{userId}/authenticators", tag = "users", params(("userId" = String, Path)),
     request_body(content = Object),
-    responses((status = 400, description = "`invalid_configuration`: only devices that hold a key are offered")))]
-pub(super) async fn enrol(caller: Caller, ids: Ids, JsonObject(body): JsonObject) -> Result<Json<Value>, ApiError> {
+    responses((status = 200, description = "`{authenticator, recoveryCodes}`", body = Object),
+        (status = 400, description = "`invalid_configuration`: of the wire's methods only `RECOVERY_CODE` is enrolled here")))]
+pub(super) async fn enrol(
+    State(app): State<App>,
+    caller: Caller,
+    ids: Ids,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
-    ids.user()?;
+    let user = ids.user()?;
     let mut fields = Fields::of(&body);
     let method = fields.required_text("verificationMethod", 64);
     fields.finish()?;
+    if method == RECOVERY_CODE {
+        let fresh = issue::anew(&app, &caller.tenant, &user, &caller.key).await?;
+        let at = app.clock.now().to_string();
+        return Ok(Json(json!({
+            "authenticator": {
+                "userId": user.as_str(),
+                "userAuthenticatorId": fresh.kept.batch.to_string(),
+                "verificationMethod": RECOVERY_CODE,
+                "createdAt": at,
+                "verifiedAt": at,
+            },
+            "recoveryCodes": fresh.texts,
+        })));
+    }
     Err(ApiError::not_offered(&format!("enrolling `{method}` from the server")))
 }
 

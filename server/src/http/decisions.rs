@@ -13,7 +13,7 @@ use crate::caches::refuse;
 use crate::error::ApiError;
 use crate::http::params::{Ids, Query};
 use crate::pipeline;
-use crate::store::{ActionState, Cursor, Decision, DecisionFilter, DecisionId, Outcome, PageRequest};
+use crate::store::{ActionState, Cursor, Decision, DecisionFilter, DecisionId, Outcome, PageRequest, RECOVERY_CODE};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/v1/decisions", get(list)).route("/v1/decisions/{id}", get(read))
@@ -139,6 +139,7 @@ fn prompted(challenge: &Challenge) -> Value {
 pub(super) fn wire_method(method: &str) -> &str {
     match method {
         "PUSH" => "PUSH",
+        RECOVERY_CODE => RECOVERY_CODE,
         _ => "DEVICE",
     }
 }

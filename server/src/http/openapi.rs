@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::http::{actions, authenticators, challenges, decisions, lists, policies, users, validate, webhooks};
+use crate::http::{actions, authenticators, challenges, decisions, lists, policies, resets, users, validate, webhooks};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,7 +16,7 @@ use crate::http::{actions, authenticators, challenges, decisions, lists, policie
     security(("secret" = [])),
     paths(
         actions::track, actions::read, actions::update, actions::list, validate::read, users::read, users::update,
-        users::delete, users::list, authenticators::list, authenticators::enrol, authenticators::remove,
+        users::delete, users::list, resets::reset, authenticators::list, authenticators::enrol, authenticators::remove,
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
         policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,
         webhooks::redeliver,

@@ -36,6 +36,8 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     body.insert("userId".into(), json!(user.as_str()));
     body.insert("isEnrolled".into(), json!(!devices.is_empty()));
     body.append(&mut enrolled_methods(&devices));
+    let standing = app.store.recovery_standing(&caller.tenant, &user).await.map_err(refuse)?;
+    body.insert("recoveryCodesLeft".into(), json!(standing.codes_left));
     Ok(Json(Value::Object(body)))
 }
 

@@ -14,7 +14,7 @@ use crate::decode::Attempted;
 use crate::error::ApiError;
 use crate::http::authenticators::enrolled_methods;
 use crate::policies::Judging;
-use crate::store::{DecisionId, NewChallenge, StoredCredential};
+use crate::store::{DecisionId, DecisionKey, NewChallenge, StoredCredential};
 
 /// Asks [`add_token`] for the right to enrol; never sent.
 const MUST_ENROL: &str = "mustEnrol";
@@ -71,7 +71,7 @@ pub(super) async fn add_token(
 ) -> Result<(), ApiError> {
     let key = &attempted.key;
     let mut scope = attempted.scope.clone().unwrap_or_default();
-    if answer.remove(MUST_ENROL).is_some() && app.caches.devices(&app.store, &key.tenant, &key.user).await?.is_empty() {
+    if answer.remove(MUST_ENROL).is_some() && may_enrol_unasked(app, key).await? {
         scope.push(' ');
         scope.push_str(tokens::ADD);
     }
@@ -84,6 +84,16 @@ pub(super) async fn add_token(
     answer.insert("url".to_owned(), json!(tokens::url(app, &token)));
     answer.insert("token".to_owned(), json!(&*token));
     Ok(())
+}
+
+/// Whether the user has no device and never lost one: after a loss it is a recovery that lets one in, or the permission of a
+/// reset, which lets in one and not every phone that shows the token.
+async fn may_enrol_unasked(app: &App, key: &DecisionKey) -> Result<bool, ApiError> {
+    if !app.caches.devices(&app.store, &key.tenant, &key.user).await?.is_empty() {
+        return Ok(false);
+    }
+    let standing = app.store.recovery_standing(&key.tenant, &key.user).await.map_err(crate::caches::refuse)?;
+    Ok(standing.pending_reset.is_none() && standing.admits(app.clock.now()))
 }
 
 /// Where the hosted page may return to. Another origin is not an error, since backends send the address with every action;

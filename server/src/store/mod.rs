@@ -226,6 +226,53 @@ impl Store {
         self.inner.credentials(tenant, user).await
     }
 
+    /// Whether a phone is another one than the user's very first, or was enrolled after a recovery or reset: one that a
+    /// thief may have added. It stays so.
+    pub async fn is_later_phone(&self, tenant: &TenantId, id: &CredentialId) -> Result<bool, StoreError> {
+        self.inner.is_later_phone(tenant, id).await
+    }
+
+    // --- recovery ---
+
+    /// Issues recovery codes; those that were issued before are worth nothing from now on.
+    pub async fn issue_recovery_codes(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        codes: NewRecoveryCodes,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, user, actor) = (tenant.clone(), user.clone(), actor.to_owned());
+        self.inner.submit(verbs::IssueRecoveryCodes { tenant, user, codes, actor, at }).await
+    }
+
+    /// The codes that were issued to a user last, used ones included; empty if all were withdrawn.
+    pub async fn recovery_codes(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<RecoveryCode>, StoreError> {
+        self.inner.recovery_codes(tenant, user).await
+    }
+
+    /// Uses a code up, for one thing. Of any number of concurrent uses exactly one succeeds.
+    pub async fn use_recovery_code(&self, used: RecoveryCodeUse) -> Result<RecoveryCodeUsed, RecoveryCodeError> {
+        self.inner.submit(verbs::UseRecoveryCode(used)).await
+    }
+
+    /// Revokes a user's phones and recovery codes, takes their open challenges back, and permits one enrolment. Finds the
+    /// earlier reset if this one has its idempotency key, or would change nothing.
+    pub async fn reset_user(&self, reset: NewReset) -> Result<ResetDone, StoreError> {
+        self.inner.submit(verbs::ResetUser(reset)).await
+    }
+
+    /// The reset that a caller's key names.
+    pub async fn reset_by_key(&self, tenant: &TenantId, user: &UserId, key: &str) -> Result<Option<Reset>, StoreError> {
+        self.inner.reset_by_key(tenant, user, key).await
+    }
+
+    /// Where a user stands with recovery.
+    pub async fn recovery_standing(&self, tenant: &TenantId, user: &UserId) -> Result<RecoveryStanding, StoreError> {
+        self.inner.recovery_standing(tenant, user).await
+    }
+
     // --- users ---
 
     /// Creates the user if need be and sets the attributes that are given.
@@ -240,7 +287,7 @@ impl Store {
         self.inner.submit(verbs::UpsertUser { tenant, user, attributes, at }).await
     }
 
-    /// Forgets a user's attributes and revokes their credentials. Decisions stay.
+    /// Forgets a user's attributes and revokes their credentials and recovery codes. Decisions stay.
     pub async fn delete_user(&self, tenant: &TenantId, user: &UserId, at: Timestamp) -> Result<(), DeleteUserError> {
         let (tenant, user) = (tenant.clone(), user.clone());
         self.inner.submit(verbs::DeleteUser { tenant, user, at }).await

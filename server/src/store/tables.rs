@@ -117,9 +117,56 @@ pub(crate) static PACKS: Table =
 pub(crate) static ACTIVE_PACKS: Table =
     Table { name: "active_packs", columns: &["tenant", "version", "name", "actor", "activated_at"], key: &["tenant"] };
 
+pub(crate) static RECOVERY_CODES: Table = Table {
+    name: "recovery_codes",
+    columns: &[
+        "tenant",
+        "id",
+        "batch",
+        "user",
+        "code_salt",
+        "hash",
+        "issued_at",
+        "ended_at",
+        "purpose",
+        "decision",
+        "credential",
+    ],
+    key: &["tenant", "id"],
+};
+
+pub(crate) static RESETS: Table = Table {
+    name: "resets",
+    columns: &[
+        "tenant",
+        "id",
+        "user",
+        "reason",
+        "author",
+        "actor",
+        "idempotency_key",
+        "made_at",
+        "permitted_until",
+        "credential",
+    ],
+    key: &["tenant", "id"],
+};
+
 /// Every table of state.
-pub(crate) static ALL: [&Table; 10] =
-    [&TENANTS, &API_KEYS, &USERS, &CREDENTIALS, &DECISIONS, &CHALLENGES, &USES, &LIST_ENTRIES, &PACKS, &ACTIVE_PACKS];
+pub(crate) static ALL: [&Table; 12] = [
+    &TENANTS,
+    &API_KEYS,
+    &USERS,
+    &CREDENTIALS,
+    &DECISIONS,
+    &CHALLENGES,
+    &USES,
+    &LIST_ENTRIES,
+    &PACKS,
+    &ACTIVE_PACKS,
+    &RECOVERY_CODES,
+    &RESETS,
+];
 
 /// Which row a name in the log means: its table and the values of its key columns.
 pub(crate) fn find(tenant: &str, name: &str) -> Option<(&'static Table, Vec<Cell>)> {

@@ -15,6 +15,15 @@ pub(super) struct RevokeCredential {
     pub actor: String,
     pub at: Timestamp,
 }
+pub(super) struct IssueRecoveryCodes {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub codes: NewRecoveryCodes,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct UseRecoveryCode(pub RecoveryCodeUse);
+pub(super) struct ResetUser(pub NewReset);
 pub(super) struct UpsertUser {
     pub tenant: TenantId,
     pub user: UserId,

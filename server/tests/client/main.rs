@@ -7,10 +7,13 @@ mod screen;
 
 mod a_challenge_ends_without_an_answer;
 mod a_kiosk_learns_who_signs_in;
+mod a_lost_phone_is_recovered;
+mod a_new_phone_cools_off;
 mod a_payment_is_approved_by_its_user;
 mod a_phone_is_added_found_and_removed;
 mod a_socket_gives_away_nothing;
 mod a_socket_that_does_nothing_is_let_go;
+mod an_administrator_resets_a_user;
 mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
 mod races_have_one_winner;

@@ -60,6 +60,11 @@ pub fn issuer(server: &Server) -> String {
 
 /// Enrols with proof of possession and returns the answer.
 pub async fn enrol(server: &Server, phone: &Phone, track_token: &str) -> Reply {
+    enrol_with(server, phone, track_token, json!({})).await
+}
+
+/// The same, with more members in the body.
+pub async fn enrol_with(server: &Server, phone: &Phone, track_token: &str, more: Value) -> Reply {
     let bearer = [("authorization", format!("Bearer {track_token}"))];
     let asked = server.request("POST", "/v1/client/challenge", &bearer, Some("{}".into())).await.ok();
     let nonce = asked["nonce"].as_str().expect("a nonce").to_owned();
@@ -74,7 +79,7 @@ pub async fn enrol(server: &Server, phone: &Phone, track_token: &str) -> Reply {
             ("token", &sha256(track_token.as_bytes())),
         ],
     );
-    let body = json!({
+    let mut body = json!({
         "version": 2,
         "publicKey": phone.public_key(),
         "deviceName": "Web phone",
@@ -82,6 +87,9 @@ pub async fn enrol(server: &Server, phone: &Phone, track_token: &str) -> Reply {
         "nonce": nonce,
         "signature": phone.sign(&text),
     });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
     server.request("POST", BASE, &bearer, Some(body.to_string())).await
 }
 

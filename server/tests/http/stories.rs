@@ -224,14 +224,21 @@ async fn a_pack_is_checked_without_being_put_into_force() {
 
 #[tokio::test]
 async fn a_tenant_decides_what_a_challenge_for_a_user_without_a_device_comes_to() {
-    for (setting, state, code) in [
-        (None, "CHALLENGE_REQUIRED", None),
-        (Some(server::config::Unenrolled::Block), "BLOCK", Some("UNENROLLED")),
-        (Some(server::config::Unenrolled::Allow), "ALLOW", Some("UNENROLLED")),
+    use server::config::{TenantConfig, Unenrolled};
+    let own = |unenrolled| TenantConfig { unenrolled: Some(unenrolled), ..TenantConfig::default() };
+    for (default, own, state, code, flags) in [
+        (None, None, "CHALLENGE_REQUIRED", None, json!([])),
+        (Some(Unenrolled::Challenge), None, "CHALLENGE_REQUIRED", None, json!([])),
+        (Some(Unenrolled::Block), None, "BLOCK", Some("UNENROLLED"), json!([])),
+        (Some(Unenrolled::Allow), None, "ALLOW", Some("UNENROLLED"), json!(["unenrolled_allowed"])),
+        // The tenant's own word goes before the defaults.
+        (Some(Unenrolled::Allow), Some(own(Unenrolled::Challenge)), "CHALLENGE_REQUIRED", None, json!([])),
+        (Some(Unenrolled::Allow), Some(own(Unenrolled::Block)), "BLOCK", Some("UNENROLLED"), json!([])),
     ] {
         let world = World::with(|config| {
             config.policies.pack = crate::support::starter();
-            config.defaults.unenrolled = setting;
+            config.defaults.unenrolled = default;
+            config.tenants.extend(own.map(|own| ("acme".to_owned(), own)));
         })
         .await;
         let body = json!({"amount": "10.00 EUR", "payee": "p"});
@@ -239,5 +246,16 @@ async fn a_tenant_decides_what_a_challenge_for_a_user_without_a_device_comes_to(
         assert_eq!(answer["state"], state, "{answer:#}");
         assert_eq!(answer["reasons"][0]["code"].as_str(), code);
         assert_eq!(answer.get("mustEnrol"), None);
+        // Never silently: the decision says it for good.
+        let id = answer["decisionId"].as_str().expect("an id");
+        let decision = world.get(&format!("/v1/decisions/{id}")).await.ok();
+        assert_eq!((&answer["flags"], &decision["flags"]), (&flags, &flags), "{decision:#}");
+        // Only who must enrol may do so unasked.
+        let claims = answer["token"].as_str().and_then(|token| token.split('.').nth(1)).expect("claims");
+        let claims =
+            base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims).expect("base64url");
+        let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+        let adds = claims["scope"].as_str().is_some_and(|scope| scope.contains("add:authenticators"));
+        assert_eq!(adds, state == "CHALLENGE_REQUIRED", "{claims}");
     }
 }

@@ -188,6 +188,8 @@ impl Phone {
             push_token: None,
             enrolled_at: at(0),
             expires_at: None,
+            right: EnrolmentRight::Scope,
+            recovery_codes: None,
         }
     }
 

@@ -23,8 +23,9 @@ use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
+use crate::recovery::issue;
 use crate::store::{
-    ActionState, DecisionKey, EnrolError, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind,
+    ActionState, DecisionKey, EnrolError, Enrolled, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind,
 };
 
 /// `POST /user-authenticators/qr-code`
@@ -41,8 +42,12 @@ pub async fn add(
         }
         None => false,
     };
-    let credential = enrol(&app, &holder.bearer, body).await?;
+    let (enrolled, codes) = enrol(&app, &holder.bearer, body).await?;
+    let credential = enrolled.credential;
     let mut answer = described(&credential);
+    if let Some(codes) = codes {
+        answer["recoveryCodes"] = json!(codes);
+    }
     if proven {
         // What the phone pins: whom it talks to, and whose QR codes it believes.
         let qr = app.keys.qr().public();
@@ -54,17 +59,15 @@ pub async fn add(
 }
 
 /// Enrols the key. A user's first needs no more than their token; every further one needs the scope, which the backend
-/// gives when it has made sure by other means (T-22).
-async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCredential, ApiError> {
+/// gives when it has made sure by other means (T-22), and one after a loss needs a recovery. A phone that will show recovery
+/// codes gets some for a user who has none.
+async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<(Enrolled, Option<Vec<String>>), ApiError> {
     let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
     refuse_blocked(app, bearer, &tenant, &user).await?;
-    let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
-    let repeated = known.iter().any(|known| known.kind == KIND && known.credential.key == body.key);
-    if !known.is_empty() && !repeated && !bearer.permits(ADD) {
-        let detail =
-            format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
-        return Err(ApiError::new(Problem::Forbidden, detail));
-    }
+    let fresh = match body.shows_recovery_codes && has_no_codes(app, &tenant, &user).await? {
+        true => Some(issue::fresh(app).await?),
+        false => None,
+    };
     let id = CredentialId::parse(app.random.uuid_v4().to_string()).map_err(ApiError::internal)?;
     let new = NewCredential {
         credential: Credential {
@@ -83,6 +86,8 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
         push_token: None,
         enrolled_at: now,
         expires_at: None,
+        right: bearer.enrolment_right(),
+        recovery_codes: fresh.as_ref().map(|fresh| fresh.kept.clone()),
     };
     let enrolled = app.store.enrol(new).await.map_err(|error| match error {
         EnrolError::KeyTaken => {
@@ -92,10 +97,30 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<StoredCreden
             ApiError::new(Problem::InvalidCredential, "this key was removed, for good; make a new one")
         }
         EnrolError::IdTaken => ApiError::internal("a fresh random credential id is in use"),
+        EnrolError::NeedsScope => {
+            let detail =
+                format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
+            ApiError::new(Problem::Forbidden, detail)
+        }
+        EnrolError::NeedsRecovery => {
+            let detail = format!(
+                "the user's phones are gone; a recovery code, a reset by an administrator or the scope `{ADD}` lets another in"
+            );
+            ApiError::new(Problem::RecoveryRequired, detail)
+        }
+        EnrolError::CodeSpent => {
+            ApiError::new(Problem::Forbidden, "the recovery code of this token has let another phone in")
+        }
         EnrolError::Store(error) => refusals::store(error),
     })?;
     app.caches.forget_user(&tenant, &user);
-    Ok(enrolled.credential)
+    let texts = fresh.filter(|_| enrolled.codes_issued).map(|fresh| fresh.texts);
+    Ok((enrolled, texts))
+}
+
+async fn has_no_codes(app: &App, tenant: &TenantId, user: &UserId) -> Result<bool, ApiError> {
+    let standing = app.store.recovery_standing(tenant, user).await.map_err(refusals::store)?;
+    Ok(standing.codes_left == 0)
 }
 
 /// The token of an attempt that a policy blocked adds nothing, whatever its scope: a blocked `device_enrol` enrols no
@@ -125,7 +150,13 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
     }
     let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
     let active = known.iter().filter(|known| known.revoked_at.is_none());
-    Ok(Json(json!({ "userAuthenticators": active.map(described).collect::<Vec<_>>() })))
+    let standing = app.store.recovery_standing(&tenant, &user).await.map_err(refusals::store)?;
+    Ok(Json(json!({
+        "userAuthenticators": active.map(described).collect::<Vec<_>>(),
+        "recoveryCodesLeft": standing.codes_left,
+        // Whether a user without a phone may simply enrol one: a page offers that, or a recovery.
+        "mayEnrol": holder.bearer.permits(ADD) || standing.admits(app.clock.now()),
+    })))
 }
 
 /// `GET /user-authenticators/qr-code?publicKey=`

@@ -14,6 +14,7 @@ use crate::challenges::phone::{AnsweredWith, ClaimedWith};
 use crate::challenges::refusals;
 use crate::error::ApiError;
 use crate::json::Fields;
+use crate::store::RecoveryPurpose;
 
 type Object = Map<String, Value>;
 
@@ -35,12 +36,15 @@ pub struct AnswerBody {
     pub code: TypedCode,
 }
 
-/// `{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?}`; version 2 adds `nonce` and `signature`.
+/// `{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?}`; version 2 adds `nonce` and `signature`, and our
+/// own phones `recoveryCodes`.
 pub struct AddBody {
     pub key: DeviceKey,
     pub device_name: Option<String>,
     pub platform: String,
     pub proof: Option<(ServerNonce, Signature)>,
+    /// Whether the phone will show recovery codes to the person.
+    pub shows_recovery_codes: bool,
 }
 
 /// A key that takes itself out.
@@ -49,6 +53,12 @@ pub enum RemoveBody {
     Compat { key: DeviceKey, signature: Signature },
     /// `{userAuthenticatorId, nonce, signature}`.
     V2 { credential: CredentialId, nonce: ServerNonce, signature: Signature },
+}
+
+/// `{verificationCode, purpose?}`
+pub struct RecoveryBody {
+    pub typed: String,
+    pub purpose: RecoveryPurpose,
 }
 
 /// `{challengeId, deviceCode}`. What is no device code is a wrong one.
@@ -117,6 +127,7 @@ impl AddBody {
         // Known to stock SDKs. Push and attestation are not offered, so these are checked and not kept.
         let _ = fields.text("pushToken", 4096);
         let _ = fields.object("performAttestation");
+        let shows_recovery_codes = fields.boolean("recoveryCodes").unwrap_or(false);
         fields.finish()?;
         let proof = match version(body)? {
             Version::Compat => None,
@@ -127,7 +138,7 @@ impl AddBody {
             }
         };
         let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
-        Ok(AddBody { key, device_name, platform, proof })
+        Ok(AddBody { key, device_name, platform, proof, shows_recovery_codes })
     }
 }
 
@@ -149,6 +160,23 @@ impl RemoveBody {
                 signature,
             }),
         }
+    }
+}
+
+impl RecoveryBody {
+    /// Reads a recovery code. What is no code is a wrong one.
+    pub fn read(body: &Object) -> Result<RecoveryBody, ApiError> {
+        let mut fields = Fields::of(body);
+        let typed = fields.required_text("verificationCode", 1024);
+        let word = fields.text("purpose", 64);
+        let purpose = word.as_deref().map_or(Some(RecoveryPurpose::Approval), RecoveryPurpose::parse);
+        if purpose.is_none() {
+            let words: Vec<&str> = RecoveryPurpose::ALL.iter().map(|purpose| purpose.as_str()).collect();
+            fields.issue("purpose", "invalid", format!("expected one of {}", words.join(", ")));
+        }
+        fields.finish()?;
+        let purpose = purpose.ok_or_else(|| ApiError::field("/purpose", "invalid", "expected a purpose"))?;
+        Ok(RecoveryBody { typed, purpose })
     }
 }
 

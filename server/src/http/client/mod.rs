@@ -11,6 +11,7 @@ mod enrolment;
 mod jwks;
 pub(super) mod origins;
 mod phone;
+mod recovery;
 mod screen;
 
 use axum::Router;
@@ -28,6 +29,8 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/challenge", post(enrolment::nonce))
         .route("/challenge/qr-code", post(screen::create))
         .route("/verify/qr-code", post(screen::poll))
+        .route("/verify/recovery-code", post(recovery::redeem))
+        .route("/user-authenticators/recovery-code", post(recovery::issue))
         .route("/user-authenticators", get(authenticators::list))
         .route("/public/{tenant}/.well-known/jwks", get(jwks::of_tenant));
     // Phones built before 2025-10-29 call the QR key a `device`.

@@ -1,7 +1,7 @@
 use challenge::Credential;
 use jiff::Timestamp;
 
-use super::Seq;
+use super::{NewRecoveryCodes, RecoveryCodeId, Seq};
 use crate::store::StoreError;
 
 /// A device key to enrol.
@@ -23,6 +23,21 @@ pub struct NewCredential {
     pub enrolled_at: Timestamp,
     /// When it stops working by itself.
     pub expires_at: Option<Timestamp>,
+    /// What lets it in.
+    pub right: EnrolmentRight,
+    /// Recovery codes to issue with it, if the user has none.
+    pub recovery_codes: Option<NewRecoveryCodes>,
+}
+
+/// What lets a new phone in (T-22). A repeat of an enrolment needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnrolmentRight {
+    /// The token of a tracked action: good for a user's first phone, and for the one that a reset permits.
+    Token,
+    /// The scope that the backend gave, or a fresh approval by another phone.
+    Scope,
+    /// A recovery code, used for this: good for one phone, which takes the place of those before it.
+    RecoveryCode(RecoveryCodeId),
 }
 
 /// A device key as it stands now.
@@ -62,6 +77,8 @@ pub struct Enrolled {
     pub credential: StoredCredential,
     /// Whether this very call enrolled it; `false` for a repeat.
     pub new: bool,
+    /// Whether the recovery codes that came along are the user's now.
+    pub codes_issued: bool,
 }
 
 /// Why a key was not enrolled.
@@ -76,6 +93,15 @@ pub enum EnrolError {
     /// The credential id is in use.
     #[error("the credential id is in use")]
     IdTaken,
+    /// The user has a phone already, and only the backend or that phone lets another in.
+    #[error("the user has an authenticator already")]
+    NeedsScope,
+    /// The user lost their phones: a recovery code, a reset or the backend lets another in.
+    #[error("the user must be recovered first")]
+    NeedsRecovery,
+    /// The recovery code has let another phone in.
+    #[error("the recovery code has let another phone in")]
+    CodeSpent,
     /// The store could not write.
     #[error(transparent)]
     Store(#[from] StoreError),

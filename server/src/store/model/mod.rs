@@ -10,6 +10,7 @@ mod journal;
 mod outbox;
 mod page;
 mod policy;
+mod recovery;
 mod tenant;
 mod user;
 mod uses;
@@ -22,7 +23,7 @@ pub use challenges::{
     Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
     Transitioned,
 };
-pub use credential::{EnrolError, Enrolled, NewCredential, RevokeError, StoredCredential};
+pub use credential::{EnrolError, Enrolled, EnrolmentRight, NewCredential, RevokeError, StoredCredential};
 pub use decision::{
     ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, RecordError, Recorded, StateChange,
     StateChangeError,
@@ -31,6 +32,10 @@ pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
 pub use outbox::{Attempted, DeadLetters, Delivery, Event, EventType, Subscription, Subscriptions};
 pub use page::{Cursor, Page, PageRequest};
 pub use policy::{ActivePack, ListChange, ListEntry, ListEntryId, NewListEntry, NewPack};
+pub use recovery::{
+    NewRecoveryCodes, NewReset, RECOVERY_CODE, RecoveryCode, RecoveryCodeError, RecoveryCodeId, RecoveryCodeUse,
+    RecoveryCodeUsed, RecoveryPurpose, RecoveryStanding, Reset, ResetDone,
+};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};
 pub use user::{DeleteUserError, User, UserAttributes, UserFilter};
 pub use uses::{NewUse, Use, UseKind};

@@ -163,6 +163,23 @@ async fn apply(
     Ok(Transitioned { before, after, effect: step.effect, decision: decision_after, seq: Some(seq) })
 }
 
+/// Takes open challenges back; what has ended meanwhile is let be.
+pub(super) async fn cancel(
+    batch: &mut Batch,
+    open: Vec<StoredChallenge>,
+    at: Timestamp,
+) -> Result<Vec<Transitioned>, Fault> {
+    let mut cancelled = Vec::new();
+    for stored in open {
+        let Ok(step) = stored.challenge.supersede(Supersession::Cancelled, at) else { continue };
+        let frozen = stored.challenge.frozen();
+        let operation = Operation::Supersede(Supersession::Cancelled);
+        let request = TransitionRequest { tenant: frozen.tenant.clone(), challenge: frozen.id, operation, at };
+        cancelled.push(apply(batch, &request, stored, None, step).await?);
+    }
+    Ok(cancelled)
+}
+
 /// The name under which an anonymous challenge's action was tracked once it was claimed: with the claimer as its user.
 fn claimed_as(challenge: &Challenge) -> Option<DecisionKey> {
     let frozen = challenge.frozen();
@@ -383,7 +400,7 @@ impl super::Sqlite {
     }
 }
 
-async fn open_of(
+pub(super) async fn open_of(
     conn: &mut SqliteConnection,
     tenant: &TenantId,
     user: &UserId,

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
+use super::recovery;
 use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
@@ -21,13 +22,18 @@ impl Verb for Enrol {
         Box::pin(async move {
             let new = &self.0;
             match admit(batch, new).await? {
-                Ok(Some(credential)) => Ok(Ok(Enrolled { credential, new: false })),
-                Ok(None) => Ok(Ok(Enrolled { credential: insert(batch, new).await?, new: true })),
+                Ok(Admitted::Held(credential)) => {
+                    Ok(Ok(Enrolled { credential: *credential, new: false, codes_issued: false }))
+                }
+                Ok(Admitted::By(door)) => Ok(Ok(let_in(batch, new, door).await?)),
                 Err(refusal) => {
                     let code = match refusal {
                         EnrolError::KeyTaken => "key_taken",
                         EnrolError::KeyRevoked => "key_revoked",
                         EnrolError::IdTaken => "id_taken",
+                        EnrolError::NeedsScope => "needs_scope",
+                        EnrolError::NeedsRecovery => "needs_recovery",
+                        EnrolError::CodeSpent => "code_spent",
                         EnrolError::Store(_) => "storage",
                     };
                     let entry = Entry::new(&new.credential.tenant, "refusal.enrol", new.enrolled_at)
@@ -41,8 +47,25 @@ impl Verb for Enrol {
     }
 }
 
-/// Whether the key may be enrolled: `Some` if it is already, by the same user.
-async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Option<StoredCredential>, EnrolError>, Fault> {
+/// Why a key may be enrolled.
+enum Admitted {
+    /// It is already, by the same user.
+    Held(Box<StoredCredential>),
+    /// It is new, and this lets it in.
+    By(Door),
+}
+
+/// Through which door a new phone comes in.
+enum Door {
+    /// Nobody stands before it: the user's first, or one that the backend vouches for.
+    Open,
+    /// An administrator's reset permits one.
+    Reset(Box<Reset>),
+    /// A recovery code was used for one.
+    Code(Box<RecoveryCode>),
+}
+
+async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted, EnrolError>, Fault> {
     let tenant = &new.credential.tenant;
     // A key has one owner, whatever it is used for (T-23).
     for held in by_public_key(batch.conn(), tenant, &new.credential.key.to_spki()).await? {
@@ -51,14 +74,56 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Option<S
         }
         if held.kind == new.kind {
             let revoked = held.revoked_at.is_some();
-            return Ok(if revoked { Err(EnrolError::KeyRevoked) } else { Ok(Some(held)) });
+            return Ok(if revoked { Err(EnrolError::KeyRevoked) } else { Ok(Admitted::Held(Box::new(held))) });
         }
     }
-    let id_taken = by_id(batch.conn(), tenant, &new.credential.id).await?.is_some();
-    Ok(if id_taken { Err(EnrolError::IdTaken) } else { Ok(None) })
+    if by_id(batch.conn(), tenant, &new.credential.id).await?.is_some() {
+        return Ok(Err(EnrolError::IdTaken));
+    }
+    Ok(door(batch, new).await?.map(Admitted::By))
 }
 
-async fn insert(batch: &mut Batch, new: &NewCredential) -> Result<StoredCredential, Fault> {
+/// Judged in the transaction that enrols: of two phones that come at once, the second is the second (T-22).
+async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
+    let (tenant, user) = (&new.credential.tenant, &new.credential.user);
+    let standing = recovery::standing(batch.conn(), tenant, user).await?;
+    // Whatever lets a phone in after a reset, it is the one that the reset permits.
+    let permitted = |reset: Option<Reset>| reset.map_or(Door::Open, |reset| Door::Reset(Box::new(reset)));
+    match new.right {
+        EnrolmentRight::Scope => Ok(Ok(permitted(standing.pending_reset))),
+        EnrolmentRight::RecoveryCode(id) => match recovery::open_code(batch, tenant, user, id).await? {
+            Some(code) => Ok(Ok(Door::Code(Box::new(code)))),
+            None => Ok(Err(EnrolError::CodeSpent)),
+        },
+        EnrolmentRight::Token if !active_of(batch.conn(), tenant, user).await?.is_empty() => {
+            Ok(Err(EnrolError::NeedsScope))
+        }
+        EnrolmentRight::Token if standing.admits(new.enrolled_at) => Ok(Ok(permitted(standing.pending_reset))),
+        EnrolmentRight::Token => Ok(Err(EnrolError::NeedsRecovery)),
+    }
+}
+
+/// Enrols the key, with what goes with it: phones it replaces are revoked, a user who has no recovery codes gets some.
+async fn let_in(batch: &mut Batch, new: &NewCredential, door: Door) -> Result<Enrolled, Fault> {
+    let (tenant, user) = (&new.credential.tenant, &new.credential.user);
+    if let Door::Code(_) = door {
+        // Who comes with a code says that the phones before are gone.
+        for lost in active_of(batch.conn(), tenant, user).await? {
+            revoke(batch, lost, "replaced after a recovery", new.enrolled_at).await?;
+        }
+    }
+    let credential = insert(batch, new, door).await?;
+    let mut codes_issued = false;
+    if let Some(codes) = &new.recovery_codes
+        && recovery::good_of(batch.conn(), tenant, user).await?.is_empty()
+    {
+        recovery::issue(batch, tenant, user, codes, credential.credential.id.as_str(), new.enrolled_at).await?;
+        codes_issued = true;
+    }
+    Ok(Enrolled { credential, new: true, codes_issued })
+}
+
+async fn insert(batch: &mut Batch, new: &NewCredential, door: Door) -> Result<StoredCredential, Fault> {
     let stored = StoredCredential {
         credential: Credential { status: CredentialStatus::Active, ..new.credential.clone() },
         kind: new.kind.clone(),
@@ -81,7 +146,22 @@ async fn insert(batch: &mut Batch, new: &NewCredential) -> Result<StoredCredenti
         .fact("platform", platform_word(credential.platform))
         .fact("protection", protection_word(credential.protection))
         .tell(told(EventType::CredentialAdded, &stored))
+        .fact("right", right_word(new.right))
         .made(to_row(&stored));
+    let (id, seq) = (Some(credential.id.clone()), stored.seq);
+    let entry = match door {
+        Door::Open => entry,
+        Door::Reset(reset) => {
+            let was = reset.seq;
+            let used = Reset { credential: id, seq, ..*reset };
+            entry.fact("reset", used.id.to_string()).changed(recovery::reset_row(&used), was)
+        }
+        Door::Code(code) => {
+            let was = code.seq;
+            let used = RecoveryCode { credential: id, seq, ..*code };
+            entry.fact("recovery_code", used.id.to_string()).changed(recovery::code_row(&used), was)
+        }
+    };
     batch.append(entry).await?;
     Ok(stored)
 }
@@ -179,6 +259,14 @@ fn from_row(row: &SqliteRow) -> Result<StoredCredential, Fault> {
         revoked_at,
         seq: row.seq("seq")?,
     })
+}
+
+fn right_word(right: EnrolmentRight) -> &'static str {
+    match right {
+        EnrolmentRight::Token => "token",
+        EnrolmentRight::Scope => "scope",
+        EnrolmentRight::RecoveryCode(_) => "recovery-code",
+    }
 }
 
 fn platform_word(platform: Platform) -> &'static str {

@@ -16,6 +16,7 @@ pub(super) mod look;
 mod open;
 mod outbox;
 mod packs;
+mod recovery;
 mod statements;
 mod tenants;
 #[cfg(test)]

@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
-use super::credentials;
 use super::fault::Fault;
 use super::unit::{Running, Verb};
+use super::{credentials, recovery};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{DeleteUser, UpsertUser};
@@ -64,7 +64,8 @@ impl Verb for DeleteUser {
         Box::pin(async move {
             let held = by_user(batch.conn(), &self.tenant, &self.user).await?.filter(|(_, deleted)| !deleted);
             let active = credentials::active_of(batch.conn(), &self.tenant, &self.user).await?;
-            if held.is_none() && active.is_empty() {
+            let codes = recovery::withdraw(batch, &self.tenant, &self.user, "user deleted", self.at).await?;
+            if held.is_none() && active.is_empty() && codes == 0 {
                 return Ok(Err(DeleteUserError::NotFound));
             }
             for credential in active {
