@@ -81,6 +81,11 @@ class Stepup:
         body = {"token": token, "action": action, "userId": user_id, "expect": expect}
         return self._call("POST", ["validate"], {name: value for name, value in body.items() if value is not None})
 
+    def query_user_actions(self, user_id, from_date=None, action_codes=None, state=None):
+        """The user's actions, newest first."""
+        codes = ",".join(action_codes) if action_codes else None
+        return self._call("GET", ["users", user_id, "actions"], query={"fromDate": from_date, "codes": codes, "state": state})
+
     def get_user(self, user_id):
         """A user who was never seen is not enrolled."""
         return self._call("GET", ["users", user_id])
@@ -89,10 +94,58 @@ class Stepup:
         """The event of a webhook that is signed with the API secret; see the function of this name."""
         return construct_event(payload, signature, self._secret, tolerance)
 
-    def _call(self, method, segments, body=None):
+    def query_users(self, **query):
+        """Users by `email`, `username` or `phoneNumber`; `limit` and `lastEvaluatedUserId` turn the pages."""
+        return self._call("GET", ["users"], query=query)
+
+    def update_user(self, user_id, attributes):
+        """Sets the attributes that are given."""
+        return self._call("PATCH", ["users", user_id], attributes)
+
+    def delete_user(self, user_id):
+        """Forgets the user, revokes their phones and ends their sessions."""
+        return self._call("DELETE", ["users", user_id])
+
+    def get_authenticators(self, user_id):
+        """The user's phones."""
+        return self._call("GET", ["users", user_id, "authenticators"])
+
+    def delete_authenticator(self, user_id, user_authenticator_id):
+        """The phone can approve nothing from now on."""
+        return self._call("DELETE", ["users", user_id, "authenticators", user_authenticator_id])
+
+    def get_challenge(self, **query):
+        """The open challenge by `challengeId`, or by `userId` and `action`; empty when there is none."""
+        return self._call("GET", ["challenges"], query=query)
+
+    def create_session(self, client_id, token, action=None):
+        """A session of an application for an approval: the token of the challenge is used up by it."""
+        body = {"clientId": client_id, "token": token, **({"action": action} if action else {})}
+        return self._call("POST", ["sessions"], body)
+
+    def validate_session(self, access_token, client_ids=None):
+        """Whose session it is, now. Raises when it is over, or when the access token has expired."""
+        body = {"accessToken": access_token, **({"clientIds": client_ids} if client_ids else {})}
+        return self._call("POST", ["sessions", "validate"], body)
+
+    def refresh_session(self, refresh_token):
+        """The next pair of tokens. A refresh token that comes a second time ends the session."""
+        return self._call("POST", ["sessions", "refresh"], {"refreshToken": refresh_token})
+
+    def revoke_session(self, access_token):
+        """Ends a session, also one whose access token has expired."""
+        return self._call("POST", ["sessions", "revoke"], {"accessToken": access_token})
+
+    def revoke_user_sessions(self, user_id):
+        """Ends every session of a user."""
+        return self._call("POST", ["sessions", "user", "revoke"], {"userId": user_id})
+
+    def _call(self, method, segments, body=None, query=None):
         if any(segment in ("", ".", "..") for segment in segments):
             raise StepupError(0, "invalid_request", "an id in the path is empty or dots")
         url = "/".join([self._api_url, *(urllib.parse.quote(segment, safe="") for segment in segments)])
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        url += "?" + urllib.parse.urlencode(given) if given else ""
         headers = {"Authorization": self._authorization, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -34,6 +34,30 @@ class AgainstTheServer(unittest.TestCase):
         self.assertTrue(self.stepup.validate_challenge(token, "withdrawal", "python")["isValid"])
         self.assertFalse(self.stepup.validate_challenge(token, "withdrawal", "python")["isValid"])
 
+    def test_users_and_their_phones(self):
+        self.assertEqual(self.stepup.update_user(USER, {"email": "p+1@example.com"})["email"], "p+1@example.com")
+        found = self.stepup.query_users(email="p+1@example.com", limit=10)["users"]
+        self.assertEqual([user["userId"] for user in found], [USER])
+        self.assertEqual(self.stepup.get_authenticators(USER), [])
+        with self.assertRaises(StepupError) as refused:
+            self.stepup.delete_authenticator(USER, "nothing")
+        self.assertEqual(refused.exception.error_code, "credential_not_found")
+        self.assertEqual(self.stepup.get_challenge(userId=USER, action="sign_in"), {})
+        self.stepup.delete_user(USER)
+        self.assertNotIn("email", self.stepup.get_user(USER))
+
+    def test_a_session(self):
+        token = os.environ["STEPUP_SESSION_TOKEN"]
+        first = self.stepup.create_session("demo", token, "withdrawal")
+        self.assertEqual(self.stepup.validate_session(first["accessToken"], ["demo"])["user"]["userId"], "python")
+        second = self.stepup.refresh_session(first["refreshToken"])
+        self.stepup.revoke_session(second["accessToken"])
+        for gone in (first, second):
+            with self.assertRaises(StepupError) as refused:
+                self.stepup.validate_session(gone["accessToken"])
+            self.assertEqual(refused.exception.error_code, "invalid_token")
+        self.stepup.revoke_user_sessions("python")
+
     def test_a_stranger_is_not_enrolled(self):
         self.assertFalse(self.stepup.get_user("nobody")["isEnrolled"])
 

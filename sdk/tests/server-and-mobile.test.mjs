@@ -87,6 +87,25 @@ for (const signatureVersion of [1, 2]) {
   });
 }
 
+test('an approval begins a session; its refresh tokens work once; it can be ended', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'sess');
+  const screen = await open(demo, (await withdrawal(stepup, 'sess')).token);
+  await phone.qrCode.claimChallenge(screen);
+  await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true });
+  const { accessToken: token } = await poll(demo, screen);
+  await assert.rejects(stepup.createSession({ clientId: 'nobody', token }), { errorCode: 'invalid_configuration' });
+  const first = await stepup.createSession({ clientId: 'demo', token, action: 'withdrawal' });
+  const standing = await stepup.validateSession({ accessToken: first.accessToken, clientIds: ['demo'] });
+  assert.equal(standing.user.userId, 'sess');
+  assert.equal(standing.expiresAt, approvalOf(first.accessToken).exp);
+  assert.equal((await stepup.validateChallenge({ token })).isValid, false);
+  const second = await stepup.refreshSession(first);
+  assert.notEqual(second.refreshToken, first.refreshToken);
+  await stepup.revokeSession(second);
+  await assert.rejects(stepup.validateSession(second), { errorCode: 'invalid_token', statusCode: 401 });
+  await stepup.revokeUserSessions({ userId: 'sess' });
+});
+
 test('a rejection is final, and the action has failed', async () => {
   const phone = await enrolledPhone(demo, stepup, 'rejecting');
   const tracked = await withdrawal(stepup, 'rejecting');

@@ -241,6 +241,44 @@ pub struct TenantConfig {
     pub cooling_off_s: Option<u32>,
     /// From which level on a phone must have cooled off.
     pub cooling_off_level: Option<CoolingOffLevel>,
+    /// The applications that may have sessions, by the `clientId` they are known by.
+    pub clients: BTreeMap<String, ClientConfig>,
+}
+
+/// `[tenants.<id>.clients.<clientId>]`: an application whose users have sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientConfig {
+    /// How long an access token is valid, in seconds; at most an hour.
+    pub access_s: u32,
+    /// How long a session lasts that is not refreshed, in seconds.
+    pub idle_s: u32,
+    /// How long a session lasts at most, in seconds.
+    pub lifetime_s: u32,
+    /// What its access tokens tell of the user.
+    pub claims: Vec<ProfileClaim>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> ClientConfig {
+        ClientConfig { access_s: 600, idle_s: 7 * 86_400, lifetime_s: 30 * 86_400, claims: Vec::new() }
+    }
+}
+
+/// A claim about the user, by its name in OpenID Connect Core 1.0 §5.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileClaim {
+    /// `email` and `email_verified`.
+    Email,
+    /// `phone_number` and `phone_number_verified`.
+    PhoneNumber,
+    /// `preferred_username`: the tracked `username`.
+    PreferredUsername,
+    /// `name`: the `displayName`.
+    Name,
+    /// `locale`.
+    Locale,
 }
 
 /// How a tenant's tokens are signed.
@@ -320,7 +358,14 @@ impl Config {
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
         config.server.public_url = format!("http://localhost:{port}");
         config.log.format = LogFormat::Text;
+        config.defaults.clients.insert("demo".to_owned(), ClientConfig::default());
         config
+    }
+
+    /// The settings of one of a tenant's applications; its own before the defaults.
+    pub fn client(&self, tenant: &str, client: &str) -> Option<&ClientConfig> {
+        let own = self.tenants.get(tenant).and_then(|tenant| tenant.clients.get(client));
+        own.or_else(|| self.defaults.clients.get(client))
     }
 
     /// The settings of a tenant, its own before the defaults.

@@ -20,6 +20,7 @@ mod operations;
 mod pages;
 mod policies;
 mod resets;
+mod sessions;
 mod socket;
 mod users;
 mod validate;
@@ -42,6 +43,7 @@ pub fn router(app: App) -> Router {
     let routes = Router::new()
         .merge(actions::routes())
         .merge(validate::routes())
+        .merge(sessions::routes())
         .merge(users::routes())
         .merge(resets::routes())
         .merge(authenticators::routes())

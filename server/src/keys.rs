@@ -24,6 +24,7 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use challenge::messages::ServerNonce;
 use challenge::qr::{QrSigningKey, RollingKey};
 use challenge::{ChallengeId, DeviceCode, Issuer, TenantId};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::audit::LogSigner;
@@ -143,6 +144,20 @@ impl Keys {
         let mut code = [0; 32];
         code.copy_from_slice(context.sign().as_ref());
         DeviceCode::from_random(code)
+    }
+
+    /// What makes the refresh token of a session ours. Derived, so that nothing of it is stored and a repeat of a refresh
+    /// whose reply was lost gets the same one.
+    pub fn refresh_code(&self, tenant: &TenantId, session: &Uuid, generation: u32) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"stepup/refresh-token/v1\n");
+        context.update(session.as_bytes());
+        context.update(&generation.to_be_bytes());
+        context.update(tenant.as_str().as_bytes());
+        let mut code = [0; 32];
+        code.copy_from_slice(context.sign().as_ref());
+        code
     }
 
     /// The nonce that an asker signs within one window of time. Derived, so that handing it out stores nothing; worthless

@@ -30,6 +30,7 @@ pub mod policies;
 // ---- challenges
 pub mod challenges;
 pub mod notify;
+pub mod sessions;
 pub mod webhooks;
 pub mod worker;
 

@@ -78,6 +78,31 @@ test('a withdrawal is approved by QR and its token validates once', async () => 
   assert.equal(action.state, 'CHALLENGE_SUCCEEDED');
 });
 
+test('a session begins with an approval, goes on and ends', async () => {
+  const phone = await enrolled(demo, authsignal, 'sess', 'ios');
+  const tracked = await authsignal.track({ userId: 'sess', action: 'withdrawal', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { amount: { value: '250.00', currency: 'EUR' }, payee: 'p1' } } });
+  const post = (path, authorization, body) => fetch(`${demo.baseUrl}${path}`, { method: 'POST', headers: { Authorization: authorization, 'Content-Type': 'application/json' }, body: JSON.stringify(body) }).then((answer) => answer.json());
+  const { challengeId, deviceCode } = await post('/client/challenge/qr-code', `Bearer ${tracked.token}`, { action: 'withdrawal' });
+  await phone.claim(challengeId);
+  await phone.answer(challengeId, true);
+  const { accessToken: token } = await post('/client/verify/qr-code', phone.speak.tenant(demo.tenantId), { challengeId, deviceCode });
+  const first = await authsignal.createSession({ clientId: 'demo', token, action: 'withdrawal' });
+  const standing = await authsignal.validateSession({ accessToken: first.accessToken, clientIds: ['demo'] });
+  assert.equal(standing.user.userId, 'sess');
+  assert.equal(standing.verificationMethod, 'DEVICE');
+  assert.ok(standing.expiresAt > Date.now() / 1000);
+  // Whoever has the JWKS can verify it without asking.
+  const jwks = await fetch(`${demo.baseUrl}/client/public/${demo.tenantId}/.well-known/jwks`).then((answer) => answer.json());
+  const [header, claims, signature] = first.accessToken.split('.');
+  const jwk = jwks.keys.find(({ kid }) => kid === JSON.parse(Buffer.from(header, 'base64url')).kid);
+  const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']);
+  assert.ok(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, Buffer.from(signature, 'base64url'), Buffer.from(`${header}.${claims}`)));
+  const second = await authsignal.refreshSession({ refreshToken: first.refreshToken });
+  await authsignal.revokeSession({ accessToken: second.accessToken });
+  await assert.rejects(authsignal.validateSession({ accessToken: second.accessToken }), (error) => error.statusCode === 401);
+  await authsignal.revokeUserSessions({ userId: 'sess' });
+});
+
 test('an authenticator can be deleted, and its phone is told', async () => {
   const phone = await enrolled(demo, authsignal, 'emil', 'ios');
   await authsignal.deleteAuthenticator({ userId: 'emil', userAuthenticatorId: phone.credential.userAuthenticatorId });

@@ -25,7 +25,7 @@ pub struct Mint<'a> {
 
 impl Mint<'_> {
     /// `iat` and `exp`. Fractions of the present second are dropped, so a token is valid at the moment it is minted.
-    fn times(&self, longest: SignedDuration) -> (i64, i64) {
+    pub(super) fn times(&self, longest: SignedDuration) -> (i64, i64) {
         let iat = self.at.as_second();
         (iat, iat.saturating_add(self.life.min(longest).as_secs().max(0)))
     }

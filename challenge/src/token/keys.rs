@@ -206,7 +206,7 @@ impl SigningKeys {
     /// Signs claims as a compact JWS with `typ`, `alg` and `kid` in its header, with the key whose turn it is at `at`, or
     /// the audience's own. The only error is a failing library.
     pub fn sign<P: Purpose>(&self, claims: &P, at: Timestamp) -> Result<String, KeySetError> {
-        let own = self.shared.iter().find(|key| key.tenant.as_str() == claims.registered().aud);
+        let own = claims.shared_with().and_then(|aud| self.shared.iter().find(|key| key.tenant.as_str() == aud));
         let (algorithm, kid, private) = match own {
             Some(key) => (Algorithm::HS256, &key.kid, &key.private),
             None => {

@@ -462,6 +462,51 @@ fn a_tenant_may_have_the_wires_hs256() {
 }
 
 #[test]
+fn t55_no_hs256_secret_signs_access_tokens() {
+    // An application may have the very name of a tenant.
+    let keys = server().keys.with_shared(vec![shared("rival")]).expect("keys");
+    let verifier = Verifier::new(&issuer(), &keys);
+    let (tenant, user) = (tenant(), UserId::parse("ann").expect("a user"));
+    let mint = Mint {
+        issuer: &issuer(),
+        audience: &tenant,
+        jti: "s.0".to_owned(),
+        at: start(),
+        life: SignedDuration::from_mins(10),
+    };
+    let facts = SessionFacts {
+        tenant: &tenant,
+        client: "rival",
+        user: &user,
+        session: "s",
+        generation: 0,
+        approved_at: start(),
+        acr: "qr.linked",
+        amr: vec!["swk".to_owned()],
+        profile: Profile::default(),
+    };
+    let claims = SessionClaims::new(mint, facts);
+    let token = keys.sign(&claims, start()).expect("a token");
+    assert_eq!(verifier.verify_for_any_audience::<SessionClaims>(&token, at(1)), Ok(claims.clone()));
+    assert_eq!(verifier.verify_for_any_audience::<SessionClaims>(&token, at(605)), Err(TokenError::Expired));
+    assert_eq!(verifier.verify_ended::<SessionClaims>(&token, at(100_000)), Ok(claims.clone()));
+    let rival: ResultClaims = {
+        let mut claims = serde_json::to_value(result_claims()).expect("JSON");
+        claims["aud"] = json!("rival");
+        serde_json::from_value(claims).expect("claims")
+    };
+    let own_token = keys.sign(&rival, start()).expect("a token");
+    let header = URL_SAFE_NO_PAD.decode(own_token.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    let header = json!({"typ": "at+jwt", "alg": "HS256", "kid": header["kid"]}).to_string();
+    let body = serde_json::to_string(&claims).expect("JSON");
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(body));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SHARED), message.as_bytes());
+    let forged = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
+    assert_eq!(verifier.verify_for_any_audience::<SessionClaims>(&forged, at(1)), Err(TokenError::Audience));
+}
+
+#[test]
 fn t55_an_hs256_secret_is_good_for_its_tenant_alone() {
     let keys = server().keys.with_shared(vec![shared("rival")]).expect("keys");
     let verifier = Verifier::new(&issuer(), &keys);

@@ -82,6 +82,31 @@ export class Stepup {
     return this.#call('GET', `/challenges${query({ ...request })}`);
   }
 
+  /** A session of an application for an approval: the token of the challenge is used up by it. */
+  createSession(request: Wire.CreateSessionRequest): Promise<Wire.SessionTokens> {
+    return this.#call('POST', '/sessions', request);
+  }
+
+  /** Whose session it is, now. Throws when it is over, or when the access token has expired. */
+  validateSession(request: Wire.ValidateSessionRequest): Promise<Wire.ValidateSessionResponse> {
+    return this.#call('POST', '/sessions/validate', request);
+  }
+
+  /** The next pair of tokens; the old pair is worth nothing, and a refresh token that comes a second time ends the session. */
+  refreshSession(request: { refreshToken: string }): Promise<Wire.SessionTokens> {
+    return this.#call('POST', '/sessions/refresh', request);
+  }
+
+  /** Ends a session, also one whose access token has expired. */
+  async revokeSession(request: { accessToken: string }): Promise<void> {
+    await this.#call('POST', '/sessions/revoke', request);
+  }
+
+  /** Ends every session of a user. */
+  async revokeUserSessions(request: { userId: string }): Promise<void> {
+    await this.#call('POST', '/sessions/user/revoke', request);
+  }
+
   /**
    * A lost connection does not say whether the request arrived. `track` with an idempotency key and every read may be sent again
    * safely; a `track` without one gets a key here, so that a repeat is not a second event.

@@ -128,6 +128,41 @@ export interface ValidateChallengeResponse {
   alreadyValidated?: boolean;
 }
 
+export interface CreateSessionRequest {
+  /** An application of the server's configuration. */
+  clientId: string;
+  /** What the screen got when the challenge was approved. */
+  token: string;
+  action?: string;
+}
+
+export interface SessionTokens {
+  /** A JWT (RFC 9068) that the application's services verify by the JWKS. */
+  accessToken: string;
+  /** Works once. */
+  refreshToken: string;
+}
+
+export interface ValidateSessionRequest {
+  accessToken: string;
+  /** The applications it may be for. */
+  clientIds?: string[];
+}
+
+export interface ValidateSessionResponse {
+  user: UserAttributes & { userId: string };
+  /** When the access token expires, in Unix seconds. */
+  expiresAt: number;
+  verificationMethod: string;
+  /** Ours. */
+  sessionId: string;
+  clientId: string;
+  acr: string;
+  amr: string[];
+  authenticatedAt: string;
+  sessionExpiresAt: string;
+}
+
 export interface UserAttributes {
   email?: string;
   emailVerified?: boolean;

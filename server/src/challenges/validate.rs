@@ -58,39 +58,15 @@ pub async fn validate(
     expectation: &Expectation,
     now: Timestamp,
 ) -> Result<Value, ApiError> {
-    let claims = match app.keys.tokens().verifier().verify::<ResultClaims>(&expectation.token, tenant, now) {
-        Ok(claims) => claims,
-        Err(TokenError::Type) => return not_yet(app, tenant, &expectation.token, now).await,
-        Err(error) => return Ok(invalid(error.code(), &error.to_string())),
+    let good = match check(app, tenant, caller, expectation, now).await? {
+        Ok(good) => good,
+        Err(told) => return Ok(told),
     };
-    let stored = app.store.challenge(tenant, claims.cid).await.map_err(refusals::store)?;
-    let Some(stored) = stored else { return Ok(invalid("invalid_token", "the token's challenge is not known here")) };
-    let Some(decision) = decision_of(app, tenant, &claims.sub, &claims.act, &claims.idk).await? else {
-        return Ok(invalid("invalid_token", "the token's action is not known here"));
-    };
-    let told = answer(&claims, &decision);
-
-    if let Some(mismatch) = mismatch(expectation, &claims, stored.challenge.frozen()) {
-        return Ok(refuse(told, mismatch.0, &mismatch.1));
-    }
-    if decision.state != ActionState::ChallengeSucceeded {
-        return Ok(refuse(told, "invalid_state", "the action was changed after the approval"));
-    }
-    let expires_at = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
-    let thing = NewUse {
-        tenant: tenant.clone(),
-        kind: UseKind::ResultToken,
-        id: claims.jti.clone(),
-        by: caller.to_owned(),
-        decision: Some(decision.id),
-        at: now,
-        expires_at,
-    };
-    let used = match app.store.consume(thing).await.map_err(refusals::store)? {
+    let used = match app.store.consume(good.token).await.map_err(refusals::store)? {
         Use::First => TokenUse::Unused,
         Use::Again { first_used_at, first_used_by } => TokenUse::Used { at: first_used_at, by: first_used_by },
     };
-    let mut told = told;
+    let mut told = good.told;
     match used.redeem(caller, now) {
         Redemption::First(_) => told["alreadyValidated"] = json!(false),
         // A stock SDK sends the request again when the connection broke: it must hear the same.
@@ -102,6 +78,55 @@ pub async fn validate(
     }
     told["isValid"] = json!(true);
     Ok(told)
+}
+
+/// A token that proves the approval that was expected, and what is still to be done: to use it up.
+pub struct Good {
+    /// What it says.
+    pub claims: ResultClaims,
+    /// The answer, as far as it is known before the token is used up.
+    pub told: Value,
+    /// Its use.
+    pub token: NewUse,
+}
+
+/// Whether a token is good for what is expected of it. If not, what to tell the backend; nothing is used up.
+pub async fn check(
+    app: &App,
+    tenant: &TenantId,
+    caller: &str,
+    expectation: &Expectation,
+    now: Timestamp,
+) -> Result<Result<Good, Value>, ApiError> {
+    let claims = match app.keys.tokens().verifier().verify::<ResultClaims>(&expectation.token, tenant, now) {
+        Ok(claims) => claims,
+        Err(TokenError::Type) => return not_yet(app, tenant, &expectation.token, now).await.map(Err),
+        Err(error) => return Ok(Err(invalid(error.code(), &error.to_string()))),
+    };
+    let stored = app.store.challenge(tenant, claims.cid).await.map_err(refusals::store)?;
+    let Some(stored) = stored else {
+        return Ok(Err(invalid("invalid_token", "the token's challenge is not known here")));
+    };
+    let Some(decision) = decision_of(app, tenant, &claims.sub, &claims.act, &claims.idk).await? else {
+        return Ok(Err(invalid("invalid_token", "the token's action is not known here")));
+    };
+    let told = answer(&claims, &decision);
+    if let Some(mismatch) = mismatch(expectation, &claims, stored.challenge.frozen()) {
+        return Ok(Err(refuse(told, mismatch.0, &mismatch.1)));
+    }
+    if decision.state != ActionState::ChallengeSucceeded {
+        return Ok(Err(refuse(told, "invalid_state", "the action was changed after the approval")));
+    }
+    let token = NewUse {
+        tenant: tenant.clone(),
+        kind: UseKind::ResultToken,
+        id: claims.jti.clone(),
+        by: caller.to_owned(),
+        decision: Some(decision.id),
+        at: now,
+        expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX),
+    };
+    Ok(Ok(Good { claims, told, token }))
 }
 
 /// Whether the operator still takes it for a repeat of the same request; the kernel allows a minute at most.

@@ -88,7 +88,25 @@ impl Config {
         if server.max_connections == 0 || server.max_connections_per_address == 0 {
             return unusable("server.max_connections", "nobody could connect");
         }
+        self.judge_clients()?;
         self.judge_webhooks()
+    }
+
+    fn judge_clients(&self) -> Result<(), ConfigError> {
+        let unusable = |key, why: &str| Err(ConfigError::Unusable { key, why: why.to_owned() });
+        let clients = self.tenants.values().chain([&self.defaults]).flat_map(|tenant| &tenant.clients);
+        for (id, client) in clients {
+            if id.is_empty() || id.len() > 100 {
+                return unusable("clients", "a `clientId` has 1 to 100 characters");
+            }
+            if !(30..=3_600).contains(&client.access_s) {
+                return unusable("clients.access_s", "an access token is valid for 30 to 3600 seconds");
+            }
+            if client.idle_s < client.access_s || client.lifetime_s < client.idle_s {
+                return unusable("clients.idle_s", "`access_s` ≤ `idle_s` ≤ `lifetime_s` is what works");
+            }
+        }
+        Ok(())
     }
 
     fn judge_webhooks(&self) -> Result<(), ConfigError> {
@@ -237,6 +255,9 @@ mod tests {
                 "challenge.won",
             ),
             ("[[defaults.webhooks]]\nname = \"x\"\nurl = \"https://x/\"", &[], "defaults"),
+            ("[tenants.a.clients.web]\naccess_s = 7200", &[], "clients.access_s"),
+            ("[defaults.clients.web]\nidle_s = 60", &[], "clients.idle_s"),
+            ("[tenants.a.clients.web]\nclaims = [\"ssn\"]", &[], "ssn"),
         ] {
             let error = load(text, environment).expect_err(text).to_string();
             assert!(error.contains(names), "{text}: {error}");

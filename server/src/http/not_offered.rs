@@ -13,8 +13,6 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/challenge", any(code_by_message))
         .route("/v1/verify", any(code_by_message))
         .route("/v1/claim", any(code_by_message))
-        .route("/v1/sessions", any(sessions))
-        .route("/v1/sessions/{*rest}", any(sessions))
         .route("/v1/users/authenticators", any(passkeys))
         .route("/v1/users/{user}/devices", any(remembered))
         .route("/v1/users/{user}/devices/{*rest}", any(remembered))
@@ -27,10 +25,6 @@ pub(super) fn routes() -> Router<App> {
 
 async fn code_by_message(_: Caller, uri: Uri) -> ApiError {
     ApiError::not_offered(&format!("sending codes by SMS, EMAIL_OTP or WHATSAPP (`{}`)", uri.path()))
-}
-
-async fn sessions(_: Caller) -> ApiError {
-    ApiError::not_offered("session management")
 }
 
 async fn passkeys(_: Caller) -> ApiError {

@@ -7,7 +7,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::http::{actions, authenticators, challenges, decisions, lists, policies, resets, users, validate, webhooks};
+use crate::http::{
+    actions, authenticators, challenges, decisions, lists, policies, resets, sessions, users, validate, webhooks,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +17,8 @@ use crate::http::{actions, authenticators, challenges, decisions, lists, policie
     servers((url = "/v1")),
     security(("secret" = [])),
     paths(
-        actions::track, actions::read, actions::update, actions::list, validate::read, users::read, users::update,
+        actions::track, actions::read, actions::update, actions::list, validate::read, sessions::create, sessions::validate,
+        sessions::refresh, sessions::revoke, sessions::revoke_all, users::read, users::update,
         users::delete, users::list, resets::reset, authenticators::list, authenticators::enrol, authenticators::remove,
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
         policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,

@@ -151,7 +151,7 @@ fn listed(user: &User) -> Value {
     Value::Object(body)
 }
 
-fn attributes(known: &UserAttributes) -> Map<String, Value> {
+pub(super) fn attributes(known: &UserAttributes) -> Map<String, Value> {
     let mut body = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {

@@ -315,6 +315,48 @@ impl Store {
         self.inner.submit(verbs::Consume(thing)).await
     }
 
+    // --- sessions ---
+
+    /// Begins a session and uses up the token it is given for, in one step. Of any number of concurrent calls with the
+    /// same token exactly one begins a session.
+    pub async fn begin_session(&self, session: NewSession) -> Result<Begun, StoreError> {
+        self.inner.submit(verbs::BeginSession(session)).await
+    }
+
+    /// Takes a refresh token. One that was used before ends the session.
+    pub async fn refresh_session(&self, refresh: Refresh) -> Result<Refreshed, StoreError> {
+        self.inner.submit(verbs::RefreshSession(refresh)).await
+    }
+
+    /// Ends a session; one that is over or was never there stays so. `actor` must not name a person.
+    pub async fn revoke_session(
+        &self,
+        tenant: &TenantId,
+        id: SessionId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, actor) = (tenant.clone(), actor.to_owned());
+        self.inner.submit(verbs::RevokeSession { tenant, id, actor, at }).await
+    }
+
+    /// Ends all sessions of a user and says how many were open.
+    pub async fn revoke_sessions(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let (tenant, user, actor) = (tenant.clone(), user.clone(), actor.to_owned());
+        self.inner.submit(verbs::RevokeSessions { tenant, user, actor, at }).await
+    }
+
+    /// The session with this id, over or not.
+    pub async fn session(&self, tenant: &TenantId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        self.inner.session(tenant, id).await
+    }
+
     // --- lists and packs ---
 
     /// Puts a value on a managed list, or extends its stay.

@@ -105,6 +105,27 @@ pub(crate) static USES: Table = Table {
     key: &["tenant", "kind", "id"],
 };
 
+pub(crate) static SESSIONS: Table = Table {
+    name: "sessions",
+    columns: &[
+        "tenant",
+        "id",
+        "user",
+        "client",
+        "method",
+        "acr",
+        "amr",
+        "approved_at",
+        "created_by",
+        "created_at",
+        "generation",
+        "refreshed_at",
+        "expires_at",
+        "revoked_at",
+    ],
+    key: &["tenant", "id"],
+};
+
 pub(crate) static LIST_ENTRIES: Table = Table {
     name: "list_entries",
     columns: &["tenant", "id", "list", "value", "reason", "author", "created_at", "expires_at", "removed_at"],
@@ -153,7 +174,7 @@ pub(crate) static RESETS: Table = Table {
 };
 
 /// Every table of state.
-pub(crate) static ALL: [&Table; 12] = [
+pub(crate) static ALL: [&Table; 13] = [
     &TENANTS,
     &API_KEYS,
     &USERS,
@@ -161,6 +182,7 @@ pub(crate) static ALL: [&Table; 12] = [
     &DECISIONS,
     &CHALLENGES,
     &USES,
+    &SESSIONS,
     &LIST_ENTRIES,
     &PACKS,
     &ACTIVE_PACKS,
@@ -188,7 +210,7 @@ pub(crate) fn find(tenant: &str, name: &str) -> Option<(&'static Table, Vec<Cell
 
 /// Whether the rows' names are UUIDs, kept as 16 bytes.
 fn is_uuid(table: &Table) -> bool {
-    [&USERS, &DECISIONS, &LIST_ENTRIES].contains(&table)
+    [&USERS, &DECISIONS, &SESSIONS, &LIST_ENTRIES].contains(&table)
 }
 
 /// A UUID's text as the cell it is kept in; any other text as itself, which is then equal to no such cell.

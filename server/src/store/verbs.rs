@@ -36,6 +36,20 @@ pub(super) struct DeleteUser {
     pub at: Timestamp,
 }
 pub(super) struct Consume(pub NewUse);
+pub(super) struct BeginSession(pub NewSession);
+pub(super) struct RefreshSession(pub Refresh);
+pub(super) struct RevokeSession {
+    pub tenant: TenantId,
+    pub id: SessionId,
+    pub actor: String,
+    pub at: Timestamp,
+}
+pub(super) struct RevokeSessions {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub actor: String,
+    pub at: Timestamp,
+}
 pub(super) struct AddListEntry(pub NewListEntry);
 pub(super) struct RemoveListEntry {
     pub tenant: TenantId,

@@ -14,9 +14,9 @@ use crate::phone::{Phone, Sdk};
 use crate::phone_v2;
 use crate::screen::{PollingScreen, Screen};
 
-const ADMIN: &str = "sk_test_admin_0123456789";
+pub const ADMIN: &str = "sk_test_admin_0123456789";
 
-async fn admit(server: &Server, role: &str, secret: &str) {
+pub async fn admit(server: &Server, role: &str, secret: &str) {
     let tenant = TenantId::parse(server.tenant.as_str()).expect("an id");
     server.app.admit(&tenant, "Test", role, &Secret::parse(secret).expect("a secret")).await.expect("a key");
 }
@@ -27,7 +27,7 @@ async fn reset_as(server: &Server, secret: &str, user: &str, key: Option<&str>, 
     server.request("POST", &format!("/v1/users/{user}/reset"), &headers, Some(body.to_string())).await
 }
 
-async fn reset(server: &Server, user: &str) -> Reply {
+pub async fn reset(server: &Server, user: &str) -> Reply {
     reset_as(server, ADMIN, user, None, why()).await
 }
 

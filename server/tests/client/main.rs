@@ -11,6 +11,7 @@ mod a_lost_phone_is_recovered;
 mod a_new_phone_cools_off;
 mod a_payment_is_approved_by_its_user;
 mod a_phone_is_added_found_and_removed;
+mod a_session_follows_an_approval;
 mod a_socket_gives_away_nothing;
 mod a_socket_that_does_nothing_is_let_go;
 mod an_administrator_resets_a_user;

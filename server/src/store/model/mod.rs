@@ -11,6 +11,7 @@ mod outbox;
 mod page;
 mod policy;
 mod recovery;
+mod session;
 mod tenant;
 mod user;
 mod uses;
@@ -36,6 +37,7 @@ pub use recovery::{
     NewRecoveryCodes, NewReset, RECOVERY_CODE, RecoveryCode, RecoveryCodeError, RecoveryCodeId, RecoveryCodeUse,
     RecoveryCodeUsed, RecoveryPurpose, RecoveryStanding, Reset, ResetDone,
 };
+pub use session::{Begun, NewSession, Refresh, Refreshed, Session, SessionId};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};
 pub use user::{DeleteUserError, User, UserAttributes, UserFilter};
 pub use uses::{NewUse, Use, UseKind};

@@ -17,6 +17,7 @@ mod open;
 mod outbox;
 mod packs;
 mod recovery;
+mod sessions;
 mod statements;
 mod tenants;
 #[cfg(test)]

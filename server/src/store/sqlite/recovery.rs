@@ -6,7 +6,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{challenges, credentials, decisions};
+use super::{challenges, credentials, decisions, sessions};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{IssueRecoveryCodes, ResetUser, UseRecoveryCode};
@@ -347,6 +347,7 @@ async fn reset(batch: &mut Batch, new: &NewReset) -> Result<ResetDone, Fault> {
         credentials::revoke(batch, credential, "reset", at).await?;
     }
     withdraw(batch, tenant, user, "reset", at).await?;
+    sessions::revoke_all(batch, tenant, user, "reset", at).await?;
     let made = Reset {
         tenant: tenant.clone(),
         id: new.id,

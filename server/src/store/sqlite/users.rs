@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
+use super::sessions;
 use super::unit::{Running, Verb};
 use super::{credentials, recovery};
 use crate::store::model::*;
@@ -65,7 +66,8 @@ impl Verb for DeleteUser {
             let held = by_user(batch.conn(), &self.tenant, &self.user).await?.filter(|(_, deleted)| !deleted);
             let active = credentials::active_of(batch.conn(), &self.tenant, &self.user).await?;
             let codes = recovery::withdraw(batch, &self.tenant, &self.user, "user deleted", self.at).await?;
-            if held.is_none() && active.is_empty() && codes == 0 {
+            let sessions = sessions::revoke_all(batch, &self.tenant, &self.user, "user deleted", self.at).await?;
+            if held.is_none() && active.is_empty() && codes == 0 && sessions == 0 {
                 return Ok(Err(DeleteUserError::NotFound));
             }
             for credential in active {

@@ -16,29 +16,31 @@ impl Verb for Consume {
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let thing = &self.0;
-            let entry = |kind: &str| {
-                Entry::new(&thing.tenant, kind, thing.at)
-                    .fact("kind", thing.kind.as_str())
-                    .fact("id", thing.id.as_str())
-                    .fact("by", thing.by.as_str())
-                    .opt_fact("decision", thing.decision.map(|id| id.to_string()))
-            };
             // Never the first time again: a repeat is written down too, since it may be a stolen token.
             if let Some(again) = earlier(batch.conn(), thing).await? {
-                batch.append(entry("refusal.use")).await?;
+                batch.append(entry(thing, "refusal.use")).await?;
                 return Ok(Ok(again));
             }
             let kind = match thing.kind {
                 UseKind::ResultToken => "token.validated",
                 UseKind::Removal | UseKind::Nonce => "nonce.used",
             };
-            batch.append(entry(kind).made(to_row(thing))).await?;
+            batch.append(entry(thing, kind).made(to_row(thing))).await?;
             Ok(Ok(Use::First))
         })
     }
 }
 
-fn to_row(thing: &NewUse) -> Row {
+/// What the log says of a use.
+pub(super) fn entry(thing: &NewUse, kind: &str) -> Entry {
+    Entry::new(&thing.tenant, kind, thing.at)
+        .fact("kind", thing.kind.as_str())
+        .fact("id", thing.id.as_str())
+        .fact("by", thing.by.as_str())
+        .opt_fact("decision", thing.decision.map(|id| id.to_string()))
+}
+
+pub(super) fn to_row(thing: &NewUse) -> Row {
     Row {
         table: &tables::USES,
         name: format!("uses/{}/{}", thing.kind, thing.id),
@@ -54,7 +56,7 @@ fn to_row(thing: &NewUse) -> Row {
     }
 }
 
-async fn earlier(conn: &mut SqliteConnection, thing: &NewUse) -> Result<Option<Use>, Fault> {
+pub(super) async fn earlier(conn: &mut SqliteConnection, thing: &NewUse) -> Result<Option<Use>, Fault> {
     let row = sqlx::query("SELECT used_at, used_by FROM uses WHERE tenant = ? AND kind = ? AND id = ?")
         .bind(thing.tenant.as_str())
         .bind(thing.kind.as_str())
