@@ -181,7 +181,12 @@ fn functions() -> BTreeSet<String> {
 fn every_test_that_a_promise_names_exists() {
     let tests = functions();
     // The page, how its rows begin, in which column tests are named, and how many at least.
-    for (page, row, column, at_least) in [("docs/acceptance.md", "| T-", 3, 50), ("docs/rfc8725.md", "| 3.", 3, 12)] {
+    for (page, row, column, at_least) in [
+        ("docs/acceptance.md", "| T-", 3, 50),
+        ("docs/rfc8725.md", "| 3.", 3, 12),
+        ("docs/wire.md", "| S", 3, 17),
+        ("docs/wire.md", "| C", 3, 17),
+    ] {
         let text = std::fs::read_to_string(root().join(page)).expect("the page of what was promised");
         let rows = text.lines().filter(|line| line.starts_with(row));
         let cells = rows.map(|row| (row, row.split('|').nth(column).unwrap_or_default()));

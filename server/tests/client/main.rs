@@ -19,6 +19,7 @@ mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
 mod races_have_one_winner;
 mod the_web_phone_signs_what_it_shows;
+mod the_wire_is_kept_to_the_letter;
 mod token_keys_rotate;
 mod two_withdrawals_at_once_never_both_see_none;
 mod what_is_refused_changes_nothing;
