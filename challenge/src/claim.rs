@@ -178,10 +178,7 @@ impl Challenge {
             }
             ClaimProof::V2 { rolling: None, .. } | ClaimProof::Compat => Freshness::Unknown,
         };
-        let spent = match protocol {
-            Protocol::Compat => vec![attempt.signature.r()],
-            Protocol::V2 => Vec::new(),
-        };
+        let spent = if self.spends(protocol) { vec![attempt.signature.r()] } else { Vec::new() };
         let claim = Claim {
             by: credential.id.clone(),
             user: credential.user.clone(),
@@ -196,6 +193,15 @@ impl Challenge {
         Ok(self.moved_to(State::Claimed(claim), Effect::Moved))
     }
 
+    /// Whether a claim's signature must never be taken for an answer (T-09). A version 2 signature says what it is for; and
+    /// where nothing is scanned, the one signature is claim and answer at once.
+    fn spends(&self, protocol: Protocol) -> bool {
+        match protocol {
+            Protocol::Compat => self.frozen.kind.is_scanned(),
+            Protocol::V2 => false,
+        }
+    }
+
     /// Every compat signature of this challenge would approve it as well, so a re-signed claim is spent like the first.
     fn repeated_claim(
         &self,
@@ -203,10 +209,7 @@ impl Challenge {
         signature: Signature,
         protocol: Protocol,
     ) -> Result<Transition, ClaimError> {
-        let news = match protocol {
-            Protocol::Compat => !claim.spent.contains(&signature.r()),
-            Protocol::V2 => false,
-        };
+        let news = self.spends(protocol) && !claim.spent.contains(&signature.r());
         if !news {
             return Ok(self.unchanged(Effect::Repeated));
         }

@@ -62,6 +62,30 @@ pub struct Frozen {
 pub enum Kind {
     /// A QR code on the screen.
     Qr,
+    /// A message to the user's own phones.
+    Push,
+    /// The app that holds the key asks for itself.
+    InApp,
+}
+
+impl Kind {
+    /// The wire's precise word.
+    pub fn wire_name(self) -> &'static str {
+        match self {
+            Kind::Qr => "QR_CODE",
+            Kind::Push => "PUSH",
+            Kind::InApp => "IN_APP",
+        }
+    }
+
+    /// Whether a phone claims it first, by what it scanned, and answers later with another signature. Otherwise claim and
+    /// answer are one request with one signature.
+    pub fn is_scanned(self) -> bool {
+        match self {
+            Kind::Qr => true,
+            Kind::Push | Kind::InApp => false,
+        }
+    }
 }
 
 /// Who may answer.
@@ -178,8 +202,13 @@ pub enum DraftError {
 }
 
 impl Challenge {
-    /// Freezes a draft, the context bytes included, into a challenge in state `generated`.
+    /// Freezes a draft, the context bytes included, into a challenge in state `generated` that reaches the phone by QR.
     pub fn generate(draft: Draft, now: Timestamp) -> Result<Self, DraftError> {
+        Self::generate_as(Kind::Qr, draft, now)
+    }
+
+    /// The same for another way to the phone.
+    pub fn generate_as(kind: Kind, draft: Draft, now: Timestamp) -> Result<Self, DraftError> {
         if draft.life <= SignedDuration::ZERO || draft.life > LONGEST_LIFE {
             return Err(DraftError::Life);
         }
@@ -191,7 +220,7 @@ impl Challenge {
         let frozen = Frozen {
             tenant: draft.tenant,
             id: draft.id,
-            kind: Kind::Qr,
+            kind,
             action: draft.action,
             idempotency_key: draft.idempotency_key,
             subject: draft.subject,

@@ -351,7 +351,7 @@ impl ApiError {
         ApiError::new(
             Problem::InvalidConfiguration,
             format!(
-                "{what} is not offered by this server; offered: QR_CODE, reported to stock SDKs as DEVICE (a phone that holds a key)"
+                "{what} is not offered by this server; offered: QR_CODE and IN_APP, reported to stock SDKs as DEVICE (a phone that holds a key), and PUSH"
             ),
         )
     }

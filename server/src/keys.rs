@@ -178,6 +178,21 @@ impl Keys {
         &self.recovery
     }
 
+    /// A challenge id that an app may sign within one window of time. Derived from a random seed, so that it can be told
+    /// from any other id though nothing was stored when it was given out.
+    pub fn app_challenge(&self, tenant: &TenantId, window: i64, seed: [u8; 6]) -> ChallengeId {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(b"stepup/app-challenge/v1\n");
+        context.update(&window.to_be_bytes());
+        context.update(&seed);
+        context.update(tenant.as_str().as_bytes());
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&seed);
+        id[6..].copy_from_slice(&context.sign().as_ref()[..10]);
+        ChallengeId::from_random(id)
+    }
+
     /// What signs the audit log's checkpoints.
     pub fn log(&self) -> &Arc<LogSigner> {
         &self.log

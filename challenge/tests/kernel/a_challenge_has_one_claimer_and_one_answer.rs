@@ -2,7 +2,7 @@
 
 use challenge::assurance::{Acr, Amr, Link};
 use challenge::retire::{ExpireError, SupersedeError};
-use challenge::state::{Rejection, Supersession};
+use challenge::state::{Kind, Rejection, Supersession};
 use challenge::*;
 use jiff::Timestamp;
 
@@ -539,4 +539,37 @@ fn nothing_secret_is_printed() {
     assert!(!printed.contains("42\""), "{printed}");
     let State::Approved { answer, .. } = approved.state() else { panic!("{approved:?}") };
     assert!(!format!("{:?}", phone.compat_answer("").signature).contains(&answer.signature[4..20]));
+}
+
+#[test]
+fn where_nothing_is_scanned_one_signature_claims_and_answers() {
+    let phone = Phone::new(0, "u1", Platform::Android);
+    let signature = phone.sign(ID);
+    for kind in [Kind::Push, Kind::InApp] {
+        let challenge = stored(&Challenge::generate_as(kind, draft(), start()).expect("a challenge"));
+        assert_eq!(challenge.frozen().kind, kind);
+        let claimed = moved(challenge.claim(&phone.credential, &compat_claim_with(signature), at(1)));
+        // The request comes again, signed afresh or not: it is the same claim, and nothing is used up.
+        for repeated in [signature, phone.sign(ID)] {
+            let again = claimed.claim(&phone.credential, &compat_claim_with(repeated), at(1)).expect("a repeat");
+            assert_eq!((again.effect, again.next.version()), (Effect::Repeated, claimed.version()));
+        }
+        let approved = moved(claimed.approve(&phone.credential, &compat_answer_with(signature, ""), at(1)));
+        let State::Approved { answer, .. } = approved.state() else { panic!("not approved") };
+        assert!(!answer.repeats_claim, "nothing was claimed before it");
+        // Once, and by the one user.
+        assert_eq!(
+            approved.reject(&phone.credential, &compat_answer_with(signature, ""), at(2)).err(),
+            Some(AnswerError::AlreadyAnswered)
+        );
+        let stranger = Phone::ios(1, "u2");
+        assert_eq!(claim_error(&challenge, &stranger, at(1)), Some(ClaimError::WrongUser));
+        assert_eq!(approve_error(&claimed, &stranger, at(1)), Some(AnswerError::NotClaimer));
+    }
+    // A scanned challenge still takes no claim's signature for an answer.
+    let claimed = moved(generated().claim(&phone.credential, &compat_claim_with(signature), at(1)));
+    assert_eq!(
+        claimed.approve(&phone.credential, &compat_answer_with(signature, ""), at(1)).err(),
+        Some(AnswerError::SignatureReused)
+    );
 }

@@ -1,6 +1,6 @@
 //! Makes challenges: freezes what the phone will show and sign.
 
-use challenge::state::{Detail, DraftError, LONGEST_LIFE, Level, Origin, Protocol, Subject};
+use challenge::state::{Detail, DraftError, Kind, LONGEST_LIFE, Level, Origin, Protocol, Subject};
 use challenge::{ActionCode, Challenge, ChallengeId, Draft, IdempotencyKey, TenantId, UserId};
 use engine::outcome;
 use engine::verdict::{ChallengeSpec, FieldText};
@@ -58,17 +58,23 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
             .filter(|n| *n > 0)
             .unwrap_or_else(|| default_attempts(app)),
     };
-    let challenge = freeze(app, draft, now)?;
+    let challenge = freeze(app, Kind::Qr, draft, now)?;
     app.prompts.made(asked.tenant, asked.user, challenge.id(), now);
     Ok(NewChallenge { challenge, decision: None, supersedes: None })
 }
 
-/// A fresh QR for the same request: everything frozen stays, the name and the times are new.
-pub fn successor(app: &App, predecessor: &Challenge, now: Timestamp) -> Result<Challenge, ApiError> {
+/// A fresh challenge for the same request: everything frozen stays but the name, the times and the way to the phone.
+pub fn successor(
+    app: &App,
+    predecessor: &Challenge,
+    kind: Kind,
+    id: ChallengeId,
+    now: Timestamp,
+) -> Result<Challenge, ApiError> {
     let frozen = predecessor.frozen();
     let draft = Draft {
         tenant: frozen.tenant.clone(),
-        id: ChallengeId::from_random(app.random.bytes()),
+        id,
         action: frozen.action.clone(),
         idempotency_key: frozen.idempotency_key.clone(),
         subject: frozen.subject.clone(),
@@ -82,12 +88,13 @@ pub fn successor(app: &App, predecessor: &Challenge, now: Timestamp) -> Result<C
         life: frozen.expires_at.duration_since(frozen.created_at),
         attempts_allowed: frozen.attempts_allowed,
     };
-    freeze(app, draft, now)
+    freeze(app, kind, draft, now)
 }
 
-/// A challenge for whoever claims it: a kiosk shows it, and the claim says who that is.
+/// A challenge for whoever claims it: a kiosk shows it or an app asks for it, and the claim says who that is.
 pub fn anonymous(
     app: &App,
+    kind: Kind,
     tenant: &TenantId,
     action: ActionCode,
     custom: Map<String, Value>,
@@ -111,12 +118,12 @@ pub fn anonymous(
         life: life(app, None),
         attempts_allowed: default_attempts(app),
     };
-    freeze(app, draft, now)
+    freeze(app, kind, draft, now)
 }
 
-fn freeze(app: &App, mut draft: Draft, now: Timestamp) -> Result<Challenge, ApiError> {
+fn freeze(app: &App, kind: Kind, mut draft: Draft, now: Timestamp) -> Result<Challenge, ApiError> {
     draft.device_code = Some(app.keys.device_code(&draft.id).hash());
-    Challenge::generate(draft, now).map_err(|error| match error {
+    Challenge::generate_as(kind, draft, now).map_err(|error| match error {
         DraftError::Context(context) => {
             let issue = FieldIssue::new("/custom", "not-showable", context.to_string());
             ApiError::fields(Problem::InvalidEvent, vec![issue])

@@ -2,13 +2,15 @@
 //!
 //! [`generate`] freezes a challenge, [`screen`] shows it, [`phone`] claims and answers it, [`follow`] tells the screen and
 //! history what happened, [`tokens`] prove it, [`validate`] lets the backend use the proof once. [`anonymous`] is the case
-//! where the claim says who it is about, [`prompts`] keeps users from being asked too often.
+//! where the claim says who it is about, [`push`] and [`in_app`] those where nothing is scanned, [`prompts`] keeps users from being asked too often.
 
 pub mod anonymous;
 pub mod follow;
 pub mod generate;
+pub mod in_app;
 pub mod phone;
 pub mod prompts;
+pub mod push;
 pub mod refusals;
 pub mod screen;
 pub mod tokens;
@@ -17,8 +19,18 @@ pub mod validate;
 use challenge::Issuer;
 
 use crate::app::App;
+use crate::store::RECOVERY_CODE;
 
 /// The public base URL: what phones pin and tokens name as `iss`.
 pub fn issuer(app: &App) -> Issuer {
     app.issuer()
+}
+
+/// The word of the wire's closed list for how a user proved themself. .NET's SDK throws on a word it does not know.
+pub fn wire_method(method: &str) -> &str {
+    match method {
+        "PUSH" => "PUSH",
+        RECOVERY_CODE => RECOVERY_CODE,
+        _ => "DEVICE",
+    }
 }

@@ -7,10 +7,10 @@ use challenge::keys::DeviceKey;
 use challenge::messages::{PhoneNonce, TypedCode};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
-use challenge::state::{Claim, Subject};
+use challenge::state::{Claim, Kind, Subject};
 use challenge::{
-    AnswerAttempt, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimNonce, ClaimProof, Credential, Decision,
-    Effect, TenantId,
+    AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimNonce, ClaimProof,
+    Credential, Decision, Effect, TenantId,
 };
 use jiff::Timestamp;
 
@@ -22,11 +22,14 @@ use crate::recovery::cooling;
 use crate::store::{NewRefusal, Operation, TransitionRequest, Transitioned};
 
 /// A phone's request about a challenge, parsed and not yet believed.
+#[derive(Clone)]
 pub struct Call {
     /// The tenant it says it belongs to.
     pub tenant: TenantId,
     /// Which of its keys it uses: `qr-code`.
     pub kind: &'static str,
+    /// What that key may answer; a challenge of another kind does not exist for it.
+    pub answers: &'static [Kind],
     /// The challenge it scanned.
     pub challenge: ChallengeId,
     /// Its public key.
@@ -88,7 +91,11 @@ pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, 
         anonymous::admit(app, &stored.challenge, &credential.user, now).await?;
     }
 
-    let judge = move |challenge: &Challenge, signer: &Credential, now| challenge.claim(signer, &attempt, now);
+    let answers = call.answers;
+    let judge = move |challenge: &Challenge, signer: &Credential, now| match challenge.frozen().kind {
+        kind if answers.contains(&kind) => challenge.claim(signer, &attempt, now),
+        _ => Err(ClaimError::NotFound),
+    };
     let operation = Operation::claim(credential.id.clone(), judge);
     let step = take(app, &call, operation, now).await?;
     if is_anonymous(&step.after) {
@@ -125,8 +132,11 @@ pub async fn answer(
         AnsweredWith::V2 => AnswerProof::V2 { issuer: super::issuer(app) },
     };
     let attempt = AnswerAttempt { signature: call.signature, proof, code };
-    let judge =
-        move |challenge: &Challenge, signer: &Credential, now| challenge.answer(decision, signer, &attempt, now);
+    let answers = call.answers;
+    let judge = move |challenge: &Challenge, signer: &Credential, now| match challenge.frozen().kind {
+        kind if answers.contains(&kind) => challenge.answer(decision, signer, &attempt, now),
+        _ => Err(AnswerError::NotFound),
+    };
     let step = take(app, &call, Operation::answer(credential.id.clone(), judge), now).await?;
     match step.effect {
         Effect::Moved | Effect::Repeated => Ok(decision == Decision::Approve),
@@ -153,7 +163,12 @@ fn claim_proof(app: &App, challenge: &ChallengeId, with: ClaimedWith) -> ClaimPr
 }
 
 /// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33).
-async fn known_credential(app: &App, call: &Call, what: &str, now: Timestamp) -> Result<Credential, ApiError> {
+pub(super) async fn known_credential(
+    app: &App,
+    call: &Call,
+    what: &str,
+    now: Timestamp,
+) -> Result<Credential, ApiError> {
     app.limits.gate(limits::Subject::Challenge(&call.challenge.to_string()))?;
     let spki = call.key.to_spki();
     let found = app.store.credential_by_key(&call.tenant, call.kind, &spki).await.map_err(refusals::store)?;

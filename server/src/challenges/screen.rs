@@ -1,7 +1,7 @@
 //! What a screen does: it shows a challenge and learns what became of it.
 
 use challenge::qr::{self, STEP_S};
-use challenge::state::{Origin, State, Supersession};
+use challenge::state::{Kind, Origin, State, Supersession};
 use challenge::token::TrackClaims;
 use challenge::{ActionCode, Challenge, ChallengeId, DeviceCode, IdempotencyKey, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,8 @@ use super::{anonymous, follow, generate, refusals, tokens};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::store::{
-    ActionState, DecisionId, DecisionKey, NewChallenge, Operation, StoredChallenge, TransitionError, TransitionRequest,
+    ActionState, DecisionId, DecisionKey, NewChallenge, Operation, StoreError, StoredChallenge, TransitionError,
+    TransitionRequest,
 };
 
 /// How many steps of a rolling QR a page gets ahead: one minute.
@@ -29,8 +30,8 @@ pub enum Screen {
 /// What a track token says.
 #[derive(Clone)]
 pub struct Holder {
-    tenant: TenantId,
-    user: UserId,
+    pub(super) tenant: TenantId,
+    pub(super) user: UserId,
     action: ActionCode,
     idempotency_key: IdempotencyKey,
     expires_at: Timestamp,
@@ -101,44 +102,62 @@ pub async fn show<W>(
     let (challenge, decision, predecessors) = match screen {
         Screen::Anonymous(tenant) => {
             let custom = anonymous::presentable(app, tenant, &ask.action, ask.custom, &ask.origin, now)?;
-            let challenge = generate::anonymous(app, tenant, ask.action, custom, ask.origin, now)?;
+            let challenge = generate::anonymous(app, Kind::Qr, tenant, ask.action, custom, ask.origin, now)?;
             (challenge, None, ask.shows_already)
         }
-        Screen::Identified(holder) => match identified(app, holder, &ask.shows_already, now).await? {
-            Next::Adopted(challenge) => {
-                let watching = watch(challenge.id());
-                // It may have been claimed while nobody watched; the screen is told as if it had just happened.
-                follow::catch_up(app, screen.tenant(), challenge.id()).await?;
-                return Ok((Shown::of(&challenge), watching));
+        Screen::Identified(holder) => {
+            match identified(app, holder, Way::By(Kind::Qr), &ask.shows_already, now).await? {
+                Next::Adopted(challenge) => {
+                    let watching = watch(challenge.id());
+                    // It may have been claimed while nobody watched; the screen is told as if it had just happened.
+                    follow::catch_up(app, screen.tenant(), challenge.id()).await?;
+                    return Ok((Shown::of(&challenge), watching));
+                }
+                Next::Fresh { challenge, decision, predecessors } => (*challenge, Some(decision), predecessors),
             }
-            Next::Fresh { challenge, decision, predecessors } => (*challenge, Some(decision), predecessors),
-        },
+        }
     };
     let shown = Shown::of(&challenge);
     let watching = watch(shown.id);
     let mut predecessors = predecessors.into_iter();
     let new = NewChallenge { challenge, decision, supersedes: predecessors.next() };
-    let recorded = app.store.create_challenge(new).await.map_err(refusals::store)?;
-    if let Some(superseded) = &recorded.superseded {
-        follow::publish(app, superseded);
-    }
+    create(app, new).await.map_err(refusals::store)?;
     for predecessor in predecessors {
         retire(app, screen.tenant(), predecessor, now).await?;
     }
     Ok((shown, watching))
 }
 
-/// What an identified screen gets to show.
-enum Next {
+/// Records a new challenge; the screen of the one whose place it takes hears of it.
+pub(super) async fn create(app: &App, new: NewChallenge) -> Result<(), StoreError> {
+    let recorded = app.store.create_challenge(new).await?;
+    if let Some(superseded) = &recorded.superseded {
+        follow::publish(app, superseded);
+    }
+    Ok(())
+}
+
+/// How the challenge of a tracked action reaches the phone.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// Under a fresh name.
+    By(Kind),
+    /// Under this name, which the phone has signed already.
+    Named(Kind, ChallengeId),
+}
+
+/// What the holder of a track token gets.
+pub(super) enum Next {
     /// The challenge that was recorded with the decision, or that another view of the same page shows.
     Adopted(Box<Challenge>),
     /// A new one in the place of these.
     Fresh { challenge: Box<Challenge>, decision: DecisionId, predecessors: Vec<ChallengeId> },
 }
 
-async fn identified(
+pub(super) async fn identified(
     app: &App,
     holder: &Holder,
+    way: Way,
     shows_already: &[ChallengeId],
     now: Timestamp,
 ) -> Result<Next, ApiError> {
@@ -162,11 +181,15 @@ async fn identified(
     let (own, others): (Vec<_>, Vec<_>) = open.into_iter().partition(|stored| stored.decision == Some(decision.id));
     app.prompts.admit(&holder.tenant, &holder.user, decision.challenge, others.len(), now)?;
 
+    let (kind, id) = match way {
+        Way::By(kind) => (kind, None),
+        Way::Named(kind, id) => (kind, Some(id)),
+    };
     let unclaimed = |stored: &&StoredChallenge| matches!(stored.challenge.state(), State::Generated);
-    let adoptable = own
-        .iter()
-        .filter(unclaimed)
-        .find(|stored| !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now));
+    let adoptable =
+        own.iter().filter(unclaimed).filter(|stored| id.is_none() && stored.challenge.frozen().kind == kind).find(
+            |stored| !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now),
+        );
     if let Some(stored) = adoptable {
         let adopted = stored.challenge.clone();
         // Whatever else this screen showed is not shown any more.
@@ -180,7 +203,8 @@ async fn identified(
         None => None,
     };
     let first = first.ok_or_else(|| ApiError::internal(format!("decision {} has no challenge", decision.id)))?;
-    let challenge = generate::successor(app, &first.challenge, now)?;
+    let id = id.unwrap_or_else(|| ChallengeId::from_random(app.random.bytes()));
+    let challenge = generate::successor(app, &first.challenge, kind, id, now)?;
     let predecessors = own.iter().filter(unclaimed).map(|stored| stored.challenge.id()).collect();
     Ok(Next::Fresh { challenge: Box::new(challenge), decision: decision.id, predecessors })
 }
@@ -192,7 +216,12 @@ fn has_half_its_life(challenge: &Challenge, now: Timestamp) -> bool {
 }
 
 /// Takes an unclaimed challenge off the screen. One that a phone holds, or that has ended, is let be.
-async fn retire(app: &App, tenant: &TenantId, challenge: ChallengeId, now: Timestamp) -> Result<(), ApiError> {
+pub(super) async fn retire(
+    app: &App,
+    tenant: &TenantId,
+    challenge: ChallengeId,
+    now: Timestamp,
+) -> Result<(), ApiError> {
     let operation = Operation::Supersede(Supersession::Refreshed);
     let request = TransitionRequest { tenant: tenant.clone(), challenge, operation, at: now };
     match app.store.transition(request).await {
@@ -224,7 +253,7 @@ pub async fn look(
 
 /// A challenge that is open though its time is over is ended before anybody hears that it has: an answer that came in time
 /// may be on its way to the disk, and a screen that was told of one end must never hear of another.
-async fn settled(app: &App, challenge: Challenge) -> Result<Challenge, ApiError> {
+pub(super) async fn settled(app: &App, challenge: Challenge) -> Result<Challenge, ApiError> {
     let now = app.clock.now();
     if !challenge.state().is_open() || challenge.is_open_at(now) {
         return Ok(challenge);

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::refusals;
+use super::{refusals, wire_method};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::json::Fields;
@@ -185,12 +185,12 @@ fn basics(decision: &Decision) -> Value {
 fn answer(claims: &ResultClaims, decision: &Decision) -> Value {
     let mut told = basics(decision);
     // The .NET SDK reads a closed list that has no QR_CODE.
-    let (method, detail) = match claims.acr {
-        Acr::RecoveryCode => (RECOVERY_CODE, RECOVERY_CODE),
-        _ => ("DEVICE", "QR_CODE"),
+    let method = match claims.acr {
+        Acr::RecoveryCode => RECOVERY_CODE,
+        _ => decision.verification_method.as_deref().unwrap_or("QR_CODE"),
     };
-    told["verificationMethod"] = json!(method);
-    told["verificationMethodDetail"] = json!(detail);
+    told["verificationMethod"] = json!(wire_method(method));
+    told["verificationMethodDetail"] = json!(method);
     told["challengeId"] = json!(claims.cid);
     told["acr"] = json!(claims.acr);
     told["amr"] = json!(claims.amr);

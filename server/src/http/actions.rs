@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
+use crate::challenges::wire_method;
 use crate::decode::Target;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
-use crate::http::decisions::wire_method;
+
 use crate::http::params::{Ids, Query};
 use crate::json::Fields;
 use crate::pipeline;

@@ -132,6 +132,8 @@ pub(crate) fn enrolled_methods(devices: &[StoredCredential]) -> Map<String, Valu
     }
     body.insert("enrolledVerificationMethods".into(), json!(methods));
     body.insert("enrolledVerificationMethodDetails".into(), json!(details));
-    body.insert("allowedVerificationMethods".into(), json!(["DEVICE"]));
+    // A QR code can always be shown; a push needs a phone that takes it.
+    let allowed = if methods.contains(&"PUSH") { json!(["DEVICE", "PUSH"]) } else { json!(["DEVICE"]) };
+    body.insert("allowedVerificationMethods".into(), allowed);
     body
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
+use crate::challenges::wire_method;
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 use crate::http::params::Query;
@@ -85,7 +86,10 @@ async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>,
         stored.challenge.is_open_at(now)
             && wanted.action.as_deref().is_none_or(|action| action == frozen.action.as_str())
             && wanted.user.as_deref().is_none_or(|user| stored.challenge.user().is_some_and(|id| id.as_str() == user))
-            && wanted.method.as_deref().is_none_or(|method| ["DEVICE", "QR_CODE"].contains(&method))
+            && wanted
+                .method
+                .as_deref()
+                .is_none_or(|method| [frozen.kind.wire_name(), wire_method(frozen.kind.wire_name())].contains(&method))
     };
     let Some(found) = candidates.into_iter().find(fits) else { return Ok(Json(Value::Object(Map::new()))) };
     let frozen = found.challenge.frozen();
@@ -93,8 +97,8 @@ async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>,
         "challengeId": found.challenge.id().to_string(),
         // Seconds since 1970, in 32 bits for .NET.
         "expiresAt": frozen.expires_at.as_second(),
-        "verificationMethod": "DEVICE",
-        "verificationMethodDetail": "QR_CODE",
+        "verificationMethod": wire_method(frozen.kind.wire_name()),
+        "verificationMethodDetail": frozen.kind.wire_name(),
         "action": frozen.action.as_str(),
         "state": found.challenge.state().wire_name(),
     })))

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
+use crate::challenges::wire_method;
 use crate::error::ApiError;
 use crate::http::params::{Ids, Query};
 use crate::pipeline;
-use crate::store::{ActionState, Cursor, Decision, DecisionFilter, DecisionId, Outcome, PageRequest, RECOVERY_CODE};
+use crate::store::{ActionState, Cursor, Decision, DecisionFilter, DecisionId, Outcome, PageRequest};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/v1/decisions", get(list)).route("/v1/decisions/{id}", get(read))
@@ -133,13 +134,4 @@ fn prompted(challenge: &Challenge) -> Value {
         body["messageHash"] = json!(answer.message_hash);
     }
     body
-}
-
-/// The word of the wire's closed list for how a user proved themself.
-pub(super) fn wire_method(method: &str) -> &str {
-    match method {
-        "PUSH" => "PUSH",
-        RECOVERY_CODE => RECOVERY_CODE,
-        _ => "DEVICE",
-    }
 }

@@ -202,6 +202,11 @@ impl Store {
         self.inner.submit(verbs::RevokeCredential { tenant, id, actor, at }).await
     }
 
+    /// Takes note of what a phone has proven to want for its own credential. A revoked one is refused as unknown.
+    pub async fn refresh_credential(&self, refresh: CredentialRefresh) -> Result<StoredCredential, RevokeError> {
+        self.inner.submit(verbs::RefreshCredential(refresh)).await
+    }
+
     /// The credential with this id, revoked or not.
     pub async fn credential(
         &self,

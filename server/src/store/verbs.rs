@@ -24,6 +24,7 @@ pub(super) struct IssueRecoveryCodes {
 }
 pub(super) struct UseRecoveryCode(pub RecoveryCodeUse);
 pub(super) struct ResetUser(pub NewReset);
+pub(super) struct RefreshCredential(pub CredentialRefresh);
 pub(super) struct UpsertUser {
     pub tenant: TenantId,
     pub user: UserId,

@@ -189,7 +189,7 @@ async fn a_socket_holds_at_most_eight_challenges() {
 #[tokio::test]
 async fn what_stock_sdks_know_and_we_do_not_offer_is_refused_as_such() {
     let server = Server::start().await;
-    for path in ["/v1/client/challenge/push", "/v1/client/verify/totp", "/v1/client/user-authenticators/passkey"] {
+    for path in ["/v1/client/challenge/sms", "/v1/client/verify/totp", "/v1/client/user-authenticators/passkey"] {
         let headers = [("authorization", server.browser_basic())];
         server.request("POST", path, &headers, Some("{}".into())).await.refused(400, "invalid_configuration");
     }

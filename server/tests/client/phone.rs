@@ -28,6 +28,8 @@ pub enum Sdk {
 pub struct Phone {
     key: EcdsaKeyPair,
     sdk: Sdk,
+    /// `qr-code`, `push` or `in-app`; a phone of the time before kinds says `device` for all of them.
+    pub kind: &'static str,
     pub tenant: String,
 }
 
@@ -37,8 +39,14 @@ impl Phone {
         Phone {
             key: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key"),
             sdk,
+            kind: "qr-code",
             tenant: server.tenant.clone(),
         }
+    }
+
+    /// The same with a key of another kind.
+    pub fn of_kind(server: &Server, sdk: Sdk, kind: &'static str) -> Phone {
+        Phone { kind, ..Phone::new(server, sdk) }
     }
 
     /// The public key as the SDKs send it: standard base64 of the SubjectPublicKeyInfo.
@@ -56,7 +64,7 @@ impl Phone {
     /// `/client/user-authenticators/{kind}` as this SDK spells the kind.
     pub fn path(&self, rest: &str) -> String {
         let kind = match self.sdk {
-            Sdk::Ios | Sdk::Android => "qr-code",
+            Sdk::Ios | Sdk::Android => self.kind,
             Sdk::Legacy => "device",
         };
         format!("/v1/client/user-authenticators/{kind}{rest}")
@@ -74,23 +82,75 @@ impl Phone {
     /// Adds this phone's key for the user the track token names.
     pub async fn add(&self, server: &Server, track_token: &str) -> Reply {
         let platform = if self.sdk == Sdk::Ios { "ios" } else { "android" };
-        let body = self.json(&[
+        let mut members = vec![
             ("publicKey", quoted(&self.public_key())),
             ("deviceName", quoted("Jo's phone")),
             ("devicePlatform", quoted(platform)),
-        ]);
+        ];
+        if self.kind == "push" {
+            members.push(("pushToken", quoted("apns/token-1")));
+        }
+        let body = self.json(&members);
         self.send(server, "POST", &self.path(""), &format!("Bearer {track_token}"), Some(body)).await
     }
 
     /// Asks for this phone's credential, its key encoded twice as each platform does it.
     pub async fn get(&self, server: &Server) -> Reply {
+        let path = self.path(&format!("?publicKey={}", self.key_in_query()));
+        self.send(server, "GET", &path, &self.basic(), None).await
+    }
+
+    /// The key encoded twice, as each platform does it in a query.
+    fn key_in_query(&self) -> String {
         let key = self.public_key();
-        let twice = match self.sdk {
+        match self.sdk {
             Sdk::Ios => URL_SAFE_NO_PAD.encode(key),
             Sdk::Android | Sdk::Legacy => STANDARD.encode(key),
-        };
-        let path = self.path(&format!("?publicKey={twice}"));
-        self.send(server, "GET", &path, &self.basic(), None).await
+        }
+    }
+
+    /// Asks `rest` for a message to sign: no body.
+    pub async fn message(&self, server: &Server, rest: &str) -> Reply {
+        let path = self.path(&format!("{rest}?publicKey={}", self.key_in_query()));
+        self.send(server, "POST", &path, &self.basic(), None).await
+    }
+
+    /// Asks what is pending, with a signature or as phones before 2026-06 did.
+    pub async fn pending(&self, server: &Server, signature: Option<&str>) -> Reply {
+        let path = self.path(&format!("/challenge?publicKey={}", self.key_in_query()));
+        let mut headers = self.headers(&self.basic());
+        headers.extend(signature.map(|signature| ("x-authsignal-signature", signature.to_owned())));
+        server.request("GET", &path, &headers, None).await
+    }
+
+    /// Says its new push token, signed over the message of `/sign`.
+    pub async fn update(&self, server: &Server, challenge_id: &str, message: &str, push_token: &str) -> Reply {
+        let body = self.json(&[
+            ("challengeId", quoted(challenge_id)),
+            ("publicKey", quoted(&self.public_key())),
+            ("signature", quoted(&self.sign(message))),
+            ("pushToken", quoted(push_token)),
+            ("resetExpiry", "true".to_owned()),
+        ]);
+        self.send(server, "PATCH", &self.path(""), &self.basic(), Some(body)).await
+    }
+
+    /// Asks for a challenge of its own, in the tenant's name.
+    pub async fn ask(&self, server: &Server, action: Option<&str>) -> Reply {
+        let body = self.json(&action.map(|action| ("action", quoted(action))).into_iter().collect::<Vec<_>>());
+        self.send(server, "POST", "/v1/client/challenge", &self.basic(), Some(body)).await
+    }
+
+    /// Proves itself in the app, with the token of a tracked action or in the tenant's name.
+    pub async fn verify(&self, server: &Server, challenge_id: &str, token: Option<&str>) -> Reply {
+        let kind = if self.sdk == Sdk::Legacy { "device" } else { "in-app" };
+        let body = self.json(&[
+            ("challengeId", quoted(challenge_id)),
+            ("publicKey", quoted(&self.public_key())),
+            ("signature", quoted(&self.sign(challenge_id))),
+        ]);
+        let authorization = token.map_or_else(|| self.basic(), |token| format!("Bearer {token}"));
+        self.send(server, "POST", &format!("/v1/client/verify/{kind}"), &authorization, Some(body)).await
     }
 
     /// Removes this phone's credential with the signature over the ten-minute window.
@@ -164,6 +224,10 @@ impl Phone {
         authorization: &str,
         body: Option<String>,
     ) -> Reply {
+        server.request(method, path, &self.headers(authorization), body).await
+    }
+
+    fn headers(&self, authorization: &str) -> Vec<(&'static str, String)> {
         let mut headers = vec![("authorization", authorization.to_owned())];
         match self.sdk {
             Sdk::Ios => {
@@ -186,7 +250,7 @@ impl Phone {
             }
             Sdk::Legacy => {}
         }
-        server.request(method, path, &headers, body).await
+        headers
     }
 }
 

@@ -1,12 +1,13 @@
 //! A phone's key: added under a user's token, found again, taken out by its own signature.
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use challenge::keys::DeviceKey;
 use challenge::messages::{RemovalWindow, verify_removal};
 use challenge::signature::Signature;
+use challenge::state::Kind;
 use challenge::token::TokenError;
 use challenge::{
     ActionCode, Credential, CredentialId, CredentialStatus, IdempotencyKey, KeyProtection, Platform, TenantId, UserId,
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::bodies::{AddBody, RemoveBody};
 use super::caller::{Holder, OfTenant};
+use super::doors::Door;
 use super::enrolment;
-use super::phone::KIND;
 use crate::app::App;
 use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
@@ -28,9 +29,10 @@ use crate::store::{
     ActionState, DecisionKey, EnrolError, Enrolled, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind,
 };
 
-/// `POST /user-authenticators/qr-code`
+/// `POST /user-authenticators/{kind}`
 pub async fn add(
     State(app): State<App>,
+    Extension(door): Extension<Door>,
     holder: Holder,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
@@ -42,7 +44,7 @@ pub async fn add(
         }
         None => false,
     };
-    let (enrolled, codes) = enrol(&app, &holder.bearer, body).await?;
+    let (enrolled, codes) = enrol(&app, &holder.bearer, door, body).await?;
     let credential = enrolled.credential;
     let mut answer = described(&credential);
     if let Some(codes) = codes {
@@ -61,7 +63,12 @@ pub async fn add(
 /// Enrols the key. A user's first needs no more than their token; every further one needs the scope, which the backend
 /// gives when it has made sure by other means (T-22), and one after a loss needs a recovery. A phone that will show recovery
 /// codes gets some for a user who has none.
-async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<(Enrolled, Option<Vec<String>>), ApiError> {
+async fn enrol(
+    app: &App,
+    bearer: &Bearer,
+    door: Door,
+    body: AddBody,
+) -> Result<(Enrolled, Option<Vec<String>>), ApiError> {
     let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
     refuse_blocked(app, bearer, &tenant, &user).await?;
     let fresh = match body.shows_recovery_codes && has_no_codes(app, &tenant, &user).await? {
@@ -79,11 +86,12 @@ async fn enrol(app: &App, bearer: &Bearer, body: AddBody) -> Result<(Enrolled, O
             status: CredentialStatus::Active,
             protection: KeyProtection::Unattested,
         },
-        kind: KIND.to_owned(),
+        kind: door.key.to_owned(),
         device_name: body.device_name,
         device_platform: body.platform,
         attestation: None,
-        push_token: None,
+        // Only where it is of use: it is personal.
+        push_token: body.push_token.filter(|_| door.answers.contains(&Kind::Push)),
         enrolled_at: now,
         expires_at: None,
         right: bearer.enrolment_right(),
@@ -159,14 +167,34 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
     })))
 }
 
-/// `GET /user-authenticators/qr-code?publicKey=`
-pub async fn get(State(app): State<App>, caller: OfTenant, RawQuery(query): RawQuery) -> Result<Json<Value>, ApiError> {
-    let text = public_key(query.as_deref().unwrap_or_default())
+/// `GET /user-authenticators/{kind}?publicKey=`
+pub async fn get(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    caller: OfTenant,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let key = key_in(query.as_deref())?;
+    Ok(Json(described(&active(&app, &caller.tenant, door, &key).await?)))
+}
+
+/// The key that a query names.
+pub(super) fn key_in(query: Option<&str>) -> Result<DeviceKey, ApiError> {
+    let text = public_key(query.unwrap_or_default())
         .ok_or_else(|| ApiError::field("/query/publicKey", "missing-field", "this parameter is required, once"))?;
-    let key = DeviceKey::from_query(&text).map_err(refusals::public_key)?;
-    let credential = find(&app, &caller.tenant, &key).await?.ok_or_else(refusals::unknown_credential)?;
+    DeviceKey::from_query(&text).map_err(refusals::public_key)
+}
+
+/// The credential of a key, unless it was removed.
+pub(super) async fn active(
+    app: &App,
+    tenant: &TenantId,
+    door: Door,
+    key: &DeviceKey,
+) -> Result<StoredCredential, ApiError> {
+    let credential = find(app, tenant, door, key).await?.ok_or_else(refusals::unknown_credential)?;
     match credential.revoked_at {
-        None => Ok(Json(described(&credential))),
+        None => Ok(credential),
         Some(_) => Err(ApiError::new(Problem::InvalidCredential, "the authenticator was removed; add the phone again")),
     }
 }
@@ -182,15 +210,16 @@ fn public_key(query: &str) -> Option<String> {
     Some(value.replace("%2F", "/").replace("%2f", "/"))
 }
 
-/// `POST /user-authenticators/qr-code/remove`
+/// `POST /user-authenticators/{kind}/remove`
 pub async fn remove(
     State(app): State<App>,
+    Extension(door): Extension<Door>,
     caller: OfTenant,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let tenant = caller.tenant;
     let credential = match RemoveBody::read(&body)? {
-        RemoveBody::Compat { key, signature } => signed_window(&app, &tenant, &key, &signature).await?,
+        RemoveBody::Compat { key, signature } => signed_window(&app, &tenant, door, &key, &signature).await?,
         RemoveBody::V2 { credential, nonce, signature } => {
             let found = app.store.credential(&tenant, &credential).await.map_err(refusals::store)?;
             let found = found.ok_or_else(refusals::unknown_credential)?;
@@ -213,10 +242,11 @@ pub async fn remove(
 async fn signed_window(
     app: &App,
     tenant: &TenantId,
+    door: Door,
     key: &DeviceKey,
     signature: &Signature,
 ) -> Result<StoredCredential, ApiError> {
-    let credential = find(app, tenant, key).await?.ok_or_else(refusals::unknown_credential)?;
+    let credential = find(app, tenant, door, key).await?.ok_or_else(refusals::unknown_credential)?;
     let window = verify_removal(key, signature, app.clock.now()).map_err(|_| {
         ApiError::new(Problem::InvalidSignature, "the signature does not fit the key and the current ten minutes")
     })?;
@@ -266,12 +296,12 @@ fn end_of(window: RemovalWindow) -> String {
     jiff::Timestamp::from_second(end_s).map_or_else(|_| "ten minutes".to_owned(), |end| end.to_string())
 }
 
-async fn find(app: &App, tenant: &TenantId, key: &DeviceKey) -> Result<Option<StoredCredential>, ApiError> {
-    app.store.credential_by_key(tenant, KIND, &key.to_spki()).await.map_err(refusals::store)
+async fn find(app: &App, tenant: &TenantId, door: Door, key: &DeviceKey) -> Result<Option<StoredCredential>, ApiError> {
+    app.store.credential_by_key(tenant, door.key, &key.to_spki()).await.map_err(refusals::store)
 }
 
 /// What stock SDKs read of a credential; the first three are required.
-fn described(credential: &StoredCredential) -> Value {
+pub(super) fn described(credential: &StoredCredential) -> Value {
     let mut answer = json!({
         "userAuthenticatorId": credential.credential.id,
         "userId": credential.credential.user,

@@ -42,6 +42,7 @@ pub struct AddBody {
     pub key: DeviceKey,
     pub device_name: Option<String>,
     pub platform: String,
+    pub push_token: Option<String>,
     pub proof: Option<(ServerNonce, Signature)>,
     /// Whether the phone will show recovery codes to the person.
     pub shows_recovery_codes: bool,
@@ -72,6 +73,22 @@ pub struct CreateBody {
     pub action: ActionCode,
     pub custom: Object,
     pub rolling: bool,
+}
+
+/// `{challengeId, publicKey, signature}` of an app.
+pub struct VerifyBody {
+    pub challenge: ChallengeId,
+    pub key: DeviceKey,
+    pub signature: Signature,
+}
+
+/// `{challengeId, publicKey, signature, pushToken?, resetExpiry?}`: what a phone says anew about itself.
+pub struct UpdateBody {
+    pub challenge: ChallengeId,
+    pub key: DeviceKey,
+    pub signature: Signature,
+    pub push_token: Option<String>,
+    pub resets_expiry: bool,
 }
 
 /// How a phone signs.
@@ -124,8 +141,8 @@ impl AddBody {
         let key = fields.required_text("publicKey", 1024);
         let device_name = fields.text("deviceName", 255);
         let platform = fields.text("devicePlatform", 32).unwrap_or_else(|| "other".to_owned());
-        // Known to stock SDKs. Push and attestation are not offered, so these are checked and not kept.
-        let _ = fields.text("pushToken", 4096);
+        let push_token = fields.text("pushToken", 4096).filter(|token| !token.is_empty());
+        // Known to stock SDKs. Attestation is not offered, so it is checked and not kept.
         let _ = fields.object("performAttestation");
         let shows_recovery_codes = fields.boolean("recoveryCodes").unwrap_or(false);
         fields.finish()?;
@@ -138,7 +155,27 @@ impl AddBody {
             }
         };
         let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
-        Ok(AddBody { key, device_name, platform, proof, shows_recovery_codes })
+        Ok(AddBody { key, device_name, platform, push_token, proof, shows_recovery_codes })
+    }
+}
+
+impl VerifyBody {
+    /// Reads a proof.
+    pub fn read(body: &Object) -> Result<VerifyBody, ApiError> {
+        let (challenge, key, signature) = signed_challenge(body)?;
+        Ok(VerifyBody { challenge, key, signature })
+    }
+}
+
+impl UpdateBody {
+    /// Reads an update.
+    pub fn read(body: &Object) -> Result<UpdateBody, ApiError> {
+        let mut fields = Fields::of(body);
+        let push_token = fields.text("pushToken", 4096).filter(|token| !token.is_empty());
+        let resets_expiry = fields.boolean("resetExpiry").unwrap_or(false);
+        fields.finish()?;
+        let (challenge, key, signature) = signed_challenge(body)?;
+        Ok(UpdateBody { challenge, key, signature, push_token, resets_expiry })
     }
 }
 
@@ -238,13 +275,17 @@ fn version(body: &Object) -> Result<Version, ApiError> {
 }
 
 /// A member that must be there and have its form.
-fn required<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ApiError> {
+pub(super) fn required<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ApiError> {
     optional(body, name, parse)?
         .ok_or_else(|| ApiError::field(format!("/{name}"), "missing-field", "this field is required"))
 }
 
 /// A member that must have its form if it is there; an empty text is taken for none.
-fn optional<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+pub(super) fn optional<T>(
+    body: &Object,
+    name: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, ApiError> {
     let mut fields = Fields::of(body);
     let text = fields.text(name, 1024).filter(|text| !text.is_empty());
     fields.finish()?;

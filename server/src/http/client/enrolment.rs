@@ -3,34 +3,52 @@
 //! The nonce is derived, not stored: from our secret, the asker and the current ten minutes. It is worth nothing to
 //! anybody else, and each is used once.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
 use challenge::keys::DeviceKey;
 use challenge::messages::{EnrollMessage, RemoveMessage, ServerNonce, enroll, remove as remove_message};
 use challenge::signature::Signature;
-use challenge::{CredentialId, TenantId};
+use challenge::{ActionCode, CredentialId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::bodies;
 use super::caller::{Caller, Holder};
 use crate::app::App;
-use crate::challenges::refusals;
+use crate::challenges::{anonymous, in_app, refusals};
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
+use crate::http::context::Visit;
 use crate::store::{NewUse, Use, UseKind};
 
 /// How long one nonce is given out, in seconds; it is accepted for at most twice as long.
 const WINDOW_S: i64 = 600;
 
-/// `POST /challenge`: the nonce that an enrolment or a removal signs. Stock SDKs ask for it before attestation.
-pub async fn nonce(State(app): State<App>, caller: Caller, _: JsonObject) -> Result<Json<Value>, ApiError> {
+/// `POST /challenge`: the nonce that an enrolment or a removal signs, and a challenge for the app itself: of the action it
+/// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
+pub async fn nonce(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(visit): Extension<Arc<Visit>>,
+    headers: HeaderMap,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
     let now = app.clock.now();
-    let asker = match &caller {
-        Caller::Tenant(tenant) => tenant.to_string(),
-        Caller::Holder(holder) => holder.token.clone(),
+    let action = bodies::optional(&body, "action", |text| ActionCode::parse(text).ok())?;
+    let (asker, challenge) = match (&caller, action) {
+        (Caller::Tenant(tenant), Some(action)) => {
+            let origin = anonymous::origin(&app, visit.client, &headers);
+            (tenant.to_string(), in_app::create(&app, tenant, action, origin, now).await?)
+        }
+        (Caller::Tenant(tenant), None) => (tenant.to_string(), in_app::fresh_id(&app, tenant, now)),
+        // The token says which action it is.
+        (Caller::Holder(holder), _) => (holder.token.clone(), in_app::fresh_id(&app, &holder.bearer.tenant()?, now)),
     };
     Ok(Json(json!({
-        "challengeId": app.random.uuid_v4().to_string(),
+        "challengeId": challenge,
         "nonce": app.keys.nonce(&asker, window(now)).expose(),
     })))
 }
@@ -94,7 +112,7 @@ async fn use_up(app: &App, tenant: &TenantId, asker: &str, nonce: &ServerNonce, 
     }
 }
 
-fn window(now: Timestamp) -> i64 {
+pub(super) fn window(now: Timestamp) -> i64 {
     now.as_second().div_euclid(WINDOW_S)
 }
 

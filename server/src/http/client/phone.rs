@@ -1,24 +1,24 @@
 //! What phones send about a challenge: they claim it, and they answer it.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use challenge::state::Frozen;
 use serde_json::{Value, json};
 
 use super::authenticators;
 use super::bodies::{self, AnswerBody, ClaimBody};
 use super::caller::OfTenant;
+use super::doors::Door;
 use crate::app::App;
 use crate::challenges::phone::{self, Call, ClaimedWith};
+use crate::challenges::push;
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 
-/// The one kind of key we hold.
-pub const KIND: &str = "qr-code";
-
-/// `POST /user-authenticators/qr-code/challenge/claim`
+/// `POST /user-authenticators/{kind}/challenge/claim`
 pub async fn claim(
     State(app): State<App>,
+    Extension(door): Extension<Door>,
     caller: OfTenant,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
@@ -32,7 +32,7 @@ pub async fn claim(
         }
     };
     let signs_context = matches!(with, ClaimedWith::V2 { .. });
-    let call = Call { tenant: caller.tenant, kind: KIND, challenge, key, signature };
+    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature };
     let claimed = phone::claim(&app, call, with).await?;
     let frozen = claimed.challenge.frozen();
     let mut answer = shown(frozen);
@@ -48,21 +48,22 @@ pub async fn claim(
     Ok(Json(answer))
 }
 
-/// `POST /user-authenticators/qr-code/challenge`
+/// `POST /user-authenticators/{kind}/challenge`
 pub async fn answer(
     State(app): State<App>,
+    Extension(door): Extension<Door>,
     caller: OfTenant,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let AnswerBody { challenge, key, signature, with, decision, code } = AnswerBody::read(&body)?;
-    let call = Call { tenant: caller.tenant, kind: KIND, challenge, key, signature };
-    let approved = phone::answer(&app, call, with, decision, code).await?;
+    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature };
+    let approved = push::answer(&app, call, with, decision, code).await?;
     Ok(Json(json!({"isVerified": approved})))
 }
 
 /// What stock phones show. Types bite here: `custom` and `user.custom` must be objects, and a member that is not known is
 /// left out.
-fn shown(frozen: &Frozen) -> Value {
+pub(super) fn shown(frozen: &Frozen) -> Value {
     let mut answer = json!({
         "actionCode": frozen.action,
         "idempotencyKey": frozen.idempotency_key,

@@ -1,7 +1,7 @@
 use challenge::Credential;
 use jiff::Timestamp;
 
-use super::{NewRecoveryCodes, RecoveryCodeId, Seq};
+use super::{CredentialId, NewRecoveryCodes, RecoveryCodeId, Seq, TenantId};
 use crate::store::StoreError;
 
 /// A device key to enrol.
@@ -58,6 +58,30 @@ pub struct StoredCredential {
     pub revoked_at: Option<Timestamp>,
     /// The audit entry that last described this row.
     pub seq: Seq,
+}
+
+impl StoredCredential {
+    /// Whether a push challenge may be sent to it at `at`: it was added for push, or is of the time before kinds and gave a
+    /// push token.
+    pub fn takes_push_at(&self, at: Timestamp) -> bool {
+        let usable = self.revoked_at.is_none() && self.expires_at.is_none_or(|expires| at < expires);
+        usable && (self.kind == "push" || self.push_token.is_some())
+    }
+}
+
+/// What a phone says anew about its push credential.
+#[derive(Debug, Clone)]
+pub struct CredentialRefresh {
+    /// Whose; another tenant's credential does not exist.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: CredentialId,
+    /// Where to push from now on, if that has changed.
+    pub push_token: Option<String>,
+    /// Whether it starts its life again, if that is limited.
+    pub resets_expiry: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl std::fmt::Debug for StoredCredential {

@@ -24,7 +24,9 @@ pub use challenges::{
     Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
     Transitioned,
 };
-pub use credential::{EnrolError, Enrolled, EnrolmentRight, NewCredential, RevokeError, StoredCredential};
+pub use credential::{
+    CredentialRefresh, EnrolError, Enrolled, EnrolmentRight, NewCredential, RevokeError, StoredCredential,
+};
 pub use decision::{
     ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, RecordError, Recorded, StateChange,
     StateChangeError,

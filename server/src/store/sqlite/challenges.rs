@@ -43,8 +43,34 @@ pub(super) async fn create(
         .opt_fact("supersedes", superseded.as_ref().map(|old| old.id().to_string()))
         .tell(told(EventType::ChallengeGenerated, challenge, decision))
         .made(to_row(challenge, decision)?);
+    let entry = pushes(batch, challenge).await?.into_iter().fold(entry, Entry::tell);
     let seq = batch.append(entry).await?;
     Ok(RecordedChallenge { id: challenge.id(), seq, superseded })
+}
+
+/// What the backend needs to send a push: one event for each phone of the user that takes one.
+async fn pushes(batch: &mut Batch, challenge: &Challenge) -> Result<Vec<Event>, Fault> {
+    let frozen = challenge.frozen();
+    let user = match (frozen.kind, &frozen.subject) {
+        (Kind::Push, Subject::Identified(user)) => user,
+        (Kind::Push | Kind::Qr | Kind::InApp, _) => return Ok(Vec::new()),
+    };
+    let phones = credentials::active_of(batch.conn(), &frozen.tenant, user).await?;
+    let phones = phones.into_iter().filter(|phone| phone.takes_push_at(frozen.created_at));
+    Ok(phones
+        .map(|phone| {
+            Event::new(EventType::PushCreated)
+                .with("challengeId", challenge.id())
+                .with("userId", user)
+                .with("actionCode", &frozen.action)
+                .with("idempotencyKey", &frozen.idempotency_key)
+                .with("verificationMethod", "PUSH")
+                .with("userAuthenticatorId", &phone.credential.id)
+                .with("devicePlatform", &phone.device_platform)
+                .opt_with("to", phone.push_token)
+                .with("expiresAt", crate::clock::whole_milliseconds(frozen.expires_at))
+        })
+        .collect())
 }
 
 async fn supersede(
@@ -217,7 +243,7 @@ fn follow(decision: &Decision, challenge: &Challenge, at: Timestamp, seq: Seq) -
     match challenge.state() {
         State::Approved { claim, .. } => {
             after.state = ActionState::ChallengeSucceeded;
-            after.verification_method = Some(method(challenge.frozen().kind).to_owned());
+            after.verification_method = Some(challenge.frozen().kind.wire_name().to_owned());
             after.verified_by = Some(claim.by.clone());
         }
         State::Rejected { .. } => after.state = ActionState::ChallengeFailed,
@@ -226,13 +252,6 @@ fn follow(decision: &Decision, challenge: &Challenge, at: Timestamp, seq: Seq) -
     after.state_updated_at = whole_ms(at);
     after.seq = seq;
     after
-}
-
-/// The wire's word for how the user proved themself.
-fn method(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Qr => "QR_CODE",
-    }
 }
 
 /// The entry of a step: names the states, the credential and what the phone signed, never the person.

@@ -11,7 +11,7 @@ use super::recovery;
 use super::unit::{Running, Verb};
 use crate::store::model::*;
 use crate::store::rows::Row;
-use crate::store::verbs::{Enrol, RevokeCredential};
+use crate::store::verbs::{Enrol, RefreshCredential, RevokeCredential};
 use crate::store::{StoreError, tables};
 
 impl Verb for Enrol {
@@ -177,6 +177,37 @@ impl Verb for RevokeCredential {
                 Some(stored) if stored.revoked_at.is_some() => Ok(Ok(stored)),
                 Some(stored) => Ok(Ok(revoke(batch, stored, &self.actor, self.at).await?)),
             }
+        })
+    }
+}
+
+impl Verb for RefreshCredential {
+    type Done = StoredCredential;
+    type Refused = RevokeError;
+
+    fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
+        Box::pin(async move {
+            let refresh = &self.0;
+            let stored = match by_id(batch.conn(), &refresh.tenant, &refresh.id).await? {
+                Some(stored) if stored.revoked_at.is_none() => stored,
+                Some(_) | None => return Ok(Err(RevokeError::NotFound)),
+            };
+            let at = whole_ms(refresh.at);
+            let life = stored.expires_at.map(|expires| expires.duration_since(stored.enrolled_at));
+            let anew = life.filter(|_| refresh.resets_expiry).and_then(|life| at.checked_add(life).ok());
+            let was = stored.seq;
+            let refreshed = StoredCredential {
+                push_token: refresh.push_token.clone().or(stored.push_token.clone()),
+                expires_at: anew.or(stored.expires_at),
+                last_verified_at: Some(at),
+                seq: batch.next_seq(),
+                ..stored
+            };
+            let entry = Entry::new(&refresh.tenant, "credential.refreshed", refresh.at)
+                .fact("credential", refresh.id.as_str())
+                .changed(to_row(&refreshed), was);
+            batch.append(entry).await?;
+            Ok(Ok(refreshed))
         })
     }
 }

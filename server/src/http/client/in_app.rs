@@ -1,0 +1,41 @@
+//! The app that holds the key proves who uses it.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::bodies::VerifyBody;
+use super::caller::Caller;
+use super::doors::Door;
+use crate::app::App;
+use crate::challenges::phone::Call;
+use crate::challenges::{in_app, refusals, tokens};
+use crate::error::ApiError;
+use crate::http::body::JsonObject;
+
+/// `POST /verify/in-app`: `{challengeId, publicKey, signature}`, with the token of `track` or in the tenant's name.
+pub async fn verify(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    caller: Caller,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let VerifyBody { challenge, key, signature } = VerifyBody::read(&body)?;
+    let (tenant, bearer) = match &caller {
+        Caller::Tenant(tenant) => (tenant.clone(), None),
+        Caller::Holder(holder) => (holder.bearer.tenant()?, Some(&holder.bearer)),
+    };
+    let answers = door.answers;
+    let call = Call { tenant: tenant.clone(), kind: door.key, answers, challenge, key, signature };
+    let proven = in_app::verify(&app, call, bearer).await?;
+    let mut answer = json!({
+        "token": tokens::result_token(&app, &proven.challenge)?,
+        "userId": proven.user,
+        "userAuthenticatorId": proven.challenge.state().claim().map(|claim| &claim.by),
+    });
+    let user = app.store.user(&tenant, &proven.user).await.map_err(refusals::store)?;
+    if let Some(username) = user.and_then(|user| user.attributes.username) {
+        answer["username"] = json!(username);
+    }
+    Ok(Json(answer))
+}

@@ -1,0 +1,199 @@
+//! Push: a page asks for one and polls, the phone fetches what there is to decide and keeps its push token fresh.
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use challenge::keys::DeviceKey;
+use challenge::signature::Signature;
+use challenge::state::State as ChallengeState;
+use challenge::{ActionCode, ChallengeId, IdempotencyKey, UserId};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::authenticators::{active, described, key_in};
+use super::bodies::{self, UpdateBody};
+use super::caller::{Holder, OfTenant};
+use super::doors::Door;
+use super::enrolment::window;
+use super::phone::shown;
+use crate::app::App;
+use crate::challenges::screen::Screen;
+use crate::challenges::tokens::{self, Bearer};
+use crate::challenges::{push, refusals};
+use crate::clock::whole_milliseconds;
+use crate::error::{ApiError, Problem};
+use crate::http::body::JsonObject;
+use crate::limits::Subject;
+use crate::store::{CredentialRefresh, DecisionKey, NewUse, RevokeError, Use, UseKind};
+
+/// The header with a phone's signature over what [`nonce_to_ask`] gave it.
+const SIGNATURE: &str = "x-authsignal-signature";
+
+/// `POST /challenge/push`: `{action}`, of a page that holds the token of `track`.
+pub async fn send(State(app): State<App>, holder: Holder, JsonObject(_): JsonObject) -> Result<Json<Value>, ApiError> {
+    let screen = match &holder.bearer {
+        Bearer::Screen(claims) => Screen::identified(claims)?,
+        Bearer::Approved(_) => return Err(not_of_track()),
+    };
+    let id = push::send(&app, &screen).await?;
+    Ok(Json(json!({"challengeId": id, "state": "unclaimed"})))
+}
+
+/// `POST /verify/push`: `{challengeId}`, of the same page.
+pub async fn poll(
+    State(app): State<App>,
+    holder: Holder,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let id = bodies::required(&body, "challengeId", |text| Some(text.to_owned()))?;
+    let id = ChallengeId::parse(&id).map_err(|_| refusals::challenge_not_found())?;
+    app.limits.gate(Subject::Challenge(&format!("poll {id}")))?;
+    let Bearer::Screen(claims) = &holder.bearer else { return Err(not_of_track()) };
+    let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);
+    let key = DecisionKey {
+        tenant: holder.bearer.tenant()?,
+        user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+        action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
+        idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
+    };
+    let challenge = push::look(&app, &key, id).await?;
+    let mut answer = json!({
+        "isVerified": false,
+        "isConsumed": !challenge.state().is_open(),
+        "state": challenge.state().wire_name(),
+        "expiresAt": whole_milliseconds(challenge.frozen().expires_at),
+    });
+    if let ChallengeState::Approved { .. } = challenge.state() {
+        answer["isVerified"] = json!(true);
+        answer["accessToken"] = json!(tokens::result_token(&app, &challenge)?);
+    }
+    Ok(Json(answer))
+}
+
+fn not_of_track() -> ApiError {
+    ApiError::new(Problem::InvalidToken, "this token is an approval; show the token of `track`")
+}
+
+/// `POST /user-authenticators/push/challenge/sign?publicKey=`: what the phone signs before it asks what is pending.
+pub async fn nonce_to_ask(
+    State(app): State<App>,
+    OfTenant { tenant }: OfTenant,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let key = key_in(query.as_deref())?;
+    let asker = asker(tenant.as_str(), &key);
+    Ok(Json(json!({"message": asking(&app, &asker, window(app.clock.now()))})))
+}
+
+/// `GET /user-authenticators/push/challenge?publicKey=`: what is pending, if anything. Phones since 2026-06 sign the
+/// question; earlier ones do not, and their public key alone must do.
+pub async fn pending(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    OfTenant { tenant }: OfTenant,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let key = key_in(query.as_deref())?;
+    let phone = active(&app, &tenant, door, &key).await?;
+    if let Some(signature) = headers.get(SIGNATURE) {
+        let asker = asker(tenant.as_str(), &key);
+        let now = window(app.clock.now());
+        let signature = signature.to_str().ok().and_then(|text| Signature::from_base64(text).ok());
+        let fits = |window| {
+            let message = asking(&app, &asker, window);
+            signature.as_ref().is_some_and(|signature| key.verify(message.as_bytes(), signature).is_ok())
+        };
+        if ![now, now - 1].into_iter().any(fits) {
+            return Err(bad_signature());
+        }
+    }
+    let mut answer = json!({"userAuthenticatorId": phone.credential.id});
+    if let Some(challenge) = push::pending(&app, &phone).await? {
+        let frozen = challenge.frozen();
+        let id = answer["userAuthenticatorId"].take();
+        answer = shown(frozen);
+        answer["userAuthenticatorId"] = id;
+        answer["challengeId"] = json!(challenge.id());
+        answer["userId"] = json!(phone.credential.user);
+        // A whole number here, a text elsewhere: mobile SDKs fail on the other one.
+        answer["expiresAt"] = json!(frozen.expires_at.as_second());
+        answer["needsCode"] = json!(challenge.state().claim().is_some_and(|claim| claim.match_code.is_some()));
+        if let Some(device) = &frozen.origin.device {
+            answer["device"] = json!(device);
+        }
+    }
+    Ok(Json(answer))
+}
+
+/// `POST /user-authenticators/push/sign?publicKey=`: what the phone signs before it changes something about itself.
+pub async fn nonce_to_update(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    OfTenant { tenant }: OfTenant,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let key = key_in(query.as_deref())?;
+    active(&app, &tenant, door, &key).await?;
+    let id = ChallengeId::from_random(app.random.bytes());
+    let message = updating(&app, &asker(tenant.as_str(), &key), &id, window(app.clock.now()));
+    Ok(Json(json!({"challengeId": id, "message": message})))
+}
+
+/// `PATCH /user-authenticators/push`: `{challengeId, publicKey, signature, pushToken?, resetExpiry?}`.
+pub async fn update(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    OfTenant { tenant }: OfTenant,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let UpdateBody { challenge, key, signature, push_token, resets_expiry } = UpdateBody::read(&body)?;
+    let phone = active(&app, &tenant, door, &key).await?;
+    let at = app.clock.now();
+    let asker = asker(tenant.as_str(), &key);
+    let fits = |window| key.verify(updating(&app, &asker, &challenge, window).as_bytes(), &signature).is_ok();
+    if ![window(at), window(at) - 1].into_iter().any(fits) {
+        return Err(bad_signature());
+    }
+    let id = phone.credential.id;
+    let thing = NewUse {
+        tenant: tenant.clone(),
+        kind: UseKind::Nonce,
+        id: format!("update {challenge}@{id}"),
+        by: id.as_str().to_owned(),
+        decision: None,
+        at,
+        expires_at: at + SignedDuration::from_secs(1800),
+    };
+    if let Use::Again { .. } = app.store.consume(thing).await.map_err(refusals::store)? {
+        return Err(ApiError::new(Problem::SignatureReused, "this signature was used; ask `sign` for a new message"));
+    }
+    let refresh = CredentialRefresh { tenant, id, push_token, resets_expiry, at };
+    let refreshed = app.store.refresh_credential(refresh).await.map_err(|error| match error {
+        RevokeError::NotFound => refusals::unknown_credential(),
+        RevokeError::Store(error) => refusals::store(error),
+    })?;
+    let mut answer = described(&refreshed);
+    if let Some(token) = &refreshed.push_token {
+        answer["pushToken"] = json!(token);
+    }
+    Ok(Json(answer))
+}
+
+/// What a phone signs says what it is for: no such text is a challenge id, a window, or a message of version 2.
+fn asking(app: &App, asker: &str, window: i64) -> String {
+    format!("stepup/push/pending {}", app.keys.nonce(&format!("pending\n{asker}"), window).expose())
+}
+
+fn updating(app: &App, asker: &str, challenge: &ChallengeId, window: i64) -> String {
+    let nonce = app.keys.nonce(&format!("update\n{challenge}\n{asker}"), window).expose();
+    format!("stepup/push/update {challenge} {nonce}")
+}
+
+fn asker(tenant: &str, key: &DeviceKey) -> String {
+    format!("{tenant}\n{}", key.thumbprint().to_base64url())
+}
+
+fn bad_signature() -> ApiError {
+    ApiError::new(Problem::InvalidSignature, "the signature does not fit the key and the message")
+}
