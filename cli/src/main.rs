@@ -18,10 +18,12 @@ mod new;
 mod output;
 mod pack;
 mod place;
+mod remote;
 mod serve;
 mod service;
 mod shipped;
 mod test;
+mod users;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,8 @@ enum Command {
     Audit(audit::Audit),
     /// Make, list and revoke API keys
     Keys(keys::Keys),
+    /// Reset a user whose phone is gone, at a running server
+    Users(users::Users),
     /// Bring the database to this version's schema
     Migrate(migrate::Migrate),
     /// Look at this machine's configuration, data and clocks, and say what is wrong
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Users(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),

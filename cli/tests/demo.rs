@@ -161,3 +161,40 @@ fn copy(from: &Path, to: &Path) {
         if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).expect("a copy") }
     }
 }
+
+#[test]
+fn an_administrator_resets_a_user_at_the_running_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stepup = |words: &[&str]| {
+        let mut command = Command::new(support::binary());
+        let ran = command.args(words).current_dir(folder.path()).env_remove("STEPUP_API_SECRET").output();
+        let ran = ran.expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let (service, _) = start(folder.path());
+    assert!(service.stop().success());
+    let (code, _, said) =
+        stepup(&["keys", "new", "--role", "admin", "--name", "Help desk", "--secret-file", "admin.secret"]);
+    assert_eq!(code, Some(0), "{said}");
+
+    let (service, demo) = start(folder.path());
+    let reset =
+        ["users", "reset", "ann", "--reason", "phone stolen", "--author", "Kim", "--server", text(&demo, "baseUrl")];
+    // The demo's own secret is a backend's.
+    let (code, _, said) = stepup(&reset);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the role `backend` of this API key does not allow this"), "{said}");
+    let admin = [&reset[..], &["--secret-file", "admin.secret", "--key", "ticket-7"]].concat();
+    let (code, said, complaint) = stepup(&admin);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.starts_with("ann is reset: 0 phones and 0 recovery codes"), "{said}");
+    assert!(said.contains("one phone may be enrolled until "), "{said}");
+    assert!(stepup(&admin).1.starts_with("ann was reset already, by Kim at "));
+    let (_, json, _) = stepup(&[&admin[..], &["--format", "json"]].concat());
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["version"], &json["reset"]["repeated"]), (&1.into(), &true.into()), "{json}");
+    assert!(service.stop().success());
+    let (code, said, _) = stepup(&["audit", "verify"]);
+    assert_eq!(code, Some(0), "{said}");
+}

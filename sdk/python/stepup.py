@@ -140,13 +140,24 @@ class Stepup:
         """Ends every session of a user."""
         return self._call("POST", ["sessions", "user", "revoke"], {"userId": user_id})
 
-    def _call(self, method, segments, body=None, query=None):
+    def enroll_verified_authenticator(self, user_id, attributes=None):
+        """Recovery codes for a user, answered only now; those of before are worth nothing. Phones enrol themselves."""
+        body = attributes or {"verificationMethod": "RECOVERY_CODE"}
+        return self._call("POST", ["users", user_id, "authenticators"], body)
+
+    def reset_user(self, user_id, reason, author, idempotency_key=None, **more):
+        """With an administrator's secret: takes phones and recovery codes away, and permits one new phone."""
+        key = idempotency_key or str(uuid.uuid4())
+        body = {"reason": reason, "author": author, **more}
+        return self._call("POST", ["users", user_id, "reset"], body, more_headers={"Idempotency-Key": key})
+
+    def _call(self, method, segments, body=None, query=None, more_headers=None):
         if any(segment in ("", ".", "..") for segment in segments):
             raise StepupError(0, "invalid_request", "an id in the path is empty or dots")
         url = "/".join([self._api_url, *(urllib.parse.quote(segment, safe="") for segment in segments)])
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url += "?" + urllib.parse.urlencode(given) if given else ""
-        headers = {"Authorization": self._authorization, "Accept": "application/json"}
+        headers = {"Authorization": self._authorization, "Accept": "application/json", **(more_headers or {})}
         if body is not None:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()

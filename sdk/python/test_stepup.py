@@ -61,6 +61,13 @@ class AgainstTheServer(unittest.TestCase):
     def test_a_stranger_is_not_enrolled(self):
         self.assertFalse(self.stepup.get_user("nobody")["isEnrolled"])
 
+    def test_recovery_codes_and_a_reset_that_is_not_the_backends(self):
+        issued = self.stepup.enroll_verified_authenticator("pat")
+        self.assertEqual((len(issued["recoveryCodes"]), self.stepup.get_user("pat")["recoveryCodesLeft"]), (10, 10))
+        with self.assertRaises(StepupError) as refused:
+            self.stepup.reset_user("pat", "phone lost", "Kim", enrolWithinS=3600)
+        self.assertEqual((refused.exception.status_code, refused.exception.error_code), (403, "forbidden"))
+
     def test_a_wrong_secret_is_refused(self):
         with self.assertRaises(StepupError) as refused:
             Stepup("wrong", URL).get_user("nobody")

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
 import { Stepup, StepupError } from 'stepup-sdk/server';
+import { Stepup as Screen } from 'stepup-sdk/web';
 import { startDemo } from '../../tests/e2e/harness.mjs';
 import { approvalOf, enrolledPhone, open, poll, withdrawal } from './support.mjs';
 
@@ -104,6 +105,35 @@ test('an approval begins a session; its refresh tokens work once; it can be ende
   await stepup.revokeSession(second);
   await assert.rejects(stepup.validateSession(second), { errorCode: 'invalid_token', statusCode: 401 });
   await stepup.revokeUserSessions({ userId: 'sess' });
+});
+
+test('a person who asks for recovery codes gets ten once, and a new phone takes the place of the lost one', async () => {
+  const { token } = await stepup.track({ userId: 'ruth', action: 'device_enrol', attributes: { deviceId: 'phone-of-ruth', ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+  const lost = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore: memoryKeyStore() });
+  const { data } = await lost.qrCode.addCredential({ token, showsRecoveryCodes: true });
+  assert.equal(data.recoveryCodes.length, 10);
+  assert.equal((await stepup.getUser({ userId: 'ruth' })).recoveryCodesLeft, 10);
+
+  const screen = new Screen({ tenantId: demo.tenantId, baseUrl: demo.baseUrl });
+  assert.equal((await screen.recoveryCode.verify({ code: data.recoveryCodes[0] })).errorCode, 'token_not_set');
+  screen.setToken((await withdrawal(stepup, 'ruth')).url);
+  assert.equal((await screen.recoveryCode.verify({ code: 'nonsense' })).errorCode, 'invalid_recovery_code');
+  assert.equal((await screen.recoveryCode.verify({ code: data.recoveryCodes[0] })).errorCode, 'recovery_not_enough');
+  const recovered = (await screen.recoveryCode.verify({ code: data.recoveryCodes[0], purpose: 'enrolment' })).data;
+  assert.equal(recovered.recoveryCodesLeft, 9);
+  const found = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore: memoryKeyStore() });
+  assert.equal((await found.qrCode.addCredential({ token: recovered.enrolmentToken, showsRecoveryCodes: true })).data.recoveryCodes, undefined);
+  assert.equal((await lost.qrCode.getCredential()).errorCode, 'invalid_credential');
+
+  // A code stands in for the phone where nothing is bound. The token says so.
+  const { recoveryCodes } = await stepup.enrollVerifiedAuthenticator({ userId: 'rob', attributes: { verificationMethod: 'RECOVERY_CODE' } });
+  const changed = await stepup.track({ userId: 'rob', action: 'password_change', attributes: { ipAddress: '81.2.69.142' } });
+  screen.setToken(changed.token);
+  const { accessToken } = (await screen.recoveryCode.verify({ code: recoveryCodes[0] })).data;
+  const valid = await stepup.validateChallenge({ token: accessToken, action: 'password_change', userId: 'rob' });
+  assert.deepEqual([valid.isValid, valid.verificationMethod, valid.acr], [true, 'RECOVERY_CODE', 'recovery_code']);
+  // An administrator resets, a backend does not.
+  await assert.rejects(stepup.resetUser({ userId: 'rob', reason: 'phone lost', author: 'Kim' }), { errorCode: 'forbidden' });
 });
 
 test('a rejection is final, and the action has failed', async () => {

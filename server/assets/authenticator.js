@@ -18,9 +18,17 @@ function shows(draw) {
   draw();
 }
 
-/** A screen that says how something ended. `retry` is what the person, and nobody else, may start once more. */
-function finish(titleKey, textKey, values = {}, retry = undefined) {
+/**
+ * A screen that says how something ended. `retry` is what the person, and nobody else, may start once more; `codes` are recovery
+ * codes, which are kept nowhere and shown only here.
+ */
+function finish(titleKey, textKey, values = {}, retry = undefined, codes = []) {
   shows(() => {
+    find('codes').hidden = codes.length === 0;
+    fill(find('code-list'), ...codes.map((code) => make('li', {}, code)));
+    find('copied').textContent = '';
+    find('copy-codes').onclick = () => navigator.clipboard.writeText(codes.join('\n')).then(() => { find('copied').textContent = text('codes.copied'); });
+    find('done-home').textContent = codes.length > 0 ? text('codes.done') : text('common.done');
     find('done-title').textContent = text(titleKey, values);
     find('done-text').textContent = text(textKey, values);
     find('retry').hidden = !retry;
@@ -39,6 +47,8 @@ function refuse(error, lost, retry) {
 
 async function home() {
   stopCamera();
+  // Recovery codes that were shown are nowhere from now on.
+  fill(find('code-list'));
   history.replaceState(null, '', '/authenticator');
   const known = await credentials();
   if (known.length === 0) return shows(() => show(find('empty')));
@@ -96,8 +106,8 @@ function offerEnrolment(token) {
 async function sendEnrolment(token) {
   find('do-enrol').disabled = true;
   try {
-    const credential = await enrol(token, find('device-name').value.trim() || 'Phone');
-    finish('enrol.done.title', 'enrol.done.text', { user: credential.user });
+    const { credential, recoveryCodes } = await enrol(token, find('device-name').value.trim() || 'Phone');
+    finish('enrol.done.title', 'enrol.done.text', { user: credential.user }, undefined, recoveryCodes);
   } catch (error) {
     if (['expired_token', 'invalid_token'].includes(error.code)) finish('refused.link.title', 'refused.link.text');
     else refuse(error, 'offline.enrol', () => sendEnrolment(token));

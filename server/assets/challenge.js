@@ -1,11 +1,11 @@
 // The hosted page that `track` returns as `url`: walks an unenrolled person through enrolment, shows the code, follows its
-// life, returns to the application.
+// life, takes a recovery code from a person whose phone is gone, returns to the application.
 
 import { toBase64, bytesOf } from './lib/bytes.js';
 import { ask, now } from './lib/clock.js';
 import { find } from './lib/dom.js';
 import { start, text } from './lib/text.js';
-import { call, claims, live } from './lib/wire.js';
+import { call, claims, live, Refused } from './lib/wire.js';
 
 const token = new URLSearchParams(location.search).get('token') ?? '';
 let shown;
@@ -18,10 +18,10 @@ let redirect;
 
 // What stands on the page, by the names of its texts, so that another language can say it again.
 let said = ['screen.title', 'screen.connecting'];
-function say(title, status) {
-  said = [title, status];
+function say(title, status, values = {}) {
+  said = [title, status, values];
   find('title').textContent = text(title);
-  find('status').textContent = text(status);
+  find('status').textContent = text(status, values);
 }
 
 /** Shows or hides what belongs to a code that can be scanned. */
@@ -30,13 +30,15 @@ function scannable(yes) {
   find('qr').classList.toggle('dimmed', !yes);
 }
 
-function retire(title, status, again = true) {
+function retire(title, status, again = true, values = {}) {
   clearInterval(ticking);
   find('countdown').textContent = '';
   scannable(false);
   find('qr').hidden = true;
   find('again').hidden = !again;
-  say(title, status);
+  find('lost').hidden = true;
+  find('recovery').hidden = true;
+  say(title, status, values);
   find('title').focus();
 }
 
@@ -110,22 +112,99 @@ function goBack(accessToken) {
   setTimeout(() => location.assign(address), 600);
 }
 
-/** Without a phone nobody can answer: the code that enrols one comes first, and the page goes on when there is one. */
-async function enrolled() {
-  const known = async () => (await call('GET', '/v1/client/user-authenticators', { bearer: token })).userAuthenticators.length > 0;
-  if (await known()) return;
-  const picture = await fetch('/qr/enrolment', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }) });
+/** Which phones the person has, and what can be done about a lost one. */
+const phones = () => call('GET', '/v1/client/user-authenticators', { bearer: token });
+
+/** Shows the code that enrols a phone with the right of `bearer`. */
+async function showEnrolment(bearer) {
+  const picture = await fetch('/qr/enrolment', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token: bearer }) });
   if (!picture.ok) throw new Error('refused');
   find('code').src = `data:image/svg+xml;base64,${toBase64(bytesOf(await picture.text()))}`;
   find('code').alt = text('screen.enrol.code');
   find('qr').hidden = false;
-  find('here').href = `/authenticator#enrol=${token}`;
+  find('qr').classList.remove('dimmed');
+  find('here').href = `/authenticator#enrol=${bearer}`;
   find('here').hidden = false;
   say('screen.enrol.title', 'screen.enrol.text');
+}
+
+/** Waits for a phone that is none of `before`. What was begun later makes an earlier waiting end without one. */
+async function newPhone(before) {
+  const round = (waiting += 1);
   for (;;) {
     await new Promise((done) => setTimeout(done, 2000));
-    // A connection that is lost for a moment is no end; a refusal is.
-    if (await known().catch((error) => { if (error instanceof TypeError) return false; throw error; })) return;
+    if (round !== waiting) return false;
+    try {
+      const { userAuthenticators: now } = await phones();
+      if (round !== waiting) return false;
+      if (now.some(({ userAuthenticatorId: id }) => !before.includes(id))) return true;
+    } catch (error) {
+      // A connection that is lost for a moment is no end; a refusal is.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+}
+let waiting = 0;
+
+/** Without a phone nobody can answer: one is enrolled first, by whoever may, and the page goes on when there is one. */
+async function enrolled() {
+  const { userAuthenticators, recoveryCodesLeft, mayEnrol } = await phones();
+  find('lost').hidden = recoveryCodesLeft === 0;
+  if (userAuthenticators.length > 0) return true;
+  if (mayEnrol) await showEnrolment(token);
+  else {
+    say('screen.lost.title', recoveryCodesLeft > 0 ? 'screen.lost.text' : 'screen.lost.none');
+    offerRecovery(recoveryCodesLeft > 0);
+  }
+  return newPhone([]);
+}
+
+function offerRecovery(yes) {
+  find('recovery').hidden = !yes;
+  find('lost').setAttribute('aria-expanded', String(yes));
+  if (yes) find('recovery-code').focus();
+}
+
+/** Why a code was not taken, in words. */
+const PROBLEMS = {
+  invalid_recovery_code: 'recovery.wrong',
+  too_many_requests: 'recovery.wait',
+  recovery_not_enough: 'recovery.phone',
+  action_blocked: 'recovery.blocked',
+};
+let problem = '';
+function complain(key) {
+  problem = key;
+  find('recovery-problem').textContent = key && text(key);
+  find('recovery-code').setAttribute('aria-invalid', String(key !== ''));
+}
+
+/** The code confirms this request, or enrols a phone that then does. */
+async function recover(purpose) {
+  complain('');
+  const buttons = ['recovery-confirm', 'recovery-enrol'].map(find);
+  for (const button of buttons) button.disabled = true;
+  try {
+    const { userAuthenticators: before } = await phones();
+    const answer = await call('POST', '/v1/client/verify/recovery-code', { bearer: token, body: { verificationCode: find('recovery-code').value, purpose } });
+    // What the socket says of the code on show does not matter any more.
+    screen?.close();
+    screen = undefined;
+    waiting += 1;
+    find('recovery-code').value = '';
+    if (purpose === 'approval') {
+      retire('screen.approved.title', 'screen.recovered', false, { count: answer.recoveryCodesLeft });
+      return goBack(answer.accessToken);
+    }
+    retire('screen.enrol.title', 'screen.enrol.text', false);
+    await showEnrolment(answer.enrolmentToken);
+    if (await newPhone(before.map(({ userAuthenticatorId: id }) => id))) await open();
+  } catch (error) {
+    if (error instanceof TypeError) complain('recovery.offline');
+    else if (error instanceof Refused) complain(PROBLEMS[error.code] ?? 'recovery.other');
+    else refused(error);
+  } finally {
+    for (const button of buttons) button.disabled = false;
   }
 }
 
@@ -134,7 +213,9 @@ async function open() {
   try {
     const other = claims(token).other ?? {};
     redirect = other.redirectUrl;
-    await Promise.all([ask(), enrolled()]);
+    const [, goOn] = await Promise.all([ask(), enrolled()]);
+    if (!goOn) return;
+    if (!find('recovery').hidden) offerRecovery(false);
     if (screen) screen.refresh();
     else screen = live({ token, action: other.actionCode, rolling: true }, on);
   } catch (error) {
@@ -145,7 +226,13 @@ async function open() {
 await start('page.challenge', () => {
   say(...said);
   find('code').alt = text(said[0] === 'screen.enrol.title' ? 'screen.enrol.code' : 'screen.code');
+  complain(problem);
 });
 say(...said);
 find('again').addEventListener('click', open);
+find('lost').addEventListener('click', () => offerRecovery(find('recovery').hidden));
+find('recovery').addEventListener('submit', (event) => {
+  event.preventDefault();
+  recover(event.submitter?.value ?? 'approval');
+});
 open();

@@ -233,11 +233,13 @@ for (const [locale, direction, words] of [['de-AT', 'ltr', 'nicht registriert'],
   });
 }
 
-const tracked = (user, body = {}) => fetch(`${demo.baseUrl}/users/${user}/actions/withdrawal`, {
+/** Tracks an action for `user`; the hosted page is at `url`. */
+const asked = (user, action, body = {}) => fetch(`${demo.baseUrl}/users/${user}/actions/${action}`, {
   method: 'POST',
   headers: { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}`, 'Content-Type': 'application/json' },
-  body: JSON.stringify({ ipAddress: '81.2.69.142', custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' }, ...body }),
+  body: JSON.stringify({ ipAddress: '81.2.69.142', ...body }),
 }).then((answer) => answer.json());
+const tracked = (user, body = {}) => asked(user, 'withdrawal', { custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' }, ...body });
 
 test('a person without a phone is walked through enrolment, and then confirms', async () => {
   const page = await opened(browser, (await tracked('nell')).url.slice(demo.origin.length));
@@ -262,6 +264,78 @@ test('a person without a phone is walked through enrolment, and then confirms', 
     await phone.goto(`${demo.origin}/q/${payload.slice(0, 60)}${payload[60] === 'A' ? 'B' : 'A'}${payload.slice(61)}`);
     await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
     assert.deepEqual([...page.problems, ...phone.problems], []);
+  } finally {
+    await pocket.close();
+  }
+  await page.close();
+});
+
+test('recovery codes are shown once, and one of them confirms a request when the phone is gone', async () => {
+  const pocket = await openBrowser();
+  let codes;
+  try {
+    const phone = await enrolPhone(pocket, 'rita');
+    codes = await phone.locator('#code-list li').allTextContents();
+    assert.equal(codes.length, 10);
+    assert.match(codes[0], /^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$/);
+    await accessible(phone);
+    await picture(phone, 'phone-recovery-codes');
+    await phone.click('#done-home');
+    await phone.waitForSelector('#home:not([hidden])');
+    assert.ok(!(await phone.textContent('body')).includes(codes[0]));
+  } finally {
+    await pocket.close();
+  }
+  const page = await opened(browser, (await asked('rita', 'password_change')).url.slice(demo.origin.length));
+  await page.waitForSelector('#lost:not([hidden])');
+  await page.click('#lost');
+  await page.waitForSelector('#recovery:not([hidden])');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'recovery-code');
+  await accessible(page);
+  await page.keyboard.type('0000-0000-0000-0000');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.getElementById('recovery-problem').textContent === 'This is none of the codes that are left.');
+  await accessible(page);
+  await picture(page, 'hosted-recovery');
+  await page.selectOption('#language', 'de');
+  await page.waitForFunction(() => document.getElementById('recovery-problem').textContent.startsWith('Das ist keiner'));
+  await page.selectOption('#language', 'en');
+  await page.fill('#recovery-code', codes[0].toLowerCase());
+  await page.click('#recovery-confirm');
+  await page.waitForFunction(() => document.getElementById('status').textContent === 'Confirmed with a recovery code. Codes left: 9.');
+  await accessible(page);
+  // The refused code is an error to the browser, too, and the only one.
+  assert.deepEqual(page.problems.filter((problem) => !problem.includes('400')), []);
+  await page.close();
+  // Rules saw it: nobody changes the password a second time today.
+  assert.equal((await asked('rita', 'password_change')).state, 'BLOCK');
+});
+
+test('a request that needs a phone lets a new one in with a code, and that one confirms it', async () => {
+  const lost = await openBrowser();
+  const codes = await enrolPhone(lost, 'tess').then((phone) => phone.locator('#code-list li').allTextContents());
+  await lost.close();
+  const page = await opened(browser, (await tracked('tess')).url.slice(demo.origin.length));
+  await page.waitForSelector('#lost:not([hidden])');
+  await page.click('#lost');
+  await page.fill('#recovery-code', codes[3]);
+  await page.click('#recovery-confirm');
+  await page.waitForFunction(() => document.getElementById('recovery-problem').textContent.startsWith('This request needs a phone'));
+  await page.click('#recovery-enrol');
+  await page.waitForFunction(() => document.getElementById('title').textContent === 'Enrol your phone first');
+  await accessible(page);
+  const pocket = await openBrowser();
+  try {
+    const phone = await opened(pocket, await page.getAttribute('#here', 'href'));
+    await phone.click('#do-enrol');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Enrolled');
+    // Nine codes are left: no new ones.
+    assert.equal(await phone.locator('#codes').isVisible(), false);
+    await page.waitForFunction(() => document.getElementById('status').textContent === 'Waiting for your phone.');
+    await phone.goto(new URL(await page.getAttribute('#here', 'href'), demo.origin).href);
+    await phone.waitForSelector('#request:not([hidden])');
+    await phone.click('#approve');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
   } finally {
     await pocket.close();
   }

@@ -36,6 +36,8 @@ export interface AppCredential {
   verifiedAt: string;
   lastVerifiedAt?: string;
   expiresAt?: string;
+  /** With `showsRecoveryCodes`, if the person had none: show them now, they are kept nowhere. */
+  recoveryCodes?: string[];
 }
 
 /** One thing that the person is asked about. */
@@ -92,6 +94,12 @@ interface Claimed {
   contextHash: string;
 }
 
+export interface AddCredentialInput {
+  token: string;
+  deviceName?: string;
+  showsRecoveryCodes?: boolean;
+}
+
 /** A client of one tenant on one phone. */
 export class Stepup {
   readonly qrCode: QrCode;
@@ -115,8 +123,11 @@ export class QrCode {
     this.#name = ['stepup', options.tenantId, ...(options.username === undefined ? [] : [options.username])].join(':');
   }
 
-  /** Makes a key and enrols it under the user of a `track` token (or of the `url` that holds it). */
-  addCredential({ token: tokenOrUrl, deviceName }: { token: string; deviceName?: string }): Promise<StepupResponse<AppCredential>> {
+  /**
+   * Makes a key and enrols it under the user of a `track` token (or of the `url` that holds it). An app that shows recovery codes to
+   * the person says so with `showsRecoveryCodes`, and gets some for a person who has none.
+   */
+  addCredential({ token: tokenOrUrl, deviceName, showsRecoveryCodes = false }: AddCredentialInput): Promise<StepupResponse<AppCredential>> {
     return answered(async () => {
       const token = tokenOf(tokenOrUrl);
       const { aud } = readToken(token);
@@ -124,7 +135,7 @@ export class QrCode {
       const store = this.#options.keyStore;
       const spki = await store.create(this.#name);
       try {
-        return await this.#enrol(token, spki, deviceName);
+        return await this.#enrol(token, spki, deviceName, showsRecoveryCodes);
       } catch (error) {
         await store.remove(this.#name);
         throw error;
@@ -132,12 +143,12 @@ export class QrCode {
     });
   }
 
-  async #enrol(token: string, spki: Uint8Array, deviceName: string | undefined): Promise<AppCredential> {
+  async #enrol(token: string, spki: Uint8Array, deviceName: string | undefined, showsRecoveryCodes: boolean): Promise<AppCredential> {
     const { tenantId, keyStore, platform } = this.#options;
     const authorization = `Bearer ${token}`;
     const publicKey = toBase64(spki);
     let issuer = '';
-    const body: Record<string, unknown> = { publicKey, deviceName: deviceName ?? 'Phone', devicePlatform: platform ?? 'other' };
+    const body: Record<string, unknown> = { publicKey, deviceName: deviceName ?? 'Phone', devicePlatform: platform ?? 'other', ...(showsRecoveryCodes ? { recoveryCodes: true } : {}) };
     if (this.#isVersion2) {
       issuer = readToken(token).iss ?? '';
       const { nonce } = await this.#post<{ nonce: string }>('/client/challenge', {}, authorization);

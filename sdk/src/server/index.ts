@@ -77,6 +77,16 @@ export class Stepup {
     await this.#call('DELETE', `/users/${segment(userId)}/authenticators/${segment(userAuthenticatorId)}`);
   }
 
+  /** Recovery codes for a user, answered only now; those of before are worth nothing. `verificationMethod` is `RECOVERY_CODE`: phones enrol themselves. */
+  enrollVerifiedAuthenticator({ userId, attributes }: Wire.EnrollVerifiedAuthenticatorRequest): Promise<Wire.EnrollVerifiedAuthenticatorResponse> {
+    return this.#call('POST', `/users/${segment(userId)}/authenticators`, attributes);
+  }
+
+  /** For a key of the role `admin`: takes the user's phones and recovery codes away, and permits one new phone. The same key again is the same reset. */
+  resetUser({ userId, idempotencyKey, ...why }: Wire.ResetUserRequest): Promise<Wire.ResetUserResponse> {
+    return this.#call('POST', `/users/${segment(userId)}/reset`, why, idempotencyKey);
+  }
+
   /** The open challenge of a user or with an id; empty when there is none. */
   getChallenge(request: Wire.GetChallengeRequest): Promise<Wire.GetChallengeResponse> {
     return this.#call('GET', `/challenges${query({ ...request })}`);
@@ -111,9 +121,9 @@ export class Stepup {
    * A lost connection does not say whether the request arrived. `track` with an idempotency key and every read may be sent again
    * safely; a `track` without one gets a key here, so that a repeat is not a second event.
    */
-  async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<T> {
+  async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object, named?: string): Promise<T> {
     const tracks = method === 'POST' && path.startsWith('/users/');
-    const key: Record<string, string> = tracks && !(body as Wire.TrackAttributes).idempotencyKey ? { 'Idempotency-Key': randomKey() } : {};
+    const key: Record<string, string> = tracks && !(body as Wire.TrackAttributes).idempotencyKey ? { 'Idempotency-Key': named ?? randomKey() } : {};
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await send<T>({ method, url: this.apiUrl + path, authorization: this.#authorization, headers: key, ...(body ? { body } : {}) });

@@ -122,6 +122,9 @@ export interface ValidateChallengeResponse {
   actionCode?: string;
   idempotencyKey?: string;
   verificationMethod?: string;
+  /** Ours: which proof it was, `recovery_code` at the bottom, and what was used. */
+  acr?: string;
+  amr?: string[];
   error?: string;
   errorDescription?: string;
   /** Ours: a token validates once. */
@@ -180,6 +183,47 @@ export interface GetUserResponse extends UserAttributes {
   enrolledVerificationMethods?: string[];
   allowedVerificationMethods?: string[];
   defaultVerificationMethod?: string;
+  /** Ours: how many recovery codes are good. */
+  recoveryCodesLeft?: number;
+}
+
+export interface EnrollVerifiedAuthenticatorRequest {
+  userId: string;
+  attributes: { verificationMethod: 'RECOVERY_CODE' };
+}
+
+export interface EnrollVerifiedAuthenticatorResponse {
+  authenticator: UserAuthenticator;
+  recoveryCodes: string[];
+}
+
+export interface ResetUserRequest {
+  userId: string;
+  /** Why, and who decided it: for the record. */
+  reason: string;
+  author: string;
+  /** For how many seconds a new phone may be enrolled. Default a day. */
+  enrolWithinS?: number;
+  /** Goes ahead though a policy blocks the recovery. */
+  overrule?: boolean;
+  /** Where the request came from, if not from this backend. */
+  ipAddress?: string;
+  idempotencyKey?: string;
+}
+
+export interface ResetUserResponse {
+  resetId: string;
+  userId: string;
+  reason: string;
+  author: string;
+  createdAt: string;
+  /** Until when a phone may be enrolled. */
+  enrolUntil: string;
+  revokedAuthenticators: number;
+  revokedRecoveryCodes: number;
+  cancelledChallenges: number;
+  /** It was done before: nothing changed. */
+  repeated: boolean;
 }
 
 export interface QueryUsersRequest {

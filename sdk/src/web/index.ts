@@ -30,6 +30,16 @@ export interface QrCodeChallengeResponse {
   state: ChallengeState;
 }
 
+export interface RecoveryResponse {
+  /** Whether the challenge is passed. */
+  isVerified: boolean;
+  /** After `approval`: for the backend to validate, as after a phone's approval. */
+  accessToken?: string;
+  /** After `enrolment`: adds one phone. */
+  enrolmentToken?: string;
+  recoveryCodesLeft: number;
+}
+
 interface Polled extends QrCodeChallengeResponse {
   deviceCode: string;
 }
@@ -37,19 +47,39 @@ interface Polled extends QrCodeChallengeResponse {
 /** A client of one tenant in one page. */
 export class Stepup {
   readonly qrCode: QrCode;
+  readonly recoveryCode: RecoveryCode;
 
   constructor(options: { tenantId: string; baseUrl: string }) {
     this.qrCode = new QrCode(options.tenantId, base(options.baseUrl));
+    this.recoveryCode = new RecoveryCode(base(options.baseUrl));
   }
 
   /** The token of `track`, or the `url` that holds it: from now on only that user may approve, and only that action. */
   setToken(tokenOrUrl: string): void {
     this.qrCode.token = tokenOf(tokenOrUrl);
+    this.recoveryCode.token = this.qrCode.token;
   }
 
   /** Goes to the page that the server hosts: the `url` of `track`. */
   launch(url: string): void {
     window.location.href = url;
+  }
+}
+
+/** For a person whose phone is gone. Needs the token of `track`. Nothing here throws: a refusal is in the answer. */
+export class RecoveryCode {
+  /** @internal */
+  token: string | undefined;
+
+  constructor(private readonly baseUrl: string) {}
+
+  /** Uses a code up: it passes the challenge, or with the purpose `enrolment` lets one new phone in. */
+  verify({ code, purpose = 'approval' }: { code: string; purpose?: 'approval' | 'enrolment' }): Promise<StepupResponse<RecoveryResponse>> {
+    return answered(async () => {
+      if (this.token === undefined) throw new StepupError(0, 'token_not_set', 'set the token of `track` first');
+      const body = { verificationCode: code, purpose };
+      return send<RecoveryResponse>({ method: 'POST', url: `${this.baseUrl}/client/verify/recovery-code`, authorization: `Bearer ${this.token}`, body });
+    });
   }
 }
 

@@ -10,7 +10,7 @@ const BASE = '/v1/client/user-authenticators/qr-code';
 /** A version 2 message: the purpose first, then `name=value` lines in a fixed order, LF after each. */
 const message = (purpose, lines) => [`stepup/v2/${purpose}`, ...lines.map(([name, value]) => `${name}=${value}`)].map((line) => `${line}\n`).join('');
 
-/** Enrols this phone under the token's user and keeps the key. */
+/** Enrols this phone under the token's user and keeps the key. Recovery codes, if the user got some, are for the person to keep. */
 export async function enrol(token, name) {
   const { aud, iss, sub } = claims(token);
   const pair = await generate();
@@ -25,11 +25,11 @@ export async function enrol(token, name) {
   ]);
   const made = await call('POST', BASE, {
     bearer: token,
-    body: { version: 2, publicKey: key, deviceName: name, devicePlatform: 'web', nonce, signature: await sign(pair, text) },
+    body: { version: 2, publicKey: key, deviceName: name, devicePlatform: 'web', nonce, signature: await sign(pair, text), recoveryCodes: true },
   });
   const credential = { id: made.userAuthenticatorId, tenant: aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, qrKeys: made.qrKeys ?? [], since: new Date().toISOString() };
   await keep(credential);
-  return credential;
+  return { credential, recoveryCodes: made.recoveryCodes ?? [] };
 }
 
 /** What is in a scanned text: `{ enrol }`, `{ challenge, code }`, `{ fault }`, or nothing if it is not one of ours. */
