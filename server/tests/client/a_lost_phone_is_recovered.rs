@@ -459,3 +459,35 @@ async fn a_deleted_users_codes_are_worthless() {
     redeem(&server, &tracked, &codes[0], "enrolment").await.refused(400, "invalid_recovery_code");
     assert_eq!(codes_left(&server, "ann").await, 0);
 }
+
+#[tokio::test]
+async fn the_shipped_pack_for_recoveries_hears_of_codes() {
+    let server = Server::start_with(|config| {
+        config.policies.pack = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/account-recovery");
+    })
+    .await;
+    let change = json!({"ipAddress": "192.0.2.7", "custom": {"old_password_given": true}});
+    let mut enrolled = Vec::new();
+    for user in ["ann", "bob"] {
+        let phone = Phone::new(&server, Sdk::Ios);
+        let tracked = token(&server.track(user, "password_change", change.clone()).await);
+        let made = phone_v2::enrol_with(&server, &phone, &tracked, json!({"recoveryCodes": true})).await.ok();
+        enrolled.push((phone, tracked, texts(&made)));
+    }
+    let (_, tracked, codes) = &enrolled[0];
+    redeem(&server, tracked, &codes[0], "approval").await.ok();
+    let again = server.track("ann", "password_change", change.clone()).await;
+    assert_eq!((&again["state"], &again["ruleIds"]), (&json!("BLOCK"), &json!(["password_after_recovery"])), "{again}");
+
+    // Whose phone answered this week is asked to show it, and a code is no phone.
+    let (phone, tracked, codes) = &enrolled[1];
+    let body = json!({"action": "password_change"});
+    let screen = PollingScreen::create(&server, Some(tracked), body).await.expect("a challenge");
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    phone.answer(&server, &screen.challenge_id, true).await.ok();
+    let next = token(&server.track("bob", "password_change", change).await);
+    redeem(&server, &next, &codes[0], "approval").await.refused(403, "action_blocked");
+    assert_eq!(codes_left(&server, "bob").await, 10);
+    let found = server.backend("GET", "/v1/decisions?action=recovery&user=bob", Value::Null).await.ok();
+    assert_eq!(found["decisions"][0]["rules"], json!(["phone_still_answers"]), "{found}");
+}
