@@ -24,6 +24,7 @@ mod service;
 mod shipped;
 mod test;
 mod users;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,8 @@ enum Command {
     Keys(keys::Keys),
     /// Reset a user whose phone is gone, at a running server
     Users(users::Users),
+    /// Look after webhooks: what waits, what was given up, and try that again
+    Webhooks(webhooks::Webhooks),
     /// Bring the database to this version's schema
     Migrate(migrate::Migrate),
     /// Look at this machine's configuration, data and clocks, and say what is wrong
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Users(command) => command.run(),
+        Command::Webhooks(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),

@@ -29,23 +29,32 @@ impl Server {
 
     /// The answer to a GET.
     pub fn get(&self, path: &[&str]) -> anyhow::Result<Value> {
-        self.send(reqwest::Method::GET, path, None, None)
+        self.get_where(path, &[])
+    }
+
+    /// The answer to a GET with these parameters.
+    pub fn get_where(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Value> {
+        self.send(reqwest::Method::GET, path, query, None, None)
     }
 
     /// The answer to a POST. With a key the server answers a repeat as it answered the first.
     pub fn post(&self, path: &[&str], key: Option<&str>, body: &Value) -> anyhow::Result<Value> {
-        self.send(reqwest::Method::POST, path, key, Some(body))
+        self.send(reqwest::Method::POST, path, &[], key, Some(body))
     }
 
     fn send(
         &self,
         method: reqwest::Method,
         path: &[&str],
+        query: &[(&str, &str)],
         key: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
         let mut url = reqwest::Url::parse(&self.base).with_context(|| format!("`{}` is not an address", self.base))?;
         url.path_segments_mut().map_err(|()| anyhow!("`{}` has no paths", self.base))?.extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;

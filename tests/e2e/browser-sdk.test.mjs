@@ -124,3 +124,27 @@ test('a wrong tenant is refused when the socket opens', async () => {
   }, demo.baseUrl);
   assert.equal(outcome, 'rejected');
 });
+
+test('the push of the package is fetched and answered by the phone', async () => {
+  const phone = await enrolled(demo, authsignal, 'pia', 'android', 'push');
+  const { token } = await withdrawal('pia');
+  page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  const sent = await page.evaluate(async ({ baseUrl, tenantId, token }) => {
+    window.sdk = new window.authsignal.Authsignal({ baseUrl, tenantId });
+    window.sdk.setToken(token);
+    return window.sdk.push.challenge({ action: 'withdrawal' });
+  }, { baseUrl: demo.baseUrl, tenantId: demo.tenantId, token });
+  const { challengeId } = sent.data;
+  const verify = () => page.evaluate((id) => window.sdk.push.verify({ challengeId: id }), challengeId);
+  assert.deepEqual((({ isVerified, isConsumed }) => ({ isVerified, isConsumed }))((await verify()).data), { isVerified: false, isConsumed: false });
+  const { json: pending } = await phone.pending();
+  assert.equal(pending.challengeId, challengeId);
+  assert.equal(pending.custom.payee, 'p1');
+  assert.equal((await phone.answer(challengeId, true)).json.isVerified, true);
+  const { data } = await verify();
+  assert.equal(data.isVerified, true);
+  const validated = await authsignal.validateChallenge({ token: data.token, action: 'withdrawal', userId: 'pia' });
+  assert.equal(validated.isValid, true);
+  assert.equal(validated.verificationMethod, 'PUSH');
+});

@@ -64,6 +64,10 @@ export class Phone {
     return this.send('POST', `${this.path}/challenge`, { body: { challengeId, publicKey: this.publicKey, approved, signature: this.sign(challengeId), verificationCode: null } });
   }
 
+  pending() {
+    return this.send('GET', `${this.path}/challenge?publicKey=${this.speak.query(this.publicKey)}`);
+  }
+
   remove() {
     return this.send('POST', `${this.path}/remove`, { body: { publicKey: this.publicKey, signature: this.sign(`${Math.floor(Date.now() / 1000 / 600)}.0`) } });
   }

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Authsignal } from '@authsignal/node';
-import { binary, freePort } from './harness.mjs';
+import { binary, freePort, run } from './harness.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const secret = 'sk_test_of_the_whole_tenant';
@@ -18,10 +18,32 @@ let waiting = [];
 let receiver;
 let server;
 let folder;
+let url;
+let refuses = false;
 let authsignal;
 
 /** The next webhook: `{ body, signature }`. */
 const next = () => (heard.length > 0 ? Promise.resolve(heard.shift()) : new Promise((done) => { waiting.push(done); }));
+
+/** Starts the server and waits until it serves. */
+async function start() {
+  server = spawn(binary(), ['serve', '--config', join(folder, 'stepup.toml')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  server.stdout.on('data', (bytes) => { printed += bytes; });
+  server.stderr.on('data', (bytes) => { printed += bytes; });
+  const deadline = Date.now() + 60_000;
+  while (!(await fetch(`${url}/readyz`).then((answer) => answer.ok, () => false))) {
+    if (server.exitCode !== null || Date.now() > deadline) throw new Error(`the server does not serve:\n${printed}`);
+    await new Promise((done) => { setTimeout(done, 100); });
+  }
+}
+
+/** Stops it in good order. */
+async function stop() {
+  const ended = new Promise((done) => { server.once('exit', done); });
+  server.kill('SIGTERM');
+  await ended;
+}
 
 before(async () => {
   receiver = createServer((request, response) => {
@@ -32,7 +54,7 @@ before(async () => {
       const first = waiting.shift();
       if (first) first(webhook);
       else heard.push(webhook);
-      response.end('{}');
+      response.writeHead(refuses ? 503 : 200).end('{}');
     });
   });
   await new Promise((done) => { receiver.listen(0, '127.0.0.1', done); });
@@ -50,6 +72,7 @@ pack = "rules/starter"
 directory = "${folder}/keys"
 [webhooks]
 development = true
+attempts = 1
 [tenants.acme]
 secret_file = "${folder}/secret"
 [[tenants.acme.webhooks]]
@@ -57,22 +80,13 @@ name = "shop"
 url = "http://127.0.0.1:${receiver.address().port}/hooks"
 events = ["decision.recorded"]
 `);
-  server = spawn(binary(), ['serve', '--config', join(folder, 'stepup.toml')], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-  let printed = '';
-  server.stdout.on('data', (bytes) => { printed += bytes; });
-  server.stderr.on('data', (bytes) => { printed += bytes; });
-  const deadline = Date.now() + 60_000;
-  while (!(await fetch(`http://127.0.0.1:${port}/readyz`).then((answer) => answer.ok, () => false))) {
-    if (server.exitCode !== null || Date.now() > deadline) throw new Error(`the server does not serve:\n${printed}`);
-    await new Promise((done) => { setTimeout(done, 100); });
-  }
-  authsignal = new Authsignal({ apiSecretKey: secret, apiUrl: `http://127.0.0.1:${port}/v1` });
+  url = `http://127.0.0.1:${port}`;
+  await start();
+  authsignal = new Authsignal({ apiSecretKey: secret, apiUrl: `${url}/v1` });
 });
 
 after(async () => {
-  const ended = new Promise((done) => { server.once('exit', done); });
-  server.kill('SIGTERM');
-  await ended;
+  await stop();
   receiver.closeAllConnections();
   receiver.close();
   rmSync(folder, { recursive: true, force: true });
@@ -93,4 +107,30 @@ test('the package verifies what we sign, and nothing else', async () => {
   for (let place = value; place < signature.length; place += 1) assert.throws(() => authsignal.webhook.constructEvent(body, flipped(signature, place)), /mismatch|invalid/);
   const other = new Authsignal({ apiSecretKey: 'sk_test_of_somebody_else', apiUrl: 'http://127.0.0.1:1/v1' });
   assert.throws(() => other.webhook.constructEvent(body, signature), /mismatch/);
+});
+
+test('what was given up is listed and tried again from the command line', async () => {
+  await stop();
+  const secretFile = join(folder, 'admin');
+  const made = run('keys', 'new', '--config', join(folder, 'stepup.toml'), '--role', 'admin', '--name', 'e2e', '--secret-file', secretFile);
+  assert.equal(made.code, 0, made.err);
+  await start();
+  const webhooks = (...words) => {
+    const { code, out, err } = run('webhooks', ...words, '--server', url, '--secret-file', secretFile, '--format', 'json');
+    assert.equal(code, 0, err);
+    return JSON.parse(out);
+  };
+  refuses = true;
+  await authsignal.track({ userId: 'Zoë', action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { outcome: 'succeeded' } } });
+  const { body } = await next();
+  refuses = false;
+  let dead = [];
+  const deadline = Date.now() + 30_000;
+  while (dead.length === 0 && Date.now() < deadline) ({ deadLetters: dead } = webhooks('dead', '--endpoint', 'shop'));
+  assert.deepEqual(dead.map(({ id, failure, attempts }) => ({ id, failure, attempts })), [{ id: JSON.parse(body).id, failure: 'answered 503', attempts: 1 }]);
+  assert.deepEqual(webhooks('redeliver', '--endpoint', 'nobody'), { version: 1, redelivered: 0 });
+  assert.deepEqual(webhooks('redeliver', '--id', dead[0].id), { version: 1, redelivered: 1 });
+  assert.equal((await next()).body, body);
+  assert.equal(webhooks('list').webhooks[0].name, 'shop');
+  assert.equal(run('webhooks', 'list', '--server', url, '--secret-file', join(folder, 'secret')).code, 1);
 });

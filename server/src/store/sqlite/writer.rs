@@ -13,8 +13,8 @@ use crate::store::{Health, StoreError};
 /// The most units one transaction takes.
 const LARGEST_BATCH: usize = 512;
 
-/// After so many entries the WAL is moved into the database file.
-const WAL_AFTER_ENTRIES: u64 = 1_000;
+/// After so many units the WAL is moved into the database file. Not entries: a delivered webhook writes none.
+const WAL_AFTER_UNITS: usize = 1_000;
 
 pub(super) struct Writer {
     pub batch: Batch,
@@ -31,7 +31,7 @@ pub(super) struct Writer {
 impl Writer {
     pub async fn run(mut self) {
         let mut units = Vec::with_capacity(LARGEST_BATCH);
-        let mut wal_moved_at = self.batch.next_seq();
+        let mut since_moved = 0;
         loop {
             tokio::select! {
                 biased;
@@ -42,8 +42,9 @@ impl Writer {
                         break;
                     }
                     self.write(std::mem::take(&mut units)).await;
-                    if self.batch.next_seq() - wal_moved_at >= WAL_AFTER_ENTRIES {
-                        wal_moved_at = self.batch.next_seq();
+                    since_moved += taken;
+                    if since_moved >= WAL_AFTER_UNITS {
+                        since_moved = 0;
                         self.move_wal(false).await;
                     }
                 }
