@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     codes::Currency,
-    event::{EventId, Slot},
+    event::{Event, EventId, Slot},
     history::plan::{EventKind, HistoryPlan},
     index::{Index, Numbering},
     ir::{Atom, Cond, Expr},
@@ -19,6 +19,9 @@ use crate::{
     testing::TestCase,
     types::Type,
 };
+
+/// The action that stands for a phone claiming a challenge.
+pub const CHALLENGE_CLAIM: &str = "challenge_claim";
 
 /// A compiled pack: what [`crate::compile`] makes and everything else reads.
 #[derive(Debug)]
@@ -376,6 +379,13 @@ impl Program {
     #[must_use]
     pub fn event(&self, action: &str) -> Option<&EventSchema> {
         self.events.get(usize::from(self.actions.get(action)?.0))
+    }
+
+    /// Whether a challenge that answers this event is one of its own. That of a claim is the challenge being claimed: to
+    /// ask for the number on the screen issues nothing, so `challenge.issued` and the like do not count it.
+    #[must_use]
+    pub fn has_own_challenge(&self, event: &Event) -> bool {
+        self.event(CHALLENGE_CLAIM).is_none_or(|claim| claim.id != event.id)
     }
 
     /// What history must keep.

@@ -148,6 +148,9 @@ impl Stream {
     }
 
     fn step(&mut self, located: &Located, kind: EventKind, at: Timestamp, reference: &str) {
+        if !self.program.has_own_challenge(&located.event) {
+            return;
+        }
         let event = crate::event::Event { time: at, status: None, ..crate::event::Event::clone(&located.event) };
         let located = Located { event: Arc::new(event), ..located.clone() };
         let reference = Arc::from(format!("{reference}#{kind:?}"));

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { Stepup } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
 import { WebSocket } from 'ws';
-import { startDemo } from '../../tests/e2e/harness.mjs';
+import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from '../../tests/e2e/harness.mjs';
 import { enrolledPhone, withdrawal } from './support.mjs';
 
 let demo;
@@ -70,6 +70,32 @@ for (const polling of [false, true]) {
     assert.equal((await screen.qrCode.challenge({ action: 'kiosk_login', polling, onStateChange() {} })).errorCode, 'unauthorized');
   });
 }
+
+test('a screen shows the number that a policy asks the phone for', async () => {
+  const [usual, backend] = [demo, stepup];
+  demo = await startDemo({ cwd: folderWith(ELSEWHERE_ASKS_FOR_THE_NUMBER) });
+  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
+  try {
+    for (const polling of [false, true]) {
+      const userId = `elsewhere-${polling}`;
+      const phone = await enrolledPhone(demo, stepup, userId);
+      let seen;
+      const number = new Promise((done) => { seen = done; });
+      const { answer, until } = await show((await withdrawal(stepup, userId)).token, { polling, onMatchCode: seen });
+      const { challengeId } = answer.data;
+      assert.equal((await phone.qrCode.claimChallenge({ challengeId })).data.needsCode, true);
+      const digits = await number;
+      assert.match(digits, /^\d\d$/);
+      const wrong = String((Number(digits) + 1) % 100).padStart(2, '0');
+      assert.equal((await phone.qrCode.updateChallenge({ challengeId, approved: true, verificationCode: wrong })).errorCode, 'wrong_code');
+      assert.equal((await phone.qrCode.updateChallenge({ challengeId, approved: true, verificationCode: digits })).data, true);
+      assert.ok(await until('approved'));
+    }
+  } finally {
+    await demo.stop();
+    [demo, stepup] = [usual, backend];
+  }
+});
 
 test('a socket that cannot be opened is replaced by polling', async () => {
   globalThis.WebSocket = class extends WebSocket {

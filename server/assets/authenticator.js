@@ -41,6 +41,7 @@ function finish(titleKey, textKey, values = {}, retry = undefined, codes = []) {
 function refuse(error, lost, retry) {
   if (error instanceof TypeError) return finish('offline.title', lost, {}, retry);
   const code = error.code ?? 'unknown';
+  if (code === 'wrong_code' && error.attemptsLeft === 0) return finish('refused.wrong_code.title', 'refused.wrong_code.last');
   if (hasText(`refused.${code}.title`)) return finish(`refused.${code}.title`, `refused.${code}.text`, {}, code === 'wrong_code' ? present : undefined);
   return finish('refused.other.title', 'refused.other.text', { code });
 }
@@ -170,6 +171,7 @@ async function answer(approved) {
     if (approved) finish('request.approved.title', 'request.approved.text');
     else finish('request.rejected.title', 'request.rejected.text');
   } catch (error) {
+    if (error.code === 'wrong_code') find('match-code').value = '';
     refuse(error, 'offline.answer', () => answer(approved));
   } finally {
     for (const id of ['approve', 'reject']) find(id).disabled = false;

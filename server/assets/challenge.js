@@ -33,6 +33,7 @@ function scannable(yes) {
 function retire(title, status, again = true, values = {}) {
   clearInterval(ticking);
   find('countdown').textContent = '';
+  find('digits').textContent = '';
   scannable(false);
   find('qr').hidden = true;
   find('again').hidden = !again;
@@ -69,6 +70,7 @@ const on = {
     steps = made.qr?.steps ?? [];
     drawn = '';
     find('qr').hidden = false;
+    find('digits').textContent = '';
     find('again').hidden = true;
     find('here').href = `/authenticator#c=${shown}`;
     find('code').alt = text('screen.code');
@@ -92,6 +94,13 @@ const on = {
     } else if (state === 'rejected') retire('screen.rejected.title', 'screen.rejected.text');
     else if (state === 'superseded') retire('screen.superseded.title', 'screen.superseded.text');
     else retire('screen.expired.title', 'screen.expired.text');
+  },
+  code(digits, data) {
+    // A poll says it again and again, a screen reader should not.
+    if (data.challengeId !== shown || find('digits').textContent === digits) return;
+    find('qr').hidden = true;
+    find('digits').textContent = digits;
+    say('screen.title', 'screen.match');
   },
   fallback() {
     say('screen.title', 'screen.reconnecting');

@@ -112,6 +112,9 @@ function follow(answer, sent) {
       find('live').textContent = answer.isEnrolled ? 'Waiting for the phone.' : `${sent.userId} has no phone yet: enrol one first (tab “Enrol a phone”), then scan.`;
       step('waiting');
     },
+    code(digits, data) {
+      if (data.challengeId === shown) find('live').textContent = `The phone asks for a number: ${digits}.`;
+    },
     async state(state, accessToken, data) {
       if (data?.challengeId && data.challengeId !== shown) return;
       if (state === 'claimed') {
@@ -163,6 +166,9 @@ function startKiosk() {
       find('kiosk-open').href = `/authenticator#c=${challengeId}`;
       find('kiosk-open').hidden = false;
       find('kiosk-live').textContent = 'Waiting for a phone.';
+    },
+    code(digits, data) {
+      if (data.challengeId === shown) find('kiosk-live').textContent = `Type this number on your phone: ${digits}.`;
     },
     async state(state, accessToken, data) {
       if (data?.challengeId && data.challengeId !== shown) return;

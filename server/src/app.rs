@@ -136,6 +136,7 @@ impl App {
         };
         create_tenants(&config, &store, clock.now()).await?;
         let policies = Policies::start(&config, &store, clock.clone()).await?;
+        let prompts = Prompts::remember(&store, clock.now()).await?;
         Ok(App(Arc::new(Parts {
             limits: Limits::new(&config.limits, clock.clone()),
             config: Arc::new(config),
@@ -147,7 +148,7 @@ impl App {
             keys,
             notifier: Notifier::default(),
             caches: Caches::default(),
-            prompts: Prompts::default(),
+            prompts,
             attempts: Attempts::default(),
             webhooks,
             closing: CancellationToken::new(),

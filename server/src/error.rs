@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The closed registry of problems. Adding one means adding a row to [`Problem::entry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +292,7 @@ pub struct ApiError {
     problem: Problem,
     detail: String,
     errors: Vec<FieldIssue>,
+    more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<str>>,
 }
@@ -299,7 +300,14 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal with the sentence the client will read as `errorDescription`.
     pub fn new(problem: Problem, detail: impl Into<String>) -> ApiError {
-        ApiError { problem, detail: detail.into(), errors: Vec::new(), headers: Vec::new(), cause: None }
+        ApiError {
+            problem,
+            detail: detail.into(),
+            errors: Vec::new(),
+            more: Map::new(),
+            headers: Vec::new(),
+            cause: None,
+        }
     }
 
     /// A body or parameter that is wrong in named places; the first one is the description.
@@ -356,6 +364,12 @@ impl ApiError {
         )
     }
 
+    /// Adds a member to the body that this refusal alone has: `reasons`, `attemptsLeft`.
+    pub fn with(mut self, name: &str, value: Value) -> ApiError {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
     /// Adds a response header; a value that is no header value is left out.
     pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> ApiError {
         if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
@@ -403,6 +417,9 @@ impl ApiError {
         });
         if let Some(instance) = instance {
             body["instance"] = Value::from(instance);
+        }
+        for (name, value) in &self.more {
+            body[name] = value.clone();
         }
         let issue =
             |pointer: &str, code: &str, detail: &str| json!({"pointer": pointer, "code": code, "detail": detail});

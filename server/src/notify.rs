@@ -18,6 +18,8 @@ pub struct Change {
     pub challenge: ChallengeId,
     /// The state it is in now, as the wire spells it.
     pub state: &'static str,
+    /// Whether its claimer must type a match code, which the screen then fetches and shows.
+    pub asks_code: bool,
 }
 
 /// Hands committed changes to whoever watches the challenge. Cheap to clone.

@@ -4,9 +4,11 @@
 //! are done when we begin ([`crate::auth::Caller`]). Nothing is answered before it is durable.
 
 mod answer;
+pub mod own;
 mod record;
 mod recorded;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use challenge::Challenge;
@@ -138,37 +140,22 @@ pub async fn claimed(app: &App, challenge: &Challenge, input: EventInput) -> Res
     if let Some(first) = app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)? {
         return Ok(first);
     }
-    let now = app.clock.now();
-    let attempted = Attempted {
-        body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
-        key,
-        named: true,
-        input,
-        when: When::Now,
-        received_at: now,
-        scope: None,
-        redirect_url: None,
-        lifted: Vec::new(),
-    };
-    let located = enrich(app, &judging, &attempted).await?;
-    let (signals, verdict) = judging.observe(located, When::Now, now);
-    // Whoever claims has a device: that is how they claimed.
-    let mut decided = decide::decide(&verdict, true, Unenrolled::Challenge);
-    // The challenge is running; what the rules would let through still waits for its answer.
-    decided.outcome = decided.outcome.max(engine::outcome::Outcome::Challenge);
-    let id = DecisionId(app.random.uuid_v7(now));
-    let answer = answer::body(&attempted, id, &judging, &verdict, &decided, None, &[]);
-    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, None)?;
+    let id = DecisionId(app.random.uuid_v7(app.clock.now()));
+    let event = own::Own { key: key.clone(), id, input, facts: BTreeMap::default() };
+    let (decision, judged) = own::judge(app, &judging, event, |verdict| {
+        // Whoever claims has a device: that is how they claimed.
+        let mut decided = decide::decide(verdict, true, Unenrolled::Challenge);
+        // The challenge is running; what the rules would let through still waits for its answer.
+        decided.outcome = decided.outcome.max(engine::outcome::Outcome::Challenge);
+        decided
+    })
+    .await?;
     match app.store.record_decision(decision).await {
-        Ok(_) => {
-            judging.answered(&signals.located, record::status(decided.outcome));
-            record::apply_list_effects(&policies, &verdict, now);
-            count(judging.program(), &attempted, &decided);
-        }
+        Ok(_) => judged.recorded(app, &judging),
         Err(RecordError::Duplicate(first)) => return Ok(*first),
         Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
     }
-    let stored = app.store.decision_by_key(&attempted.key).await.map_err(crate::caches::refuse)?;
+    let stored = app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)?;
     stored.ok_or_else(|| ApiError::internal("a recorded decision cannot be found"))
 }
 
@@ -199,7 +186,7 @@ pub async fn happened(app: &App, key: DecisionKey, input: EventInput, word: Happ
     let _turn = app.attempts.begin(&key).await;
     let outcome = match app.store.decision_by_key(&key).await.map_err(crate::caches::refuse)? {
         Some(first) => first.outcome,
-        None => record_happened(app, &policies, &judging, key, input, word).await?,
+        None => record_happened(app, &judging, key, input, word).await?,
     };
     match outcome {
         engine::outcome::Outcome::Allow => Ok(()),
@@ -211,50 +198,35 @@ pub async fn happened(app: &App, key: DecisionKey, input: EventInput, word: Happ
 
 async fn record_happened(
     app: &App,
-    policies: &crate::policies::TenantPolicies,
     judging: &Judging<'_>,
     key: DecisionKey,
     input: EventInput,
     word: Happened,
 ) -> Result<engine::outcome::Outcome, ApiError> {
     use engine::outcome::Outcome;
-    let now = app.clock.now();
-    let attempted = Attempted {
-        body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
-        key,
-        named: true,
-        input,
-        when: When::Now,
-        received_at: now,
-        scope: None,
-        redirect_url: None,
-        lifted: Vec::new(),
-    };
-    let located = enrich(app, judging, &attempted).await?;
-    let (signals, verdict) = judging.observe(located, When::Now, now);
-    let mut decided = decide::decide(&verdict, true, Unenrolled::Challenge);
-    decided.outcome = match (verdict.outcome, word) {
-        (Outcome::Allow, _) => Outcome::Allow,
-        (Outcome::Challenge, Happened::MayBeRefused) => Outcome::Block,
-        (Outcome::Challenge, Happened::MayBeBlocked | Happened::Regardless) => Outcome::Allow,
-        (Outcome::Block, Happened::MayBeRefused | Happened::MayBeBlocked) => Outcome::Block,
-        (Outcome::Block, Happened::Regardless) => Outcome::Allow,
-    };
-    if decided.outcome < verdict.outcome {
-        decided.flags.push("overruled".to_owned());
-    }
-    let id = DecisionId(app.random.uuid_v7(now));
-    let answer = answer::body(&attempted, id, judging, &verdict, &decided, None, &[]);
-    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, None)?;
+    let id = DecisionId(app.random.uuid_v7(app.clock.now()));
+    let event = own::Own { key, id, input, facts: BTreeMap::default() };
+    let (decision, judged) = own::judge(app, judging, event, |verdict| {
+        let mut decided = decide::decide(verdict, true, Unenrolled::Challenge);
+        decided.outcome = match (verdict.outcome, word) {
+            (Outcome::Allow, _) => Outcome::Allow,
+            (Outcome::Challenge, Happened::MayBeRefused) => Outcome::Block,
+            (Outcome::Challenge, Happened::MayBeBlocked | Happened::Regardless) => Outcome::Allow,
+            (Outcome::Block, Happened::MayBeRefused | Happened::MayBeBlocked) => Outcome::Block,
+            (Outcome::Block, Happened::Regardless) => Outcome::Allow,
+        };
+        if decided.outcome < verdict.outcome {
+            decided.flags.push("overruled".to_owned());
+        }
+        decided
+    })
+    .await?;
     match app.store.record_decision(decision).await {
-        Ok(_) => {}
+        Ok(_) => judged.recorded(app, judging),
         Err(RecordError::Duplicate(first)) => return Ok(first.outcome),
         Err(RecordError::Store(error)) => return Err(crate::caches::refuse(error)),
     }
-    judging.answered(&signals.located, record::status(decided.outcome));
-    record::apply_list_effects(policies, &verdict, now);
-    count(judging.program(), &attempted, &decided);
-    Ok(decided.outcome)
+    Ok(judged.decided.outcome)
 }
 
 // --- the stages ---

@@ -65,3 +65,35 @@ impl Random {
         uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use challenge::ChallengeId;
+
+    use super::*;
+
+    #[test]
+    fn t18_a_million_challenge_ids_are_well_formed_differ_and_favour_no_byte() {
+        const IDS: usize = 1_000_000;
+        let random = Random::system();
+        let mut seen = HashSet::with_capacity(IDS);
+        let mut counts = [0_u32; 256];
+        for _ in 0..IDS {
+            let id = ChallengeId::from_random(random.bytes());
+            assert_eq!(ChallengeId::parse(&id.to_string()), Ok(id));
+            for (place, byte) in id.as_bytes().iter().enumerate() {
+                // Version and variant are fixed, and stand in these two.
+                if place != 6 && place != 8 {
+                    counts[usize::from(*byte)] += 1;
+                }
+            }
+            assert!(seen.insert(*id.as_bytes()), "{id} came twice");
+        }
+        // 255 degrees of freedom: above 481 less than once in 10^15 runs, and at once for a generator that is broken.
+        let expected = (IDS * 14) as f64 / 256.0;
+        let chi: f64 = counts.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
+        assert!(chi < 481.0, "chi-square {chi:.0}");
+    }
+}

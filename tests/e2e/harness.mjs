@@ -1,7 +1,7 @@
 // Starts the real binary on embedded defaults, in a folder of its own, on a free port, and stops it.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -26,6 +26,25 @@ export const freePort = () => new Promise((done, fail) => {
     server.close(() => done(port));
   });
 });
+
+/** A folder to start the demo in: the starter pack of the checkout, and these rules beside it. */
+export function folderWith(rules) {
+  const folder = mkdtempSync(join(tmpdir(), 'stepup-pack-'));
+  cpSync(join(root, 'rules/starter'), join(folder, 'rules/starter'), { recursive: true });
+  writeFileSync(join(folder, 'rules/starter/more.rules'), rules);
+  return folder;
+}
+
+/** Claims from another country than the screen's, or from nobody knows where, are asked for the number on the screen. */
+export const ELSEWHERE_ASKS_FOR_THE_NUMBER = `
+event challenge_claim requires ip, device { same_country: bool? }
+policy elsewhere on challenge_claim {
+  default allow
+  on unknown step_up
+  rule elsewhere { when not same_country then challenge qr reason ELSEWHERE }
+}
+reason ELSEWHERE "Please type the number on your screen"
+`;
 
 /** `{ port, origin, baseUrl, tenantId, apiSecret, data, printed(), stop() }` of a running `stepup demo`. */
 export async function startDemo({ cwd = root } = {}) {

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { film, openBrowser } from './browser.mjs';
-import { startDemo } from './harness.mjs';
+import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from './harness.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const pictures = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'screenshots');
@@ -391,6 +391,58 @@ test('a camera that is denied and a code of others have screens of their own', a
   await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
   await accessible(phone);
   await phone.close();
+});
+
+test('a phone that is elsewhere types the number that only the screen shows', async () => {
+  const usual = demo;
+  demo = await startDemo({ cwd: folderWith(ELSEWHERE_ASKS_FOR_THE_NUMBER) });
+  const pocket = await openBrowser();
+  try {
+    await (await enrolPhone(pocket, 'mia')).close();
+    const asked = async () => {
+      const page = await opened(browser, (await tracked('mia')).url.slice(demo.origin.length));
+      await page.waitForSelector('#here:not([hidden])');
+      const phone = await opened(pocket, await page.getAttribute('#here', 'href'));
+      await phone.waitForSelector('#code-row:not([hidden])');
+      await page.waitForFunction(() => /^\d\d$/.test(document.getElementById('digits').textContent));
+      return { page, phone, digits: await page.textContent('#digits') };
+    };
+    const wrong = (digits) => String((Number(digits) + 1) % 100).padStart(2, '0');
+
+    const { page, phone, digits } = await asked();
+    assert.equal(await page.textContent('#status'), 'Type this number on your phone:');
+    await accessible(page);
+    await accessible(phone);
+    await picture(page, 'hosted-number');
+    await picture(phone, 'phone-number');
+    await phone.fill('#match-code', wrong(digits));
+    await phone.click('#approve');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Those are not the digits');
+    await phone.click('#retry');
+    await phone.fill('#match-code', digits);
+    await phone.click('#approve');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Approved');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
+    assert.equal(await page.textContent('#digits'), '');
+    await phone.close();
+    await page.close();
+
+    const guessed = await asked();
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await guessed.phone.waitForSelector('#code-row:not([hidden])');
+      await guessed.phone.fill('#match-code', wrong(guessed.digits));
+      await guessed.phone.click('#approve');
+      await guessed.phone.waitForSelector('#done:not([hidden])');
+      if (attempt < 3) await guessed.phone.click('#retry');
+    }
+    assert.equal(await guessed.phone.textContent('#done-text'), 'That was the last attempt. The request is rejected.');
+    assert.ok(await guessed.phone.isHidden('#retry'));
+    await guessed.page.waitForFunction(() => document.getElementById('title').textContent === 'Rejected');
+  } finally {
+    await pocket.close();
+    await demo.stop();
+    demo = usual;
+  }
 });
 
 test('another site in the same browser cannot act through the demo', async () => {

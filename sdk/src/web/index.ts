@@ -20,6 +20,8 @@ export interface ChallengeParams {
   pollInterval?: number;
   /** The code on show was replaced: draw this one. */
   onRefresh?: (challengeId: string, expiresAt: string) => void;
+  /** A policy asks whoever claimed the challenge for these two digits: show them, large, beside "type this on your phone". */
+  onMatchCode?: (matchCode: string) => void;
   onStateChange: (state: ChallengeState, accessToken?: string) => void;
 }
 
@@ -155,6 +157,7 @@ export class QrCode {
           resolve(data as unknown as QrCodeChallengeResponse);
         } else if (data?.challengeId === this.#shown) {
           if (type === 'STATE_CHANGE') this.#tell(data.state as ChallengeState, data.accessToken);
+          if (type === 'MATCH_CODE' && data.matchCode) this.#params?.onMatchCode?.(data.matchCode);
           if (type === 'EXPIRED') this.#tell('expired');
         }
       };
@@ -175,12 +178,14 @@ export class QrCode {
     const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: this.#asked });
     const { challengeId, deviceCode, expiresAt } = made;
     let last: ChallengeState = 'unclaimed';
+    let code: string | undefined;
     const ask = async (): Promise<void> => {
       try {
         const url = `${this.baseUrl}/client/verify/qr-code`;
-        const { state, accessToken } = await send<{ state: ChallengeState; accessToken?: string }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
+        const { state, accessToken, matchCode } = await send<{ state: ChallengeState; accessToken?: string; matchCode?: string }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
         if (round !== this.#round) return;
         if (state !== last) this.#tell((last = state), accessToken);
+        if (matchCode && matchCode !== code) this.#params?.onMatchCode?.((code = matchCode));
       } catch {
         // The next poll may be luckier; the challenge ends by itself.
       }

@@ -8,6 +8,7 @@ export class Refused extends Error {
     super(body.errorDescription || body.error || `HTTP ${status}`);
     this.code = body.errorCode || body.error;
     this.status = status;
+    this.attemptsLeft = body.attemptsLeft;
   }
 }
 
@@ -33,7 +34,7 @@ export function claims(token) {
 
 /**
  * Opens a challenge and reports its life: `on.created({challengeId, expiresAt})`, `on.state(state, accessToken)`,
- * `on.steps(qr)` with the next steps of a rolling code, `on.fallback()` when it goes on by polling, `on.error(error)`. Returns `{ refresh(), close() }`.
+ * `on.code(digits, data)` with what the person must type on the phone, `on.steps(qr)` with the next steps of a rolling code, `on.fallback()` when it goes on by polling, `on.error(error)`. Returns `{ refresh(), close() }`.
  */
 export function live({ tenant, token, action, custom, rolling = false, forcePolling = false }, on) {
   let closed = false;
@@ -54,6 +55,7 @@ export function live({ tenant, token, action, custom, rolling = false, forcePoll
         created = true;
         on.created(message.data);
       } else if (message.type === 'STATE_CHANGE') on.state(message.data.state, message.data.accessToken, message.data);
+      else if (message.type === 'MATCH_CODE') on.code?.(message.data.matchCode, message.data);
       else if (message.type === 'QR') on.steps?.(message.data);
       else if (message.type === 'EXPIRED') on.state('expired', undefined, message.data);
       else if (message.type === 'ERROR') on.error(new Refused(message.data ?? {}, 0));
@@ -79,6 +81,7 @@ export function live({ tenant, token, action, custom, rolling = false, forcePoll
           if (['expired', 'superseded'].includes(answer.state)) return on.state(answer.state, undefined, { challengeId: made.challengeId });
           const state = answer.isVerified ? 'approved' : answer.isClaimed && answer.isConsumed ? 'rejected' : answer.isClaimed ? 'claimed' : '';
           if (state && state !== last) on.state((last = state), answer.accessToken, { challengeId: made.challengeId });
+          if (answer.matchCode) on.code?.(answer.matchCode, { challengeId: made.challengeId });
           if (state === 'approved' || state === 'rejected') return;
         } catch (error) {
           if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429) {

@@ -25,9 +25,13 @@ use crate::{decode, enrich, pipeline};
 
 /// Where a screen is, as far as its request tells.
 pub fn origin(app: &App, client: IpAddr, headers: &HeaderMap) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let user_agent: Option<String> = user_agent.map(|text| text.chars().take(512).collect());
-    located(app, Some(client), user_agent, None)
+    located(app, Some(client), user_agent(headers), None)
+}
+
+/// What a program calls itself, bounded.
+pub fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok())?;
+    Some(text.chars().take(512).collect())
 }
 
 /// An origin with the place of its address.

@@ -18,12 +18,17 @@ pub fn step(app: &App, step: &Transitioned, now: Timestamp) {
         return;
     }
     publish(app, &step.after);
-    settle(app, &step.after, now);
+    let Some(status) = settle(app, &step.after, now) else { return };
+    if let Some(claim) = &step.claim_decision {
+        app.policies.settle(&claim.tenant, &claim.user, &claim.action, &claim.idempotency_key, status, now);
+    }
 }
 
 /// Tells the screen.
 pub fn publish(app: &App, challenge: &Challenge) {
-    app.notifier.publish(&Change { challenge: challenge.id(), state: challenge.state().wire_name() });
+    let state = challenge.state();
+    let asks_code = matches!(state, State::Claimed(claim) if claim.match_code.is_some());
+    app.notifier.publish(&Change { challenge: challenge.id(), state: state.wire_name(), asks_code });
 }
 
 /// For a screen that begins to watch a challenge late: says again what it has missed.
@@ -36,10 +41,10 @@ pub async fn catch_up(app: &App, tenant: &TenantId, challenge: ChallengeId) -> R
     Ok(())
 }
 
-/// Rules can ask how earlier events ended; this is how history knows.
-fn settle(app: &App, challenge: &Challenge, now: Timestamp) {
+/// Rules can ask how earlier events ended; this is how history knows. Gives the end, if it is one.
+fn settle(app: &App, challenge: &Challenge, now: Timestamp) -> Option<Status> {
     let status = match challenge.state() {
-        State::Generated | State::Claimed(_) => return,
+        State::Generated | State::Claimed(_) => return None,
         State::Approved { .. } => Status::Verified,
         State::Rejected { reason, .. } => {
             if let (Rejection::Declined, Subject::Identified(user)) = (reason, &challenge.frozen().subject) {
@@ -49,10 +54,11 @@ fn settle(app: &App, challenge: &Challenge, now: Timestamp) {
         }
         State::Expired { .. } => Status::Expired,
         // A newer challenge for the same event goes on.
-        State::Superseded { .. } => return,
+        State::Superseded { .. } => return None,
     };
     if let Some(user) = challenge.user() {
         let frozen = challenge.frozen();
         app.policies.settle(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key, status, now);
     }
+    Some(status)
 }

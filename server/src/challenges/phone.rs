@@ -3,18 +3,20 @@
 //! Whatever the version of the signatures, both go through the same checks in the same order and end in one transition
 //! that the store runs in its transaction. Nothing is answered before that is durable.
 
+use std::net::IpAddr;
+
 use challenge::keys::DeviceKey;
 use challenge::messages::{PhoneNonce, TypedCode};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
 use challenge::state::{Claim, Kind, Subject};
 use challenge::{
-    AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimNonce, ClaimProof,
-    Credential, Decision, Effect, TenantId,
+    AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimNonce, ClaimProof, Credential,
+    Decision, Effect, TenantId,
 };
 use jiff::Timestamp;
 
-use super::{anonymous, follow, refusals};
+use super::{anonymous, claiming, follow, refusals};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::limits;
@@ -36,6 +38,17 @@ pub struct Call {
     pub key: DeviceKey,
     /// Its signature.
     pub signature: Signature,
+    /// Where it is.
+    pub from: PhoneEnd,
+}
+
+/// The phone's end of a request, as far as the request tells.
+#[derive(Clone)]
+pub struct PhoneEnd {
+    /// Where it came from.
+    pub ip: IpAddr,
+    /// What the phone's program calls itself.
+    pub user_agent: Option<String>,
 }
 
 /// How a claim is signed; the endpoint says which.
@@ -91,13 +104,7 @@ pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, 
         anonymous::admit(app, &stored.challenge, &credential.user, now).await?;
     }
 
-    let answers = call.answers;
-    let judge = move |challenge: &Challenge, signer: &Credential, now| match challenge.frozen().kind {
-        kind if answers.contains(&kind) => challenge.claim(signer, &attempt, now),
-        _ => Err(ClaimError::NotFound),
-    };
-    let operation = Operation::claim(credential.id.clone(), judge);
-    let step = take(app, &call, operation, now).await?;
+    let step = claiming::take(app, &call, &credential, attempt, now).await?;
     if is_anonymous(&step.after) {
         anonymous::decide(app, &step.after, now).await?;
     }
@@ -140,14 +147,13 @@ pub async fn answer(
     let step = take(app, &call, Operation::answer(credential.id.clone(), judge), now).await?;
     match step.effect {
         Effect::Moved | Effect::Repeated => Ok(decision == Decision::Approve),
-        Effect::WrongCode { attempts_left: 0 } => Err(ApiError::new(
-            Problem::WrongCode,
-            "the code is wrong and this was the last attempt; the challenge is rejected",
-        )),
-        Effect::WrongCode { attempts_left } => Err(ApiError::new(
-            Problem::WrongCode,
-            format!("the code is not the one on the screen; {attempts_left} attempts are left"),
-        )),
+        Effect::WrongCode { attempts_left } => {
+            let detail = match attempts_left {
+                0 => "the code is wrong and this was the last attempt; the challenge is rejected".to_owned(),
+                left => format!("the code is not the one on the screen; {left} attempts are left"),
+            };
+            Err(ApiError::new(Problem::WrongCode, detail).with("attemptsLeft", attempts_left.into()))
+        }
     }
 }
 

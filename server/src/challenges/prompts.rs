@@ -1,18 +1,20 @@
 //! How often a user may be asked (T-16): people approve to be left alone, so a flood of requests is an attack.
 //!
-//! Counted in memory and per node: a restart forgets at most ten minutes, which the limits per address and per challenge
-//! still cover. What is counted is the asking, never the tracking: a decision is always recorded.
+//! Counted in memory and per node, and rebuilt at start from the challenges in the store. What is counted is the asking, never
+//! the tracking: a decision is always recorded.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::header;
+use challenge::state::{LONGEST_LIFE, Rejection, State, Subject};
 use challenge::{ChallengeId, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 
 use crate::error::{ApiError, Problem};
+use crate::store::{Prompt, Store, StoreError};
 
 /// Challenges of one user that may be open at a time.
 pub const MOST_OPEN: usize = 3;
@@ -46,6 +48,30 @@ impl Default for Prompts {
 }
 
 impl Prompts {
+    /// What the store knows of the time that still counts.
+    pub async fn remember(store: &Store, now: Timestamp) -> Result<Prompts, StoreError> {
+        let prompts = Prompts::default();
+        // Who declined within the window may have been asked a whole life of a challenge before.
+        let since = now - SULK.max(WINDOW) - LONGEST_LIFE;
+        let mut declined = Vec::new();
+        for Prompt { challenge, first } in store.prompts_since(since).await? {
+            let frozen = challenge.frozen();
+            let Subject::Identified(user) = &frozen.subject else { continue };
+            if first {
+                prompts.made(&frozen.tenant, user, challenge.id(), frozen.created_at);
+            }
+            if let State::Rejected { at, reason: Rejection::Declined, .. } = challenge.state() {
+                declined.push((*at, frozen.tenant.clone(), user.clone()));
+            }
+        }
+        // The oldest first, as if each had just been said.
+        declined.sort_by_key(|(at, ..)| *at);
+        for (at, tenant, user) in declined {
+            prompts.declined(&tenant, &user, at);
+        }
+        Ok(prompts)
+    }
+
     /// A challenge was made for the user; a refreshed QR is the same request and is not counted again.
     pub fn made(&self, tenant: &TenantId, user: &UserId, challenge: ChallengeId, now: Timestamp) {
         self.with(tenant, user, |lately| {

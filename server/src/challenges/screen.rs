@@ -234,21 +234,20 @@ pub(super) async fn retire(
     }
 }
 
-/// How a challenge stands, for the polling screen that can prove it made it. An unknown challenge, another tenant's and a
-/// wrong code sound the same and cost the same (T-19).
+/// How a challenge stands, for the polling screen that can prove it made it. Without the right code nothing is looked up, so
+/// that an unknown challenge and a known one sound the same and cost the same (T-19).
 pub async fn look(
     app: &App,
     tenant: &TenantId,
     challenge: ChallengeId,
     code: &DeviceCode,
 ) -> Result<Challenge, ApiError> {
-    let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
-    // Compared in any case, with the code that the challenge would have.
-    let right = app.keys.device_code(&challenge).hash().matches(code);
-    match stored {
-        Some(stored) if right => settled(app, stored.challenge).await,
-        Some(_) | None => Err(refusals::challenge_not_found()),
+    // The code that the challenge has, or would have.
+    if !app.keys.device_code(&challenge).hash().matches(code) {
+        return Err(refusals::challenge_not_found());
     }
+    let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
+    settled(app, stored.ok_or_else(refusals::challenge_not_found)?.challenge).await
 }
 
 /// A challenge that is open though its time is over is ended before anybody hears that it has: an answer that came in time

@@ -192,6 +192,9 @@ impl Past {
         kind: EventKind,
         at: Timestamp,
     ) {
+        if !program.has_own_challenge(&located.event) {
+            return;
+        }
         let event = Event { time: at, status: None, ..Event::clone(&located.event) };
         let located = Located { event: Arc::new(event), ..located.clone() };
         self.seq += 1;

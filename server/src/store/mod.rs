@@ -159,6 +159,12 @@ impl Store {
         self.inner.challenges_since(tenant, user, since).await
     }
 
+    /// All tenants' challenges made for a known user at or after `since`, oldest first: what limits on prompts rebuild
+    /// themselves from.
+    pub async fn prompts_since(&self, since: Timestamp) -> Result<Vec<Prompt>, StoreError> {
+        self.inner.prompts_since(since).await
+    }
+
     /// The newest challenge that a decision asked for.
     pub async fn latest_challenge_of(
         &self,

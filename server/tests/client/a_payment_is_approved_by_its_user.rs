@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
@@ -114,6 +116,48 @@ async fn a_user_is_not_asked_six_times_in_ten_minutes() {
             assert!(refusal.headers.contains_key("retry-after"));
         }
     }
+}
+
+#[tokio::test]
+async fn t16_a_restart_forgets_neither_how_often_somebody_was_asked_nor_that_they_declined() {
+    let server = Server::start().await;
+    let ann = enrolled(&server, "ann", Sdk::Ios).await;
+    for number in 1..=5 {
+        let tracked = server.pay("ann", &format!("k{number}")).await;
+        let mut screen = Screen::identified(&server, &token(&tracked)).await;
+        screen.create("pay", None).await;
+        // A fresh QR for the same request is not counted again.
+        let challenge = id(&screen.create("pay", None).await);
+        ann.claim(&server, &challenge).await.ok();
+        ann.answer(&server, &challenge, true).await.ok();
+    }
+    let bob = enrolled(&server, "bob", Sdk::Android).await;
+    for number in 1..=3 {
+        let tracked = server.pay("bob", &format!("k{number}")).await;
+        let screen =
+            PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await.expect("one");
+        bob.claim(&server, &screen.challenge_id).await.ok();
+        bob.answer(&server, &screen.challenge_id, false).await.ok();
+    }
+
+    let server = server.restart().await;
+    for user in ["ann", "bob"] {
+        let tracked = server.pay(user, "late").await;
+        let asked = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await;
+        asked.expect_err("a refusal").refused(429, "too_many_requests");
+    }
+    // Ten minutes later Ann may be asked again, a quarter of an hour later Bob, and no restart makes it longer.
+    server.pass(Duration::from_secs(601)).await;
+    let server = server.restart().await;
+    for (user, allowed) in [("ann", true), ("bob", false)] {
+        let tracked = server.pay(user, "later").await;
+        let asked = PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await;
+        assert_eq!(asked.is_ok(), allowed, "{user}");
+    }
+    server.pass(Duration::from_secs(300)).await;
+    let server = server.restart().await;
+    let tracked = server.pay("bob", "last").await;
+    PollingScreen::create(&server, Some(&token(&tracked)), json!({"action": "pay"})).await.expect("a challenge");
 }
 
 #[tokio::test]

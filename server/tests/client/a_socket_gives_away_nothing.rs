@@ -129,6 +129,30 @@ async fn a_poller_without_the_code_hears_what_one_with_an_unknown_id_hears() {
 }
 
 #[tokio::test]
+async fn t19_without_the_code_a_known_and_an_unknown_challenge_answer_with_the_same_bytes_and_without_the_store() {
+    let server = Server::start().await;
+    let known = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    let mut unknown = known.clone();
+    unknown.challenge_id = "74caf39d-0000-4000-8000-000000000000".to_owned();
+    assert_eq!(known.poll(&server).await.ok()["state"], "unclaimed");
+    // What costs nothing tells nothing by what it costs: no database is asked, not even one that is there no more.
+    server.app.store.close().await;
+    assert_eq!(known.poll(&server).await.status, 503);
+    let mut answers = std::collections::BTreeSet::new();
+    for (screen, code) in [(&known, "A"), (&unknown, "A"), (&known, "B"), (&unknown, "B")] {
+        let mut reply = screen.poll_with(&server, &code.repeat(43)).await;
+        reply.refused(404, "challenge_not_found");
+        // The name of the request is the request's, and as long as any other.
+        let instance = reply.body["instance"].take();
+        assert_eq!(instance.as_str().map(str::len), Some("urn:uuid:".len() + 36));
+        let varying = ["x-request-id", "date", "ratelimit"];
+        let headers = reply.headers.iter().filter(|(name, _)| !varying.contains(&name.as_str()));
+        answers.insert(format!("{:?} {}", headers.collect::<Vec<_>>(), reply.body));
+    }
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+}
+
+#[tokio::test]
 async fn a_frame_that_is_too_large_or_binary_ends_the_socket() {
     let server = Server::start().await;
     for frame in [Message::text("x".repeat(5000)), Message::binary(vec![0u8; 16]), Message::text("x".repeat(70_000))] {

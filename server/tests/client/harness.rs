@@ -64,7 +64,9 @@ pub struct Server {
     pub clock: Arc<ManualClock>,
     http: reqwest::Client,
     stop: CancellationToken,
-    _directory: tempfile::TempDir,
+    serving: Option<tokio::task::JoinHandle<()>>,
+    config: Config,
+    directory: Arc<tempfile::TempDir>,
 }
 
 /// An answer: status, headers and JSON body.
@@ -101,13 +103,12 @@ impl Server {
 
     /// Starts a service whose configuration the test may change.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
-        let directory = tempfile::tempdir().expect("a directory");
+        let directory = Arc::new(tempfile::tempdir().expect("a directory"));
         let pack = directory.path().join("pack");
         std::fs::create_dir(&pack).expect("a folder");
         std::fs::write(pack.join("test.rules"), PACK).expect("a pack");
 
-        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
+        let (listener, port) = listen().await;
         let mut config = Config::demo(directory.path(), port);
         config.policies.pack = pack;
         config.policies.watch = false;
@@ -116,7 +117,31 @@ impl Server {
 
         let start: Timestamp = "2026-03-02T10:00:00Z".parse().expect("a time");
         let clock = Arc::new(ManualClock::at(start));
-        let app = App::start_with(config, clock.clone(), Random::system()).await.expect("the service starts");
+        Server::serve(directory, config, clock, listener, port).await
+    }
+
+    /// Stops the service and starts it again on the same data, on another port.
+    pub async fn restart(mut self) -> Server {
+        self.stop.cancel();
+        if let Some(serving) = self.serving.take() {
+            serving.await.expect("the service stops");
+        }
+        self.app.store.close().await;
+        let (directory, config, clock) = (self.directory.clone(), self.config.clone(), self.clock.clone());
+        // The database is free once nobody holds the service any more.
+        drop(self);
+        let (listener, port) = listen().await;
+        Server::serve(directory, config, clock, listener, port).await
+    }
+
+    async fn serve(
+        directory: Arc<tempfile::TempDir>,
+        config: Config,
+        clock: Arc<ManualClock>,
+        listener: tokio::net::TcpListener,
+        port: u16,
+    ) -> Server {
+        let app = App::start_with(config.clone(), clock.clone(), Random::system()).await.expect("the service starts");
         let secret = Secret::parse(SECRET).expect("a secret");
         for tenant in [TENANT, OTHER_TENANT] {
             let id = TenantId::parse(tenant).expect("a tenant");
@@ -126,7 +151,7 @@ impl Server {
         }
         let stop = CancellationToken::new();
         let serving = server::serve::serve(app.clone(), listener, stop.clone().cancelled_owned());
-        tokio::spawn(async move { serving.await.expect("the service serves") });
+        let serving = tokio::spawn(async move { serving.await.expect("the service serves") });
         Server {
             app,
             base: format!("http://127.0.0.1:{port}"),
@@ -134,7 +159,9 @@ impl Server {
             clock,
             http: reqwest::Client::new(),
             stop,
-            _directory: directory,
+            serving: Some(serving),
+            config,
+            directory,
         }
     }
 
@@ -209,6 +236,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+async fn listen() -> (tokio::net::TcpListener, u16) {
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    (listener, port)
 }
 
 /// The token of an answer to `track`.

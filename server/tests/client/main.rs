@@ -6,6 +6,7 @@ mod phone_v2;
 mod screen;
 
 mod a_challenge_ends_without_an_answer;
+mod a_claim_is_judged_by_both_ends;
 mod a_kiosk_learns_who_signs_in;
 mod a_lost_phone_is_recovered;
 mod a_new_phone_cools_off;

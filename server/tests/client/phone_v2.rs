@@ -95,6 +95,18 @@ pub async fn enrol_with(server: &Server, phone: &Phone, track_token: &str, more:
 
 /// Claims; `qr` is the rolling code, or empty.
 pub async fn claim(server: &Server, phone: &Phone, credential: &str, challenge: &str, qr: &str) -> Reply {
+    claim_from(server, phone, credential, challenge, qr, None).await
+}
+
+/// Claims from an address, as the proxy before the server notes it.
+pub async fn claim_from(
+    server: &Server,
+    phone: &Phone,
+    credential: &str,
+    challenge: &str,
+    qr: &str,
+    address: Option<&str>,
+) -> Reply {
     let nonce = URL_SAFE_NO_PAD.encode([7; 16]);
     let text = message(
         "claim",
@@ -117,18 +129,36 @@ pub async fn claim(server: &Server, phone: &Phone, credential: &str, challenge: 
     if !qr.is_empty() {
         body["qr"] = json!(qr);
     }
-    let headers = [("authorization", phone.basic())];
+    let mut headers = vec![("authorization", phone.basic())];
+    headers.extend(address.map(|address| ("x-forwarded-for", address.to_owned())));
     server.request("POST", &format!("{BASE}/challenge/claim"), &headers, Some(body.to_string())).await
 }
 
 /// Answers with any text signed.
 pub async fn decide(server: &Server, phone: &Phone, challenge: &str, approved: bool, signed: &str) -> Reply {
+    decide_with(server, phone, challenge, approved, signed, None).await
+}
+
+/// Approves with the digits that the person typed.
+pub async fn approve_with(server: &Server, phone: &Phone, claimed: &Decide, code: &str) -> Reply {
+    let decide = Decide { code: code.to_owned(), ..claimed.clone() };
+    decide_with(server, phone, &decide.challenge, true, &decide.text(), Some(code)).await
+}
+
+async fn decide_with(
+    server: &Server,
+    phone: &Phone,
+    challenge: &str,
+    approved: bool,
+    signed: &str,
+    code: Option<&str>,
+) -> Reply {
     let body = json!({
         "version": 2,
         "challengeId": challenge,
         "publicKey": phone.public_key(),
         "approved": approved,
-        "verificationCode": Value::Null,
+        "verificationCode": code,
         "signature": phone.sign(signed),
     });
     let headers = [("authorization", phone.basic())];

@@ -146,7 +146,7 @@ pub struct Refusal {
 }
 
 /// The browser SDK with `polling: true`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PollingScreen {
     pub challenge_id: String,
     pub device_code: String,

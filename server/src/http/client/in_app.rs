@@ -8,7 +8,7 @@ use super::bodies::VerifyBody;
 use super::caller::Caller;
 use super::doors::Door;
 use crate::app::App;
-use crate::challenges::phone::Call;
+use crate::challenges::phone::{Call, PhoneEnd};
 use crate::challenges::{in_app, refusals, tokens};
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
@@ -18,6 +18,7 @@ pub async fn verify(
     State(app): State<App>,
     Extension(door): Extension<Door>,
     caller: Caller,
+    from: PhoneEnd,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let VerifyBody { challenge, key, signature } = VerifyBody::read(&body)?;
@@ -26,7 +27,7 @@ pub async fn verify(
         Caller::Holder(holder) => (holder.bearer.tenant()?, Some(&holder.bearer)),
     };
     let answers = door.answers;
-    let call = Call { tenant: tenant.clone(), kind: door.key, answers, challenge, key, signature };
+    let call = Call { tenant: tenant.clone(), kind: door.key, answers, challenge, key, signature, from };
     let proven = in_app::verify(&app, call, bearer).await?;
     let mut answer = json!({
         "token": tokens::result_token(&app, &proven.challenge)?,

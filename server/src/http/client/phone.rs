@@ -1,6 +1,9 @@
 //! What phones send about a challenge: they claim it, and they answer it.
 
-use axum::extract::State;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::{Extension, Json};
 use challenge::state::Frozen;
 use serde_json::{Value, json};
@@ -10,16 +13,19 @@ use super::bodies::{self, AnswerBody, ClaimBody};
 use super::caller::OfTenant;
 use super::doors::Door;
 use crate::app::App;
-use crate::challenges::phone::{self, Call, ClaimedWith};
+use crate::challenges::anonymous;
+use crate::challenges::phone::{self, Call, ClaimedWith, PhoneEnd};
 use crate::challenges::push;
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
+use crate::http::context::Visit;
 
 /// `POST /user-authenticators/{kind}/challenge/claim`
 pub async fn claim(
     State(app): State<App>,
     Extension(door): Extension<Door>,
     caller: OfTenant,
+    from: PhoneEnd,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let ClaimBody { challenge, key, signature, with } = match ClaimBody::read(&body) {
@@ -32,7 +38,7 @@ pub async fn claim(
         }
     };
     let signs_context = matches!(with, ClaimedWith::V2 { .. });
-    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature };
+    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature, from };
     let claimed = phone::claim(&app, call, with).await?;
     let frozen = claimed.challenge.frozen();
     let mut answer = shown(frozen);
@@ -53,12 +59,22 @@ pub async fn answer(
     State(app): State<App>,
     Extension(door): Extension<Door>,
     caller: OfTenant,
+    from: PhoneEnd,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let AnswerBody { challenge, key, signature, with, decision, code } = AnswerBody::read(&body)?;
-    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature };
+    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature, from };
     let approved = push::answer(&app, call, with, decision, code).await?;
     Ok(Json(json!({"isVerified": approved})))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PhoneEnd {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<PhoneEnd, Infallible> {
+        let ip = Visit::of(&parts.extensions).client;
+        Ok(PhoneEnd { ip, user_agent: anonymous::user_agent(&parts.headers) })
+    }
 }
 
 /// What stock phones show. Types bite here: `custom` and `user.custom` must be objects, and a member that is not known is

@@ -14,7 +14,7 @@ use super::caller::{Caller, OfTenant};
 use crate::app::App;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
 use crate::challenges::tokens::{self, Bearer};
-use crate::challenges::{anonymous, refusals};
+use crate::challenges::{anonymous, claiming, refusals};
 use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
@@ -82,10 +82,12 @@ pub async fn poll(
         ChallengeState::Generated => {
             answer["qr"] = screen::rolling_qr(&app, &Shown::of(&challenge)).remove("qr").unwrap_or_default();
         }
-        ChallengeState::Claimed(_)
-        | ChallengeState::Rejected { .. }
-        | ChallengeState::Expired { .. }
-        | ChallengeState::Superseded { .. } => {}
+        ChallengeState::Claimed(_) => {
+            if let Some(code) = claiming::code_on_screen(&challenge) {
+                answer["matchCode"] = json!(code);
+            }
+        }
+        ChallengeState::Rejected { .. } | ChallengeState::Expired { .. } | ChallengeState::Superseded { .. } => {}
     }
     Ok(Json(answer))
 }

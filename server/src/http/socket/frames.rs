@@ -1,7 +1,7 @@
-//! The messages of the socket: one in, six out.
+//! The messages of the socket: one in, seven out.
 //!
-//! Stock SDKs know `CHALLENGE_CREATED` and `STATE_CHANGE` and ignore every other type, so `EXPIRED`, `QR` and
-//! `ERROR` are safe additions.
+//! Stock SDKs know `CHALLENGE_CREATED` and `STATE_CHANGE` and ignore every other type, so `EXPIRED`,
+//! `MATCH_CODE`, `QR` and `ERROR` are safe additions.
 
 use challenge::{ActionCode, ChallengeId};
 use jiff::Timestamp;
@@ -83,6 +83,11 @@ pub fn state_change(challenge: ChallengeId, state: &str, access_token: Option<&s
         data["accessToken"] = json!(token);
     }
     json!({"type": "STATE_CHANGE", "data": data})
+}
+
+/// `MATCH_CODE`: the digits to show, for the claimer to type on the phone.
+pub fn match_code(challenge: ChallengeId, code: &str) -> Value {
+    json!({"type": "MATCH_CODE", "data": {"challengeId": challenge, "matchCode": code}})
 }
 
 /// `QR`: the next steps of a rolling code, for a page that asked for them.

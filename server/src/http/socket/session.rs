@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frames::{self, Create, Request};
 use crate::app::App;
+use crate::challenges::claiming;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
 use crate::error::{ApiError, Problem};
 use crate::limits::Subject;
@@ -215,7 +216,8 @@ impl Session {
         match change.state {
             "claimed" => {
                 self.open[index].claimed = true;
-                self.say(socket, frames::state_change(change.challenge, "claimed", None)).await
+                self.say(socket, frames::state_change(change.challenge, "claimed", None)).await?;
+                if change.asks_code { self.show_code(socket, change.challenge).await } else { Ok(()) }
             }
             "approved" => {
                 self.open.remove(index);
@@ -235,6 +237,16 @@ impl Session {
                 self.open.remove(index);
                 self.say(socket, frames::state_change(change.challenge, other, None)).await
             }
+        }
+    }
+
+    /// Shows the digits that the claimer must type: here, and on no other screen (T-20).
+    async fn show_code(&self, socket: &mut WebSocket, challenge: ChallengeId) -> Result<(), End> {
+        match claiming::code_of(&self.app, self.screen.tenant(), challenge).await {
+            Ok(Some(code)) => self.say(socket, frames::match_code(challenge, &code)).await,
+            // It has been answered in the meantime.
+            Ok(None) => Ok(()),
+            Err(refusal) => self.say(socket, frames::error(&refusal)).await,
         }
     }
 

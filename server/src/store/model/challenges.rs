@@ -4,7 +4,7 @@ use challenge::state::Supersession;
 use challenge::{AnswerError, Challenge, Credential, Effect, Transition};
 use jiff::Timestamp;
 
-use super::{ChallengeId, CredentialId, Decision, DecisionId, Seq, TenantId};
+use super::{ChallengeId, CredentialId, Decision, DecisionId, NewDecision, Seq, TenantId};
 use crate::store::StoreError;
 
 /// A challenge to keep. Its tenant, id, user and device code are the frozen ones.
@@ -29,6 +29,15 @@ pub struct StoredChallenge {
     pub seq: Seq,
 }
 
+/// A challenge that a user was asked to answer.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// The challenge.
+    pub challenge: Challenge,
+    /// Whether it is the one that came with its decision, and not a fresh QR for the same request.
+    pub first: bool,
+}
+
 /// A claim's or answer's pure transition, given the challenge and the credential as they are in the transaction.
 pub type Judge<E> = Box<dyn Fn(&Challenge, &Credential, Timestamp) -> Result<Transition, E> + Send + Sync>;
 
@@ -40,6 +49,8 @@ pub enum Operation {
         credential: CredentialId,
         /// Calls [`Challenge::claim`] with what the phone sent.
         judge: Judge<ClaimError>,
+        /// What the policies said to it, recorded in the same transaction whatever the claim comes to.
+        decision: Option<Box<NewDecision>>,
     },
     /// The claimer answers.
     Answer {
@@ -60,7 +71,15 @@ impl Operation {
     where
         J: Fn(&Challenge, &Credential, Timestamp) -> Result<Transition, ClaimError> + Send + Sync + 'static,
     {
-        Self::Claim { credential, judge: Box::new(judge) }
+        Self::Claim { credential, judge: Box::new(judge), decision: None }
+    }
+
+    /// Records this decision with the claim; of other operations nothing is decided.
+    pub fn recording(self, new: NewDecision) -> Self {
+        match self {
+            Self::Claim { credential, judge, .. } => Self::Claim { credential, judge, decision: Some(Box::new(new)) },
+            other => other,
+        }
     }
 
     /// An answer; `judge` calls [`Challenge::approve`] or [`Challenge::reject`].
@@ -122,6 +141,8 @@ pub struct Transitioned {
     pub effect: Effect,
     /// The decision it belongs to, as it is.
     pub decision: Option<Decision>,
+    /// The decision that asked the claimer for the match code, if this step ended the challenge.
+    pub claim_decision: Option<Decision>,
     /// The audit entry; `None` when a repeated request changed nothing.
     pub seq: Option<Seq>,
 }

@@ -21,7 +21,7 @@ pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, Ten
 pub use engine::outcome::Outcome;
 
 pub use challenges::{
-    Judge, NewChallenge, Operation, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
+    Judge, NewChallenge, Operation, Prompt, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
     Transitioned,
 };
 pub use credential::{

@@ -97,6 +97,9 @@ impl Verb for Transition {
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
             let request = &self.0;
+            if let Operation::Claim { decision: Some(new), .. } = &request.operation {
+                decisions::record(batch, new).await?;
+            }
             match judge(batch, request).await? {
                 Ok((stored, credential, step)) => Ok(Ok(apply(batch, request, stored, credential, step).await?)),
                 Err(refusal) => {
@@ -159,7 +162,8 @@ async fn apply(
     };
     let (before, after) = (stored.challenge.clone(), step.next);
     if after.version() == before.version() {
-        return Ok(Transitioned { before, after, effect: step.effect, decision, seq: None });
+        let effect = step.effect;
+        return Ok(Transitioned { before, after, effect, decision, claim_decision: None, seq: None });
     }
     let mut entry = moved(&stored, &after, request.operation.name(), request.operation.credential(), request.at)?;
     if let Effect::WrongCode { attempts_left } = step.effect {
@@ -186,7 +190,34 @@ async fn apply(
         }
     }
     let seq = batch.append(entry).await?;
-    Ok(Transitioned { before, after, effect: step.effect, decision: decision_after, seq: Some(seq) })
+    let claim_decision = settle_claim(batch, &after, request.at).await?;
+    let effect = step.effect;
+    Ok(Transitioned { before, after, effect, decision: decision_after, claim_decision, seq: Some(seq) })
+}
+
+/// Where the policies asked the claimer for the match code, their decision about the claim ends with the challenge.
+async fn settle_claim(batch: &mut Batch, challenge: &Challenge, at: Timestamp) -> Result<Option<Decision>, Fault> {
+    let asked = challenge.state().claim().filter(|claim| claim.match_code.is_some());
+    let (Some(claim), Some(how)) = (asked, settlement(challenge.state())) else { return Ok(None) };
+    batch.flush().await?;
+    let tenant = &challenge.frozen().tenant;
+    let Some(decision) = decisions::about_claim(batch.conn(), tenant, &claim.user, challenge.id()).await? else {
+        return Ok(None);
+    };
+    let row_entry = decisions::entry_of(batch.conn(), tenant, decision.id).await?;
+    let settled = follow(&decision, challenge, at, batch.next_seq());
+    let mut entry = Entry::new(tenant, "decision.settled", at)
+        .fact("challenge", challenge.id().to_string())
+        .fact("how", how.word())
+        .document(decisions::settled(&settled, how, at)?);
+    if settled.state != decision.state {
+        entry = entry
+            .changed(decisions::to_row(&settled, row_entry)?, decision.seq)
+            .fact("state", settled.state.as_str())
+            .tell(decisions::changed(&decision, &settled));
+    }
+    batch.append(entry).await?;
+    Ok(Some(settled))
 }
 
 /// Takes open challenges back; what has ended meanwhile is let be.
@@ -398,6 +429,10 @@ impl super::Sqlite {
         Ok(made_since(&mut *self.reader().await?, tenant, user, since).await?)
     }
 
+    pub async fn prompts_since(&self, since: Timestamp) -> Result<Vec<Prompt>, StoreError> {
+        Ok(prompts_since(&mut *self.reader().await?, since).await?)
+    }
+
     pub async fn latest_challenge_of(
         &self,
         tenant: &TenantId,
@@ -452,6 +487,41 @@ async fn made_since(
     .fetch_all(conn)
     .await?;
     rows.iter().map(from_row).collect()
+}
+
+/// Reads backwards from the newest row: rows stand in the order in which they were committed, and no index is kept for what
+/// is asked once at a start.
+async fn prompts_since(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<Prompt>, Fault> {
+    let mut prompts = Vec::new();
+    let mut before = i64::MAX;
+    loop {
+        let rows = sqlx::query(
+            "SELECT c.rowid AS number, c.*, d.challenge AS first FROM challenges c \
+             LEFT JOIN decisions d ON d.tenant = c.tenant AND d.id = c.decision \
+             WHERE c.rowid < ? ORDER BY c.rowid DESC LIMIT 1000",
+        )
+        .bind(before)
+        .fetch_all(&mut *conn)
+        .await?;
+        let mut late = false;
+        for row in &rows {
+            before = row.int("number")?;
+            if row.at("created_at")? < since {
+                continue;
+            }
+            late = true;
+            if row.opt_uuid("decision")?.is_some() {
+                let challenge = from_row(row)?.challenge;
+                let first = row.opt_text("first")?.is_some_and(|first| first == challenge.id().to_string());
+                prompts.push(Prompt { challenge, first });
+            }
+        }
+        // Clocks may step back, but not over a thousand challenges.
+        if !late {
+            prompts.reverse();
+            return Ok(prompts);
+        }
+    }
 }
 
 async fn latest_of(

@@ -1,3 +1,4 @@
+use engine::program::CHALLENGE_CLAIM;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, SqlitePool};
 
@@ -24,37 +25,41 @@ impl Verb for RecordDecision {
             {
                 return Ok(Err(RecordError::Duplicate(Box::new(stored))));
             }
-            let decision = first_row(new, batch.next_seq());
-            let challenge = new.challenge.as_ref();
-            let entry = Entry::new(&new.tenant, "decision", new.created_at)
-                .fact("action", new.action.as_str())
-                .fact("outcome", new.outcome.word())
-                .fact("state", new.state.as_str())
-                .fact("policy", new.policy_version.as_str())
-                .fact("rules", new.rules.as_slice())
-                .fact("reasons", new.reasons.as_slice())
-                .fact("flags", new.flags.as_slice())
-                .opt_fact("challenge", challenge.map(|new| new.challenge.id().to_string()))
-                .tell(recorded(&decision))
-                .made(to_row(&decision, batch.next_seq())?)
-                .document(Document {
-                    decision: new.id,
-                    kind: "event",
-                    event: Some(new.event_line.clone()),
-                    record: Some(new.record.clone()),
-                });
-            let entry =
-                new.facts.iter().fold(entry, |entry, (name, fact)| entry.fact(&format!("x.{name}"), fact.as_str()));
-            let seq = batch.append(entry).await?;
-            if let Some(challenge) = challenge {
-                challenges::create(batch, challenge, Some(new.id)).await?;
-            }
-            for effect in &new.list_effects {
-                lists::add(batch, effect).await?;
-            }
-            Ok(Ok(Recorded { id: new.id, seq, challenge: challenge.map(|new| new.challenge.id()) }))
+            Ok(Ok(record(batch, new).await?))
         })
     }
+}
+
+/// Writes a decision with everything that goes with it.
+pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recorded, Fault> {
+    let decision = first_row(new, batch.next_seq());
+    let challenge = new.challenge.as_ref();
+    let entry = Entry::new(&new.tenant, "decision", new.created_at)
+        .fact("action", new.action.as_str())
+        .fact("outcome", new.outcome.word())
+        .fact("state", new.state.as_str())
+        .fact("policy", new.policy_version.as_str())
+        .fact("rules", new.rules.as_slice())
+        .fact("reasons", new.reasons.as_slice())
+        .fact("flags", new.flags.as_slice())
+        .opt_fact("challenge", challenge.map(|new| new.challenge.id().to_string()))
+        .tell(recorded(&decision))
+        .made(to_row(&decision, batch.next_seq())?)
+        .document(Document {
+            decision: new.id,
+            kind: "event",
+            event: Some(new.event_line.clone()),
+            record: Some(new.record.clone()),
+        });
+    let entry = new.facts.iter().fold(entry, |entry, (name, fact)| entry.fact(&format!("x.{name}"), fact.as_str()));
+    let seq = batch.append(entry).await?;
+    if let Some(challenge) = challenge {
+        challenges::create(batch, challenge, Some(new.id)).await?;
+    }
+    for effect in &new.list_effects {
+        lists::add(batch, effect).await?;
+    }
+    Ok(Recorded { id: new.id, seq, challenge: challenge.map(|new| new.challenge.id()) })
 }
 
 impl Verb for SetActionState {
@@ -254,6 +259,26 @@ pub(super) async fn by_key(conn: &mut SqliteConnection, key: &DecisionKey) -> Re
     row.as_ref().map(from_row).transpose()
 }
 
+/// The newest decision about this user's claim of this challenge; its key begins with the challenge's id.
+pub(super) async fn about_claim(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    challenge: ChallengeId,
+) -> Result<Option<Decision>, Fault> {
+    let row = sqlx::query(
+        "SELECT * FROM decisions WHERE tenant = ?1 AND user = ?2 AND action = ?3 AND outcome = 'challenge' \
+         AND idempotency_key > ?4 || '.' AND idempotency_key < ?4 || '/' ORDER BY idempotency_key DESC LIMIT 1",
+    )
+    .bind(tenant.as_str())
+    .bind(user.as_str())
+    .bind(CHALLENGE_CLAIM)
+    .bind(challenge.to_string())
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
 pub(super) async fn by_id(
     conn: &mut SqliteConnection,
     tenant: &TenantId,
@@ -287,7 +312,7 @@ impl super::Sqlite {
     }
 
     pub async fn decision_record(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<String>, StoreError> {
-        Ok(record(&self.readers, tenant, id).await?)
+        Ok(record_of(&self.readers, tenant, id).await?)
     }
 
     pub async fn decisions(
@@ -300,7 +325,7 @@ impl super::Sqlite {
     }
 }
 
-async fn record(pool: &SqlitePool, tenant: &TenantId, id: DecisionId) -> Result<Option<String>, Fault> {
+async fn record_of(pool: &SqlitePool, tenant: &TenantId, id: DecisionId) -> Result<Option<String>, Fault> {
     let row = sqlx::query(
         "SELECT documents.record FROM decisions JOIN documents ON documents.seq = decisions.entry \
          WHERE decisions.tenant = ?1 AND decisions.id = ?2 AND documents.tenant = ?1",
