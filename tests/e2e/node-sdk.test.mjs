@@ -103,6 +103,18 @@ test('a session begins with an approval, goes on and ends', async () => {
   await authsignal.revokeUserSessions({ userId: 'sess' });
 });
 
+test('recovery codes are issued by the call that enrols verified methods, and one of them is validated', async () => {
+  const { authenticator, recoveryCodes } = await authsignal.enrollVerifiedAuthenticator({ userId: 'rosa', attributes: { verificationMethod: 'RECOVERY_CODE' } });
+  assert.equal(authenticator.verificationMethod, 'RECOVERY_CODE');
+  assert.equal(recoveryCodes.length, 10);
+  const { token } = await authsignal.track({ userId: 'rosa', action: 'password_change', attributes: { ipAddress: '81.2.69.142' } });
+  const answer = await fetch(`${demo.baseUrl}/client/verify/recovery-code`, { method: 'POST', headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body: JSON.stringify({ verificationCode: recoveryCodes[9] }) });
+  const { accessToken } = await answer.json();
+  const valid = await authsignal.validateChallenge({ token: accessToken, action: 'password_change', userId: 'rosa' });
+  assert.deepEqual([valid.isValid, valid.state, valid.verificationMethod], [true, 'CHALLENGE_SUCCEEDED', 'RECOVERY_CODE']);
+  await assert.rejects(authsignal.enrollVerifiedAuthenticator({ userId: 'rosa', attributes: { verificationMethod: 'SMS', phoneNumber: '+64270000000' } }), { errorCode: 'invalid_configuration' });
+});
+
 test('an authenticator can be deleted, and its phone is told', async () => {
   const phone = await enrolled(demo, authsignal, 'emil', 'ios');
   await authsignal.deleteAuthenticator({ userId: 'emil', userAuthenticatorId: phone.credential.userAuthenticatorId });
