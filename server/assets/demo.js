@@ -200,7 +200,9 @@ find('enrol').onsubmit = async (event) => {
   event.preventDefault();
   const userId = find('enrol-user').value.trim();
   try {
-    const { token, url } = await call('POST', '/demo/enrol', { body: { userId } });
+    const { token, url, confirmUrl } = await call('POST', '/demo/enrol', { body: { userId } });
+    find('enrol-first').hidden = !confirmUrl;
+    if (confirmUrl) find('enrol-confirm').href = confirmUrl;
     find('enrol-code').src = `/demo/enrol.svg?token=${encodeURIComponent(token)}`;
     find('enrol-open').href = url;
     find('enrol-link').hidden = false;

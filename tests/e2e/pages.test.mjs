@@ -342,6 +342,39 @@ test('a request that needs a phone lets a new one in with a code, and that one c
   await page.close();
 });
 
+test('the first phone says yes to a second one', async () => {
+  const first = await openBrowser();
+  await enrolPhone(first, 'vera');
+  const page = await desk();
+  await page.click('#tab-phone');
+  await page.fill('#enrol-user', 'vera');
+  await page.click('#enrol button');
+  await page.waitForSelector('#enrol-first:not([hidden])');
+  await accessible(page);
+  const link = new URL(await page.getAttribute('#enrol-open', 'href'), demo.origin);
+  const second = await openBrowser();
+  try {
+    const phone = await opened(second, `${link.pathname}${link.hash}`);
+    await phone.click('#do-enrol');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'This phone was not enrolled');
+    const confirm = new URL(await page.getAttribute('#enrol-confirm', 'href'), demo.origin);
+    const hosted = await opened(browser, `${confirm.pathname}${confirm.search}`);
+    await hosted.waitForSelector('#here:not([hidden])');
+    const asked = await opened(first, await hosted.getAttribute('#here', 'href'));
+    await asked.waitForSelector('#request:not([hidden])');
+    await asked.click('#approve');
+    await hosted.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
+    await phone.reload();
+    await phone.click('#do-enrol');
+    await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Enrolled');
+    await hosted.close();
+  } finally {
+    await first.close();
+    await second.close();
+  }
+  await page.close();
+});
+
 test('offline the phone opens and shows who it is; a lost request is sent again only by the person', async () => {
   const pocket = await openBrowser();
   try {

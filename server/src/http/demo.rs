@@ -120,7 +120,12 @@ async fn enrol(State(app): State<App>, JsonObject(body): JsonObject) -> Result<J
     let token = answer.get("token").and_then(Value::as_str);
     let token =
         token.ok_or_else(|| ApiError::new(Problem::Conflict, "the pack blocks enrolling a device for this user"))?;
-    Ok(Json(json!({ "token": token, "url": pages::enrolment_link(&app, token) })))
+    let mut link = json!({ "token": token, "url": pages::enrolment_link(&app, token) });
+    // A user with a phone says yes to the next one with that.
+    if answer.get("isEnrolled") == Some(&json!(true)) && answer.get("state") == Some(&json!("CHALLENGE_REQUIRED")) {
+        link["confirmUrl"] = answer.get("url").cloned().unwrap_or_default();
+    }
+    Ok(Json(link))
 }
 
 /// The enrolment link as a QR code.

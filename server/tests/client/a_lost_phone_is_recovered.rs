@@ -144,7 +144,7 @@ async fn codes_are_shown_once_and_kept_as_hashes() {
     assert_eq!(codes_left(&server, "ann").await, 10);
 
     // A repeat, another phone and a stock phone see none.
-    let again = token(&server.track("ann", "login", json!({"scope": "add:authenticators"})).await);
+    let again = token(&server.track("ann", "hello", json!({"scope": "add:authenticators"})).await);
     let repeated = phone_v2::enrol_with(&server, &phone, &again, json!({"recoveryCodes": true})).await.ok();
     assert_eq!(repeated.get("recoveryCodes"), None);
     let second = Phone::new(&server, Sdk::Ios);

@@ -85,6 +85,32 @@ async fn a_tenant_decides_how_long_and_for_what() {
 }
 
 #[tokio::test]
+async fn t22_where_the_policy_asks_the_first_phone_says_yes_to_the_second() {
+    let server = start().await;
+    let old = first(&server, "ann").await;
+    let scope = json!({"scope": "add:authenticators"});
+    let asked = server.track("ann", "login", scope.clone()).await;
+    let new = Phone::new(&server, Sdk::Android);
+    new.add(&server, &token(&asked)).await.refused(403, "forbidden");
+    let bearer = [("authorization", format!("Bearer {}", token(&asked)))];
+    let codes = server.request("POST", "/v1/client/user-authenticators/recovery-code", &bearer, Some("{}".into()));
+    codes.await.refused(403, "forbidden");
+
+    let screen = PollingScreen::create(&server, Some(&token(&asked)), json!({"action": "login"})).await;
+    let screen = screen.expect("a challenge");
+    old.claim(&server, &screen.challenge_id).await.ok();
+    old.answer(&server, &screen.challenge_id, true).await.ok();
+    new.add(&server, &token(&asked)).await.ok();
+    // One that was refused lets nobody in.
+    let asked = server.track("ann", "login", scope).await;
+    let screen = PollingScreen::create(&server, Some(&token(&asked)), json!({"action": "login"})).await;
+    let screen = screen.expect("a challenge");
+    old.claim(&server, &screen.challenge_id).await.ok();
+    old.answer(&server, &screen.challenge_id, false).await.ok();
+    Phone::new(&server, Sdk::Android).add(&server, &token(&asked)).await.refused(403, "forbidden");
+}
+
+#[tokio::test]
 async fn of_two_first_phones_at_once_one_is_the_first() {
     let server = std::sync::Arc::new(start().await);
     for round in 0..8 {

@@ -9,9 +9,7 @@ use challenge::messages::{RemovalWindow, verify_removal};
 use challenge::signature::Signature;
 use challenge::state::Kind;
 use challenge::token::TokenError;
-use challenge::{
-    ActionCode, Credential, CredentialId, CredentialStatus, IdempotencyKey, KeyProtection, Platform, TenantId, UserId,
-};
+use challenge::{Credential, CredentialId, CredentialStatus, KeyProtection, Platform, TenantId, UserId};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -26,7 +24,8 @@ use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::recovery::issue;
 use crate::store::{
-    ActionState, DecisionKey, EnrolError, Enrolled, NewCredential, NewUse, RevokeError, StoredCredential, Use, UseKind,
+    ActionState, EnrolError, Enrolled, EnrolmentRight, NewCredential, NewUse, RevokeError, StoredCredential, Use,
+    UseKind,
 };
 
 /// `POST /user-authenticators/{kind}`
@@ -70,7 +69,7 @@ async fn enrol(
     body: AddBody,
 ) -> Result<(Enrolled, Option<Vec<String>>), ApiError> {
     let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
-    refuse_blocked(app, bearer, &tenant, &user).await?;
+    let right = enrolment_right(app, bearer).await?;
     let fresh = match body.shows_recovery_codes && has_no_codes(app, &tenant, &user).await? {
         true => Some(issue::fresh(app).await?),
         false => None,
@@ -94,7 +93,7 @@ async fn enrol(
         push_token: body.push_token.filter(|_| door.answers.contains(&Kind::Push)),
         enrolled_at: now,
         expires_at: None,
-        right: bearer.enrolment_right(),
+        right,
         recovery_codes: fresh.as_ref().map(|fresh| fresh.kept.clone()),
     };
     let enrolled = app.store.enrol(new).await.map_err(|error| match error {
@@ -106,8 +105,9 @@ async fn enrol(
         }
         EnrolError::IdTaken => ApiError::internal("a fresh random credential id is in use"),
         EnrolError::NeedsScope => {
-            let detail =
-                format!("the user has an authenticator already; track the action with scope `{ADD}` to add another");
+            let detail = format!(
+                "the user has an authenticator already; track the action with scope `{ADD}` to add another, and pass its challenge first"
+            );
             ApiError::new(Problem::Forbidden, detail)
         }
         EnrolError::NeedsRecovery => {
@@ -131,22 +131,27 @@ async fn has_no_codes(app: &App, tenant: &TenantId, user: &UserId) -> Result<boo
     Ok(standing.codes_left == 0)
 }
 
-/// The token of an attempt that a policy blocked adds nothing, whatever its scope: a blocked `device_enrol` enrols no
-/// device.
-async fn refuse_blocked(app: &App, bearer: &Bearer, tenant: &TenantId, user: &UserId) -> Result<(), ApiError> {
-    let Bearer::Screen(claims) = bearer else { return Ok(()) };
-    let unusable = |_| tokens::refused(TokenError::Claims);
-    let key = DecisionKey {
-        tenant: tenant.clone(),
-        user: user.clone(),
-        action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
-        idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
-    };
-    let decision = app.store.decision_by_key(&key).await.map_err(refusals::store)?;
-    if decision.is_some_and(|decision| decision.state == ActionState::Block) {
-        return Err(ApiError::new(Problem::ActionBlocked, "the action of this token was blocked; it adds no phone"));
+/// What the holder of the token may let in. The token of an attempt that a policy blocked adds nothing, whatever its scope: a
+/// blocked `device_enrol` enrols no device. Where the policy asks for a challenge, the scope counts once that is passed, so
+/// that the phone there is says yes to the next one (T-22); the first phone needs no scope.
+pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<EnrolmentRight, ApiError> {
+    let right = bearer.enrolment_right();
+    let Bearer::Screen(claims) = bearer else { return Ok(right) };
+    let decision = app.store.decision_by_key(&tokens::attempt_of(claims)?).await.map_err(refusals::store)?;
+    let Some(decision) = decision else { return Err(tokens::refused(TokenError::Claims)) };
+    match (decision.state, right) {
+        (ActionState::Block, _) => {
+            Err(ApiError::new(Problem::ActionBlocked, "the action of this token was blocked; it adds no phone"))
+        }
+        (
+            ActionState::ChallengeRequired
+            | ActionState::ChallengeFailed
+            | ActionState::ReviewRequired
+            | ActionState::ReviewFailed,
+            EnrolmentRight::Scope,
+        ) => Ok(EnrolmentRight::Token),
+        (_, right) => Ok(right),
     }
-    Ok(())
 }
 
 /// `GET /user-authenticators`: the phones of the token's user, without which a screen would show a code that nobody can
@@ -163,7 +168,7 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
         "userAuthenticators": active.map(described).collect::<Vec<_>>(),
         "recoveryCodesLeft": standing.codes_left,
         // Whether a user without a phone may simply enrol one: a page offers that, or a recovery.
-        "mayEnrol": holder.bearer.permits(ADD) || standing.admits(app.clock.now()),
+        "mayEnrol": enrolment_right(&app, &holder.bearer).await? == EnrolmentRight::Scope || standing.admits(app.clock.now()),
     })))
 }
 

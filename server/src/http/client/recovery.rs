@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
+use super::authenticators::enrolment_right;
 use super::bodies::RecoveryBody;
 use super::caller::Holder;
 use crate::app::App;
@@ -48,10 +49,12 @@ pub async fn redeem(
 
 /// `POST /user-authenticators/recovery-code`: new codes in the place of the old, for whoever may add a phone.
 pub async fn issue(State(app): State<App>, holder: Holder, _: JsonObject) -> Result<Json<Value>, ApiError> {
-    match holder.bearer.enrolment_right() {
+    match enrolment_right(&app, &holder.bearer).await? {
         EnrolmentRight::Scope => {}
         EnrolmentRight::Token | EnrolmentRight::RecoveryCode(_) => {
-            let detail = format!("the token lacks the scope `{ADD}`, which a fresh approval has");
+            let detail = format!(
+                "the token lacks the scope `{ADD}`, which a fresh approval has, or its challenge is not passed"
+            );
             return Err(ApiError::new(Problem::Forbidden, detail));
         }
     }
