@@ -5,5 +5,6 @@ mod conformance;
 mod durability;
 mod load;
 mod outbox;
+mod recovery;
 mod support;
 mod tampering;
