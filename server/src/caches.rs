@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 
 use crate::error::ApiError;
-use crate::store::{ApiKey, Decision, DecisionKey, Store, StoreError, StoredCredential, Tenant, User};
+use crate::store::{ApiKey, Decision, DecisionKey, Store, StoreError, StoredCredential, Tenant, User, UserDevice};
 
 /// How long a track token is given out again: it lives for ten minutes, and a screen needs some of them.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(9);
@@ -24,6 +24,8 @@ pub struct Caches {
     tenants: Cache<TenantId, Arc<Tenant>>,
     devices: Cache<(TenantId, UserId), Arc<[StoredCredential]>>,
     users: Cache<(TenantId, UserId), Option<Arc<User>>>,
+    /// The devices from which users act.
+    seen: Cache<(TenantId, UserId), Arc<[UserDevice]>>,
     answers: Cache<DecisionKey, Arc<Answered>>,
     /// Track tokens that were given out, so that a repeat gets the same one while it is good. Never stored: whoever reads
     /// the database must not be able to open challenges.
@@ -57,6 +59,7 @@ impl Default for Caches {
             tenants: Cache::builder().max_capacity(10_000).time_to_live(aging(30)).build(),
             devices: Cache::builder().max_capacity(50_000).time_to_live(aging(60)).build(),
             users: Cache::builder().max_capacity(50_000).time_to_live(aging(60)).build(),
+            seen: Cache::builder().max_capacity(50_000).time_to_live(aging(60)).build(),
             answers: Cache::builder()
                 .max_capacity(64 << 20)
                 .weigher(|_, answered: &Arc<Answered>| u32::try_from(answered.answer.len() + 256).unwrap_or(u32::MAX))
@@ -137,6 +140,23 @@ impl Caches {
         Ok(devices)
     }
 
+    /// The devices from which a user acts.
+    pub async fn seen_devices(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+        user: &UserId,
+    ) -> Result<Arc<[UserDevice]>, ApiError> {
+        let key = (tenant.clone(), user.clone());
+        if let Some(seen) = self.seen.get(&key) {
+            return Ok(seen);
+        }
+        let before = self.changes();
+        let seen: Arc<[UserDevice]> = store.user_devices(tenant, user).await.map_err(refuse)?.into();
+        self.remember(&self.seen, key, seen.clone(), before);
+        Ok(seen)
+    }
+
     /// What is known of a user.
     pub async fn user(&self, store: &Store, tenant: &TenantId, user: &UserId) -> Result<Option<Arc<User>>, ApiError> {
         let key = (tenant.clone(), user.clone());
@@ -155,6 +175,7 @@ impl Caches {
         self.changed();
         self.devices.invalidate(&key);
         self.users.invalidate(&key);
+        self.seen.invalidate(&key);
     }
 
     /// The answer that was given under this key.

@@ -12,9 +12,10 @@ use engine::program::Needs;
 use engine::signals::{Located, NetworkFacts, UserFacts};
 use engine::value::{GeoFix, Precision};
 use geoip::{Atlas, Known};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::store::User;
+use crate::store::{User, UserDevice};
 
 /// Puts the event on the map.
 pub fn locate(event: Arc<Event>, ip: Option<IpAddr>, atlas: &Atlas, needs: &Needs, user: UserFacts) -> Located {
@@ -63,6 +64,16 @@ fn maybe<T>(known: Known<T>) -> Maybe<T> {
         Known::Found(value) => Maybe::Known(value),
         Known::Absent => Maybe::Unknown(Why::Absent),
         Known::Failed(_) => Maybe::Unknown(Why::LookupFailed),
+    }
+}
+
+/// What the server tells an event about the device it came from, where the pack declares a `bool` field of this name:
+/// whether the user is remembered on it, and whether it was taken back.
+pub fn device_fact(field: &str, device: Option<&UserDevice>, now: Timestamp) -> Option<bool> {
+    match field {
+        "device_remembered" => Some(device.is_some_and(|device| device.is_remembered(now))),
+        "device_invalidated" => Some(device.is_some_and(|device| device.invalidated_at.is_some())),
+        _ => None,
     }
 }
 

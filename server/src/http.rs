@@ -12,6 +12,7 @@ pub(crate) mod authenticators;
 mod challenges;
 mod decisions;
 mod demo;
+mod devices;
 mod language;
 mod lists;
 mod not_offered;
@@ -44,6 +45,7 @@ pub fn router(app: App) -> Router {
         .merge(actions::routes())
         .merge(validate::routes())
         .merge(sessions::routes())
+        .merge(devices::routes())
         .merge(users::routes())
         .merge(resets::routes())
         .merge(authenticators::routes())

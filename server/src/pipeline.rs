@@ -15,6 +15,7 @@ use challenge::Challenge;
 use engine::event::EventInput;
 use engine::program::Program;
 use engine::signals::Located;
+use engine::types::Type;
 use engine::verdict::Verdict;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
@@ -27,7 +28,7 @@ use crate::decode::{self, Attempted, Skew, Target};
 use crate::enrich;
 use crate::error::{ApiError, Problem};
 use crate::policies::{Judging, When};
-use crate::store::{DecisionId, DecisionKey, NewChallenge, RecordError, TenantId, UserId};
+use crate::store::{DecisionId, DecisionKey, NewChallenge, NewDevice, RecordError, TenantId, UserId};
 pub use recorded::{Remembered, recorded};
 
 /// What a caller of `track` is told.
@@ -48,7 +49,7 @@ pub async fn track(
 ) -> Result<Tracked, ApiError> {
     let policies = app.policies.of(&target.tenant);
     let judging = policies.judging().await;
-    let attempted = decode(app, &judging, target, key_header, body)?;
+    let mut attempted = decode(app, &judging, target, key_header, body)?;
 
     // Whoever comes second with a key waits here, and then finds the answer.
     let _turn = app.attempts.begin(&attempted.key).await;
@@ -56,6 +57,7 @@ pub async fn track(
         return respond(app, &attempted, answer, true, explain).await;
     }
 
+    let device = on_device(app, &judging, &mut attempted).await?;
     let located = enrich(app, &judging, &attempted).await?;
     let devices = app.caches.devices(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
     let (signals, verdict) = judging.observe(located, attempted.when, attempted.received_at);
@@ -68,8 +70,13 @@ pub async fn track(
     let id = DecisionId(app.random.uuid_v7(attempted.received_at));
     let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
     let answer = answer::body(&attempted, id, &judging, &verdict, &decided, challenge.as_ref(), &devices);
-    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
+    let mut decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
+    let is_new_device = device.is_some();
+    decision.device = device;
     let durable = app.store.record_decision(decision).await;
+    if is_new_device {
+        app.caches.forget_user(&attempted.key.tenant, &attempted.key.user);
+    }
     let (answer, replayed) = match durable {
         Ok(_) => (answer, false),
         // Another process of ours was faster: its answer stands.
@@ -116,7 +123,8 @@ pub async fn what_if(app: &App, tenant: &TenantId, input: EventInput) -> Result<
 pub async fn rehearse(app: &App, target: Target, body: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     let policies = app.policies.of(&target.tenant);
     let judging = policies.judging().await;
-    let attempted = decode(app, &judging, target, None, body)?;
+    let mut attempted = decode(app, &judging, target, None, body)?;
+    on_device(app, &judging, &mut attempted).await?;
     let located = enrich(app, &judging, &attempted).await?;
     let (signals, verdict) = judging.rehearse(located, attempted.when, attempted.received_at);
     answer::rehearsed(judging.program(), &signals, &verdict)
@@ -260,6 +268,24 @@ fn same_request(attempted: &Attempted, first: &crate::caches::Answered) -> Resul
         return Err(ApiError::new(Problem::IdempotencyConflict, detail));
     }
     serde_json::from_str(&first.answer).map_err(ApiError::internal)
+}
+
+/// Tells the rules what is kept of the device, if they ask for it and the backend does not say; returns the device if the
+/// user was never seen on it.
+async fn on_device(app: &App, judging: &Judging<'_>, attempted: &mut Attempted) -> Result<Option<NewDevice>, ApiError> {
+    let Some(device) = attempted.input.device.clone() else { return Ok(None) };
+    let key = &attempted.key;
+    let seen = app.caches.seen_devices(&app.store, &key.tenant, &key.user).await?;
+    let known = seen.iter().find(|known| known.device == device);
+    let event = judging.program().event(&attempted.input.action);
+    for field in event.into_iter().flat_map(|event| &event.fields) {
+        let Some(fact) = enrich::device_fact(&field.name, known, attempted.received_at) else { continue };
+        if field.ty == Type::Bool && !attempted.input.custom.contains_key(&*field.name) {
+            attempted.input.custom.insert(field.name.to_string(), Value::Bool(fact));
+        }
+    }
+    let new = known.is_none().then(|| NewDevice { pseudonym: app.random.uuid_v4(), device });
+    Ok(new)
 }
 
 async fn enrich(app: &App, judging: &Judging<'_>, attempted: &Attempted) -> Result<Located, ApiError> {

@@ -45,7 +45,13 @@ pub async fn catch_up(app: &App, tenant: &TenantId, challenge: ChallengeId) -> R
 fn settle(app: &App, challenge: &Challenge, now: Timestamp) -> Option<Status> {
     let status = match challenge.state() {
         State::Generated | State::Claimed(_) => return None,
-        State::Approved { .. } => Status::Verified,
+        State::Approved { .. } => {
+            // The user has passed a challenge on a device, and a phone has approved something.
+            if let Some(user) = challenge.user() {
+                app.caches.forget_user(&challenge.frozen().tenant, user);
+            }
+            Status::Verified
+        }
         State::Rejected { reason, .. } => {
             if let (Rejection::Declined, Subject::Identified(user)) = (reason, &challenge.frozen().subject) {
                 app.prompts.declined(&challenge.frozen().tenant, user, now);

@@ -14,8 +14,6 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/verify", any(code_by_message))
         .route("/v1/claim", any(code_by_message))
         .route("/v1/users/authenticators", any(passkeys))
-        .route("/v1/users/{user}/devices", any(remembered))
-        .route("/v1/users/{user}/devices/{*rest}", any(remembered))
         .route("/v1/authenticators", get(management))
         .route("/v1/action-configurations", any(management))
         .route("/v1/action-configurations/{*rest}", any(management))
@@ -29,10 +27,6 @@ async fn code_by_message(_: Caller, uri: Uri) -> ApiError {
 
 async fn passkeys(_: Caller) -> ApiError {
     ApiError::not_offered("enrolling PASSKEY credentials in batches")
-}
-
-async fn remembered(_: Caller) -> ApiError {
-    ApiError::not_offered("remembering devices")
 }
 
 async fn management(_: Caller) -> ApiError {

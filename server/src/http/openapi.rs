@@ -8,7 +8,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use crate::app::App;
 use crate::error::Problem;
 use crate::http::{
-    actions, authenticators, challenges, decisions, lists, policies, resets, sessions, users, validate, webhooks,
+    actions, authenticators, challenges, decisions, devices, lists, policies, resets, sessions, users, validate,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -17,7 +18,7 @@ use crate::http::{
     servers((url = "/v1")),
     security(("secret" = [])),
     paths(
-        actions::track, actions::read, actions::update, actions::list, validate::read, sessions::create, sessions::validate,
+        actions::track, actions::read, actions::update, actions::list, validate::read, devices::list, devices::remember, devices::invalidate, sessions::create, sessions::validate,
         sessions::refresh, sessions::revoke, sessions::revoke_all, users::read, users::update,
         users::delete, users::list, resets::reset, authenticators::list, authenticators::enrol, authenticators::remove,
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,

@@ -39,6 +39,8 @@ pub(super) fn new_decision(
         "policyVersion": version,
         "outcome": decided.outcome.word(),
         "custom": attempted.input.custom,
+        // Read again when the user passes the challenge: the store then knows on which device.
+        "device": attempted.input.device,
     });
     let mut facts = BTreeMap::from([
         ("decided_by".to_owned(), verdict.decided_by.word().to_owned()),
@@ -72,6 +74,7 @@ pub(super) fn new_decision(
         answer: Value::Object(answer.clone()).to_string(),
         challenge,
         list_effects: verdict.effects.iter().map(|effect| list_entry(app, attempted, effect)).collect(),
+        device: None,
     })
 }
 

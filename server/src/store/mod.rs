@@ -326,6 +326,29 @@ impl Store {
         self.inner.submit(verbs::Consume(thing)).await
     }
 
+    // --- the devices from which users act ---
+
+    /// A user's devices, in the order in which they were first seen.
+    pub async fn user_devices(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<UserDevice>, StoreError> {
+        self.inner.user_devices(tenant, user).await
+    }
+
+    /// Remembers a user on a device, or takes that or the device back. Writes nothing if it is so already. `actor` must not
+    /// name a person.
+    pub async fn change_device(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        device: &str,
+        change: DeviceChange,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<UserDevice, DeviceError> {
+        let (tenant, user) = (tenant.clone(), user.clone());
+        let (device, actor) = (device.to_owned(), actor.to_owned());
+        self.inner.submit(verbs::ChangeDevice { tenant, user, device, change, actor, at }).await
+    }
+
     // --- sessions ---
 
     /// Begins a session and uses up the token it is given for, in one step. Of any number of concurrent calls with the

@@ -105,6 +105,22 @@ pub(crate) static USES: Table = Table {
     key: &["tenant", "kind", "id"],
 };
 
+pub(crate) static DEVICES: Table = Table {
+    name: "devices",
+    columns: &[
+        "tenant",
+        "pseudonym",
+        "user",
+        "device",
+        "created_at",
+        "authenticated_at",
+        "last_method",
+        "remembered_until",
+        "invalidated_at",
+    ],
+    key: &["tenant", "pseudonym"],
+};
+
 pub(crate) static SESSIONS: Table = Table {
     name: "sessions",
     columns: &[
@@ -174,7 +190,7 @@ pub(crate) static RESETS: Table = Table {
 };
 
 /// Every table of state.
-pub(crate) static ALL: [&Table; 13] = [
+pub(crate) static ALL: [&Table; 14] = [
     &TENANTS,
     &API_KEYS,
     &USERS,
@@ -183,6 +199,7 @@ pub(crate) static ALL: [&Table; 13] = [
     &CHALLENGES,
     &USES,
     &SESSIONS,
+    &DEVICES,
     &LIST_ENTRIES,
     &PACKS,
     &ACTIVE_PACKS,
@@ -210,7 +227,7 @@ pub(crate) fn find(tenant: &str, name: &str) -> Option<(&'static Table, Vec<Cell
 
 /// Whether the rows' names are UUIDs, kept as 16 bytes.
 fn is_uuid(table: &Table) -> bool {
-    [&USERS, &DECISIONS, &SESSIONS, &LIST_ENTRIES].contains(&table)
+    [&USERS, &DECISIONS, &SESSIONS, &DEVICES, &LIST_ENTRIES].contains(&table)
 }
 
 /// A UUID's text as the cell it is kept in; any other text as itself, which is then equal to no such cell.

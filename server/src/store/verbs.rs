@@ -37,6 +37,14 @@ pub(super) struct DeleteUser {
     pub at: Timestamp,
 }
 pub(super) struct Consume(pub NewUse);
+pub(super) struct ChangeDevice {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub device: String,
+    pub change: DeviceChange,
+    pub actor: String,
+    pub at: Timestamp,
+}
 pub(super) struct BeginSession(pub NewSession);
 pub(super) struct RefreshSession(pub Refresh);
 pub(super) struct RevokeSession {

@@ -16,6 +16,7 @@ mod a_push_is_answered_by_the_phone;
 mod a_session_follows_an_approval;
 mod a_socket_gives_away_nothing;
 mod a_socket_that_does_nothing_is_let_go;
+mod a_user_is_remembered_on_a_device;
 mod an_administrator_resets_a_user;
 mod an_app_verifies_its_user;
 mod an_approval_counts_once;

@@ -105,6 +105,7 @@ pub fn decision(name: &str, key: &str, second: i64) -> NewDecision {
         answer: r#"{"state":"ALLOW"}"#.to_owned(),
         challenge: None,
         list_effects: vec![],
+        device: None,
     }
 }
 

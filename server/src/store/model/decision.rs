@@ -5,7 +5,9 @@ use engine::outcome::Outcome;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, NewChallenge, NewListEntry, Seq, TenantId, UserId};
+use super::{
+    ActionCode, ChallengeId, CredentialId, IdempotencyKey, NewChallenge, NewDevice, NewListEntry, Seq, TenantId, UserId,
+};
 use crate::store::StoreError;
 
 /// A decision's name: a UUID version 7, chosen before the decision is recorded.
@@ -110,6 +112,8 @@ pub struct NewDecision {
     pub challenge: Option<NewChallenge>,
     /// List entries the matched rules add, recorded in the same transaction.
     pub list_effects: Vec<NewListEntry>,
+    /// The device it was asked from, if it may be the first time.
+    pub device: Option<NewDevice>,
 }
 
 /// A decision as it stands now.

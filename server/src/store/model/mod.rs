@@ -6,6 +6,7 @@
 mod challenges;
 mod credential;
 mod decision;
+mod device;
 mod journal;
 mod outbox;
 mod page;
@@ -31,6 +32,7 @@ pub use decision::{
     ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, RecordError, Recorded, StateChange,
     StateChangeError,
 };
+pub use device::{DeviceChange, DeviceError, NewDevice, UserDevice};
 pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
 pub use outbox::{Attempted, DeadLetters, Delivery, Event, EventType, Subscription, Subscriptions};
 pub use page::{Cursor, Page, PageRequest};

@@ -7,7 +7,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, ms_up, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{credentials, decisions};
+use super::{credentials, decisions, devices};
 use crate::audit::Fact;
 use crate::store::model::*;
 use crate::store::rows::Row;
@@ -186,6 +186,9 @@ async fn apply(
                 .changed(decisions::to_row(&settled, row_entry)?, decision.seq)
                 .fact("state", settled.state.as_str())
                 .tell(decisions::changed(&decision, &settled));
+            if settled.state == ActionState::ChallengeSucceeded {
+                entry = devices::authenticated(batch, entry, &settled, row_entry, request.at).await?;
+            }
             decision_after = Some(settled);
         }
     }

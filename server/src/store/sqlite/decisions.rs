@@ -6,7 +6,7 @@ use super::batch::{Batch, Document, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{challenges, lists};
+use super::{challenges, devices, lists};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{RecordDecision, SetActionState};
@@ -33,6 +33,10 @@ impl Verb for RecordDecision {
 /// Writes a decision with everything that goes with it.
 pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recorded, Fault> {
     let decision = first_row(new, batch.next_seq());
+    let device = match &new.device {
+        Some(device) => devices::first_seen(batch, device, new).await?,
+        None => None,
+    };
     let challenge = new.challenge.as_ref();
     let entry = Entry::new(&new.tenant, "decision", new.created_at)
         .fact("action", new.action.as_str())
@@ -51,6 +55,10 @@ pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recor
             event: Some(new.event_line.clone()),
             record: Some(new.record.clone()),
         });
+    let entry = match device {
+        Some(device) => entry.made(device),
+        None => entry,
+    };
     let entry = new.facts.iter().fold(entry, |entry, (name, fact)| entry.fact(&format!("x.{name}"), fact.as_str()));
     let seq = batch.append(entry).await?;
     if let Some(challenge) = challenge {

@@ -8,6 +8,7 @@ mod cells;
 mod challenges;
 mod credentials;
 mod decisions;
+mod devices;
 pub(super) mod evidence;
 mod fault;
 mod lists;

@@ -6,7 +6,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{challenges, credentials, decisions, sessions};
+use super::{challenges, credentials, decisions, devices, sessions};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{IssueRecoveryCodes, ResetUser, UseRecoveryCode};
@@ -193,6 +193,8 @@ async fn spend(
             ..decision.clone()
         };
         let row_entry = decisions::entry_of(batch.conn(), &decision.tenant, decision.id).await?;
+        batch.flush().await?;
+        entry = devices::authenticated(batch, entry, &after, row_entry, used.at).await?;
         entry = entry
             .fact("state", after.state.as_str())
             .changed(decisions::to_row(&after, row_entry)?, decision.seq)

@@ -7,7 +7,7 @@ use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::sessions;
 use super::unit::{Running, Verb};
-use super::{credentials, recovery};
+use super::{credentials, devices, recovery};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{DeleteUser, UpsertUser};
@@ -70,6 +70,7 @@ impl Verb for DeleteUser {
             if held.is_none() && active.is_empty() && codes == 0 && sessions == 0 {
                 return Ok(Err(DeleteUserError::NotFound));
             }
+            devices::erase(batch, &self.tenant, &self.user, self.at).await?;
             for credential in active {
                 credentials::revoke(batch, credential, "user deleted", self.at).await?;
             }
