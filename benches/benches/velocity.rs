@@ -186,7 +186,8 @@ fn results(observed: &Observed) -> Results {
     [least(0), least(1), least(2), least(3)]
 }
 
-fn history(workload: &[Withdrawal], thresholds: &Thresholds) -> (Duration, Digest) {
+/// The whole workload, with so many events handed in at a time.
+fn history(workload: &[Withdrawal], thresholds: &Thresholds, together: usize) -> (Duration, Digest) {
     let limits = Limits { entries: 4_096, ..Limits::default() };
     let mut history = History::new(plan(thresholds), limits);
     let euro = Currency::parse("EUR").expect("a currency");
@@ -194,8 +195,13 @@ fn history(workload: &[Withdrawal], thresholds: &Thresholds) -> (Duration, Diges
     for (batch, events) in workload.chunks(BATCH).enumerate() {
         let fresh = events.iter().enumerate().map(|(n, event)| observation(batch * BATCH + n, event, euro));
         let fresh: Vec<Observation> = fresh.collect();
-        let observe = || fresh.iter().for_each(|event| digest.add(results(black_box(&history.observe(event)))));
-        spent += cpu::spent(observe).1;
+        let one_by_one = |event| digest.add(results(black_box(&history.observe(event))));
+        spent += if together == 1 {
+            cpu::spent(|| fresh.iter().for_each(one_by_one)).1
+        } else {
+            let mut take = |_: &Observation, observed| digest.add(results(black_box(&observed)));
+            cpu::spent(|| fresh.chunks(together).for_each(|events| history.observe_all(events, &mut take))).1
+        };
     }
     (spent, digest)
 }
@@ -311,15 +317,16 @@ fn main() {
         let runs = Runs::of(runs, one);
         Line { store, events, nanoseconds: runs.nanoseconds_each(events), note: format!("± {:.0} %", runs.spread()) }
     };
-    let exact = || {
-        let (spent, digest) = history(&workload, &OUT_OF_REACH);
+    let exact = |together: usize| {
+        let (spent, digest) = history(&workload, &OUT_OF_REACH, together);
         assert_eq!(digest, expected, "the windows give the answers of the ring");
         spent
     };
-    let ours = measure("history, every answer exact", &exact);
+    let ours = measure("history, event by event, every answer exact", &|| exact(1));
     let mut lines = vec![
+        measure("history, 100 events at a time", &|| exact(100)),
+        measure("history, event by event, thresholds as rules have them", &|| history(&workload, &USUAL, 1).0),
         measure("a bare ring per key", &|| rings(&workload).0),
-        measure("history, thresholds as rules have them", &|| history(&workload, &USUAL).0),
     ];
     match Redis::start() {
         Some(mut redis) => {

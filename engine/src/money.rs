@@ -8,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{codes::Currency, exact};
 
 /// An amount of money. Arithmetic is checked: `None` is overflow or a mixture of currencies.
+///
+/// Packed: otherwise the alignment of its amount would make every [`Value`](crate::value::Value) twice as large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C, packed)]
 pub struct Money {
     /// The amount in the currency's smallest unit: 12.30 EUR is 1230.
     pub minor: i128,
@@ -123,7 +126,7 @@ impl Money {
     /// Which is more; `None` for two currencies, which never compare silently.
     #[must_use]
     pub fn compare(&self, other: &Money) -> Option<Ordering> {
-        (self.currency == other.currency).then(|| self.minor.cmp(&other.minor))
+        (self.currency == other.currency).then(|| { self.minor }.cmp(&{ other.minor }))
     }
 
     fn with(self, other: Money) -> Option<Money> {
@@ -162,8 +165,8 @@ mod tests {
         for text in ["0 JPY", "1200 JPY", "0.01 EUR", "-12.30 EUR", "1.005 KWD", "1.0001 CLF", "7 XAU"] {
             assert_eq!(money(text).to_string(), text);
         }
-        assert_eq!(money("12.3 EUR").minor, 1230);
-        assert_eq!(money("12.300 EUR").minor, 1230);
+        assert_eq!({ money("12.3 EUR").minor }, 1230);
+        assert_eq!({ money("12.300 EUR").minor }, 1230);
     }
 
     #[test]

@@ -163,6 +163,29 @@ fn with_next_to_no_room_the_answer_is_unknown_and_never_wrong() {
     run("little room", trouble, &little, 10, &[]);
 }
 
+#[test]
+fn many_events_handed_in_together_are_answered_as_one_by_one() {
+    let trouble = Trouble { late: 5, repeated: 5, settled: 0, unknown: true, negative: true };
+    for seed in 1..=20 {
+        let mut dice = Dice(seed);
+        let plan = Arc::new(random_plan(&mut dice, 14));
+        let mut one_by_one = History::new(plan.clone(), limits());
+        let mut together = one_by_one.clone();
+        let events = random_stream(&mut dice, 200, trouble).into_iter().filter_map(|step| match step {
+            Step::Observe(event) => Some(*event),
+            Step::Settle { .. } => None,
+        });
+        let events: Vec<Observation> = events.collect();
+        let mut answers = Vec::new();
+        for events in events.chunks(70) {
+            together.observe_all(events, |event, observed| answers.push((event.seq, observed)));
+        }
+        let expected: Vec<_> = events.iter().map(|event| (event.seq, one_by_one.observe(event))).collect();
+        assert_eq!(answers, expected, "{seed}");
+        assert_eq!(together.stats(), one_by_one.stats(), "{seed}");
+    }
+}
+
 /// A single count or distinct count, so that what is kept can be held against its threshold after every step.
 #[test]
 fn no_key_keeps_more_than_its_threshold_allows() {

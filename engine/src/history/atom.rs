@@ -49,6 +49,20 @@ impl<const N: usize> Bytes<N> {
         }
     }
 
+    /// The bytes as words, the last one filled up with zeros, and zeros behind.
+    #[inline]
+    pub fn word(&self, place: usize) -> u64 {
+        let from = place * size_of::<u64>();
+        match self {
+            // There are zeros up to the length in the last byte.
+            Bytes::Short(bytes) => match bytes.get(from..).and_then(|bytes| bytes.split_first_chunk()) {
+                Some((word, [_, ..])) => u64::from_le_bytes(*word),
+                Some((_, [])) | None => last_word(self.as_slice().get(from..).unwrap_or_default()),
+            },
+            Bytes::Long(bytes) => last_word(bytes.get(from..).unwrap_or_default()),
+        }
+    }
+
     /// What it takes beyond its own size.
     pub fn heap(&self) -> usize {
         match self {
@@ -56,6 +70,11 @@ impl<const N: usize> Bytes<N> {
             Bytes::Long(bytes) => bytes.len() + size_of::<Vec<u8>>() + 2 * size_of::<usize>(),
         }
     }
+}
+
+/// The first of these bytes, as many as a word has.
+fn last_word(bytes: &[u8]) -> u64 {
+    bytes.iter().take(size_of::<u64>()).rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// Writes bytes one after the other, to where they stay.
@@ -140,8 +159,8 @@ impl<'a, const N: usize> Pen<'a, N> {
     fn address(&mut self, address: IpAddr) {
         match address {
             IpAddr::V4(address) => {
-                self.write(&[6]);
-                self.write(&address.octets());
+                let [a, b, c, d] = address.octets();
+                self.write(&[6, a, b, c, d]);
             }
             IpAddr::V6(address) => {
                 self.write(&[7]);
@@ -156,23 +175,40 @@ impl<'a, const N: usize> Pen<'a, N> {
     }
 
     fn text(&mut self, text: &str) {
-        self.write(&[9]);
-        match u8::try_from(text.len()) {
-            Ok(length) if length < u8::MAX => self.write(&[length]),
-            _ => {
-                self.write(&[u8::MAX]);
-                self.write(&(text.len() as u64).to_le_bytes());
+        let Some(length) = u8::try_from(text.len()).ok().filter(|length| *length < u8::MAX) else {
+            self.write(&[9, u8::MAX]);
+            self.write(&(text.len() as u64).to_le_bytes());
+            self.write(text.as_bytes());
+            return;
+        };
+        let end = self.used + 2 + text.len();
+        if let Bytes::Short(short) = self.bytes
+            && end < N
+            && let Some([tag, short_length, place @ ..]) = short.get_mut(self.used..end)
+        {
+            (*tag, *short_length) = (9, length);
+            place.copy_from_slice(text.as_bytes());
+            if let Some(whole) = short.last_mut() {
+                *whole = end as u8;
             }
+            self.used = end;
+        } else {
+            self.write(&[9, length]);
+            self.write(text.as_bytes());
         }
-        self.write(text.as_bytes());
     }
 }
 
 /// The value as one that can be told apart; `None` if it is none.
 pub(super) fn atom(value: &Value) -> Option<Atom> {
     let mut atom = Atom::default();
-    Pen::new(&mut atom).value(value).ok()?;
+    write(value, &mut atom).ok()?;
     Some(atom)
+}
+
+/// Writes a value to where there are no bytes yet.
+pub(super) fn write<const N: usize>(value: &Value, bytes: &mut Bytes<N>) -> Result<(), Why> {
+    Pen::new(bytes).value(value)
 }
 
 /// The field in this slot; a slot the observation does not have is absent.

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::plan::EventKind;
 use crate::{
@@ -82,7 +83,7 @@ pub struct Observed {
     pub windows: Vec<Maybe<Interval<Value>>>,
     /// Where each window begins, resolved for the log; `None` where that is not known (no such zone, no key) or the
     /// window was not asked for.
-    pub starts: Vec<Option<Timestamp>>,
+    pub starts: SmallVec<[Option<Timestamp>; 4]>,
     /// Earlier appearances, by position in `HistoryPlan::seen`: timestamps, or a whole number for `times_seen`.
     pub seen: Vec<Maybe<Interval<Value>>>,
     /// The user's newest earlier event that passed a challenge.
@@ -97,10 +98,11 @@ pub struct Observed {
 
 impl Observed {
     /// Nothing known: the answers to a plan with so many windows and questions about earlier appearances.
+    #[inline(always)]
     pub(super) fn nothing(windows: usize, seen: usize, future: bool) -> Observed {
         Observed {
             windows: unknown(windows),
-            starts: vec![None; windows],
+            starts: SmallVec::from_elem(None, windows),
             seen: unknown(seen),
             last_verified: Maybe::Unknown(Why::Absent),
             previous: Maybe::Unknown(Why::Absent),

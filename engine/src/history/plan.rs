@@ -157,6 +157,15 @@ impl Bound {
         super::number::steps_rounded_up(constant, unit).map_or(Bound::Unbounded, Bound::AtMost)
     }
 
+    /// Whether a result of so many steps is not above it.
+    #[inline]
+    pub(super) fn reaches(self, steps: i128) -> bool {
+        match self {
+            Bound::AtMost(most) => steps <= most,
+            Bound::Unbounded => true,
+        }
+    }
+
     /// The bound that serves both.
     pub fn max(self, other: Bound) -> Bound {
         match (self, other) {

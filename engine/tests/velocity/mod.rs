@@ -208,6 +208,8 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
     let grain = dice.pick(&[1, 1, 60_000, 600_000]);
     let depth = dice.pick(&[6, 40]);
     let users = dice.pick(&[1, 2]);
+    // Events of others, of which there may be very many, come between.
+    let others = dice.pick(&[1, 1, 1 << 19]);
     let mut open: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     let mut past: Vec<Observation> = Vec::new();
     let mut out = Vec::new();
@@ -228,12 +230,13 @@ pub fn random_stream(dice: &mut Dice, steps: usize, trouble: Trouble) -> Vec<Ste
             _ => dice.below(pace) as i64,
         };
         let time = if dice.percent(trouble.late) { now - dice.below(depth * pace) as i64 } else { now };
-        let event = random_event(dice, seq + 1, time - time.rem_euclid(grain), users, trouble);
+        let seq = (seq + 1) * others;
+        let event = random_event(dice, seq, time - time.rem_euclid(grain), users, trouble);
         open.push((event.user.clone(), event.reference.clone()));
         if dice.percent(trouble.repeated) && !past.is_empty() {
             let back = dice.below(past.len().min(8) as u64) as usize;
             let again = past[past.len() - 1 - back].clone();
-            out.push(Step::Observe(Box::new(Observation { seq: seq + 1, ..again })));
+            out.push(Step::Observe(Box::new(Observation { seq, ..again })));
         } else {
             past.push(event.clone());
             out.push(Step::Observe(Box::new(event)));
@@ -268,7 +271,8 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Tr
     let fields = vec![
         Maybe::Known(Value::User(user.clone())),
         {
-            let ip = Value::Ip(format!("198.51.100.{}", dice.below(3)).parse().expect("an address"));
+            let network = if dice.percent(10) { "2001:db8::" } else { "198.51.100." };
+            let ip = Value::Ip(format!("{network}{}", dice.below(3)).parse().expect("an address"));
             sometimes(dice, 8, ip)
         },
         sometimes(dice, 3, Value::Money(Money { minor: amount, currency })),
@@ -277,7 +281,9 @@ fn random_event(dice: &mut Dice, seq: u64, time_ms: i64, users: u64, trouble: Tr
             sometimes(dice, 2, Value::Int(records))
         },
         {
-            let payee = format!("p{}", dice.below(12));
+            // Now and then one that is longer than those before it, or too long for a log.
+            let length = if dice.percent(5) { dice.pick(&[10, 20, 37, 38, 60]) } else { 1 };
+            let payee = format!("{}{}", "p".repeat(length), dice.below(12));
             sometimes(dice, 10, Value::Text(payee.into()))
         },
         {

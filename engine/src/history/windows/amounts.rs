@@ -122,11 +122,6 @@ impl Amounts {
         }
     }
 
-    /// Looks at what is kept.
-    pub fn warm(&self) -> i64 {
-        self.recent.warm()
-    }
-
     /// Notes an amount's currency.
     fn meet(&mut self, currency: Option<Currency>) {
         match (self.currency, currency) {

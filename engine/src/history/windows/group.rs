@@ -15,7 +15,7 @@ use super::{
     },
     answer::{Asking, Held, Start},
     layout::{Ask, GroupPlan},
-    log::Log,
+    log::{Arrival, Log},
     shelf::{Hashed, Quota, Row, Shelf},
     track::{Brought, Track, bring},
 };
@@ -25,21 +25,13 @@ use crate::{
     value::Value,
 };
 
-/// What is kept under each key of a group.
+/// What is kept under each key of a group: the words of a log, of events of which nothing is in doubt; or set aside, of
+/// any events, the structures in the order of the plan.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
-    pub keys: Shelf<Past>,
+    pub keys: Shelf<Vec<Track>>,
     /// What each structure has missed before it existed.
     pub hidden: Vec<Lost>,
-}
-
-/// What is kept under one key.
-#[derive(Clone, Debug)]
-pub(super) enum Past {
-    /// Events of which nothing is in doubt.
-    Log(Log),
-    /// Any events: the structures in the order of the plan.
-    Tracks(Vec<Track>),
 }
 
 /// What is kept of a key in structures of its own.
@@ -59,73 +51,34 @@ pub(super) struct Missing<'a> {
 }
 
 /// Parts of an event by structure of the group.
-pub(super) type Parts<'a> = SmallVec<[Option<Brought<'a>>; 4]>;
+type Parts<'a> = SmallVec<[Option<Brought<'a>>; 4]>;
 
-impl Default for Past {
-    fn default() -> Past {
-        Past::Log(Log::default())
+/// The structures of a key, of which the words are given, and the structures if they are set aside.
+pub(super) fn opened(
+    plan: &GroupPlan,
+    missing: Missing<'_>,
+    row: Row<&[u64]>,
+    aside: Option<Vec<Track>>,
+) -> Vec<Track> {
+    match (aside, &plan.log) {
+        (Some(tracks), _) => tracks,
+        (None, Some(log)) => Log::of(log, row.body()).open(plan, missing),
+        (None, None) => fresh(plan, missing).collect(),
     }
 }
 
-impl Past {
-    /// Nothing, for a key that is new.
-    pub fn new(plan: &GroupPlan, missing: Missing<'_>) -> Past {
-        if plan.log.is_some() { Past::default() } else { Past::Tracks(fresh(plan, missing).collect()) }
-    }
-
-    /// The structures of what is kept.
-    pub fn tracks(&self, plan: &GroupPlan, missing: Missing<'_>) -> Cow<'_, [Track]> {
-        match (self, &plan.log) {
-            (Past::Tracks(tracks), _) => Cow::Borrowed(tracks),
-            (Past::Log(log), Some(log_plan)) => Cow::Owned(log.open(plan, log_plan, missing)),
-            (Past::Log(_), None) => Cow::Owned(fresh(plan, missing).collect()),
+/// Entries kept, the most of them in one structure, and those that are undecided.
+pub(super) fn lengths(plan: &GroupPlan, row: Row<&[u64]>, aside: Option<&Vec<Track>>) -> (usize, usize, usize) {
+    match (aside, &plan.log) {
+        (Some(tracks), _) => tracks
+            .iter()
+            .map(Track::len)
+            .fold((0, 0, 0), |(all, most, pending), (kept, waiting)| (all + kept, most.max(kept), pending + waiting)),
+        (None, Some(log)) => {
+            let log = Log::of(log, row.body());
+            (log.rows(), log.most(), 0)
         }
-    }
-
-    /// The same in structures of their own.
-    pub fn open(&mut self, plan: &GroupPlan, missing: Missing<'_>) -> &mut [Track] {
-        if let Past::Log(_) = self {
-            *self = Past::Tracks(self.tracks(plan, missing).into_owned());
-        }
-        self.opened()
-    }
-
-    /// The structures, if there are any.
-    pub fn opened(&mut self) -> &mut [Track] {
-        match self {
-            Past::Tracks(tracks) => tracks,
-            Past::Log(_) => &mut [],
-        }
-    }
-
-    /// Looks at what answering will look at.
-    pub fn warm(&self) -> i64 {
-        match self {
-            Past::Log(log) => log.warm(),
-            Past::Tracks(tracks) => tracks.iter().fold(0, |near, track| near ^ track.warm()),
-        }
-    }
-
-    /// Entries kept, the most of them in one structure, and those that are undecided.
-    pub fn len(&self, plan: &GroupPlan) -> (usize, usize, usize) {
-        match self {
-            Past::Log(log) => plan.log.as_ref().map_or((0, 0, 0), |plan| (log.rows(), log.most(plan), 0)),
-            Past::Tracks(tracks) => {
-                tracks.iter().map(Track::len).fold((0, 0, 0), |(all, most, pending), (kept, waiting)| {
-                    (all + kept, most.max(kept), pending + waiting)
-                })
-            }
-        }
-    }
-
-    /// What it takes beyond its own size, in bytes.
-    pub fn heap(&self) -> usize {
-        match self {
-            Past::Log(log) => log.heap(),
-            Past::Tracks(tracks) => {
-                tracks.capacity() * size_of::<Track>() + tracks.iter().map(Track::heap).sum::<usize>()
-            }
-        }
+        (None, None) => (0, 0, 0),
     }
 }
 
@@ -151,7 +104,7 @@ impl Group {
         };
         let parts = parts(plan, asking);
         let feeds = parts.iter().any(Option::is_some);
-        if feeds && self.keys.get(&key).is_none() && !self.keys.has_room(quota) {
+        if feeds && self.keys.find(&key).is_none() && !self.keys.has_room(quota) {
             refuse(plan, asking, Why::Quota, observed);
         } else {
             self.read(plan, asking, &key, &parts, observed);
@@ -167,24 +120,25 @@ impl Group {
         parts: &[Option<Brought<'_>>],
         observed: &mut Observed,
     ) {
-        let row = self.keys.get(key);
-        let missed = row.map_or(&self.keys.missed, |row| &row.missed);
+        let found = self.keys.find(key).map(|piece| (self.keys.row(piece), self.keys.aside(piece)));
+        let missed = &found.map_or(self.keys.missed, |(row, _)| row.missed());
         let missing = Missing { hidden: &self.hidden, missed };
-        if let Some(log_plan) = &plan.log
+        if let Some(log) = &plan.log
             && parts.iter().all(Option::is_none)
         {
             // What only asks, and is not late, finds its answer in a log as it is.
-            match row {
-                Some(Row { value: Past::Log(log), newest, .. }) if *newest < asking.at => {
-                    return log.answer(plan, log_plan, asking, missing, &[], observed);
+            match found {
+                Some((row, None)) if row.newest() < asking.at => {
+                    return Log::of(log, row.body()).answer(plan, asking, missing, None, observed);
                 }
-                None => return Log::default().answer(plan, log_plan, asking, missing, &[], observed),
+                None => return Log::of(log, &[][..]).answer(plan, asking, missing, None, observed),
                 Some(_) => {}
             }
         }
-        let tracks = match row.map(|row| &row.value) {
-            Some(past) => past.tracks(plan, missing),
-            None => Cow::Owned(fresh(plan, missing).collect()),
+        let tracks = match (found, &plan.log) {
+            (Some((_, Some(tracks))), _) => Cow::Borrowed(tracks.as_slice()),
+            (Some((row, None)), Some(log)) => Cow::Owned(Log::of(log, row.body()).open(plan, missing)),
+            (Some((_, None)) | None, _) => Cow::Owned(fresh(plan, missing).collect()),
         };
         read(plan, asking, Tracks { tracks: &tracks, missing }, parts, observed);
     }
@@ -199,6 +153,80 @@ impl Group {
         quota: Quota,
         observed: Option<&mut Observed>,
     ) -> bool {
+        let Some(log) = &plan.log else { return self.observe_apart(plan, asking, key, quota, observed) };
+        let mut arrival = Arrival::default();
+        arrival.fill(&plan.tracks, asking);
+        if !arrival.feeds {
+            if let Some(observed) = observed {
+                self.read(plan, asking, key, &parts(plan, asking), observed);
+            }
+            return false;
+        }
+        let Some((mut piece, new)) = self.keys.take_in(key, asking.at, quota, log.words()) else {
+            if let Some(observed) = observed {
+                refuse(plan, asking, Why::Quota, observed);
+            }
+            return false;
+        };
+        let mut row = self.keys.row_mut(piece);
+        let newest = if new { Position::START } else { row.newest() };
+        row.set_newest(newest.max(asking.at));
+        let horizon = Position::opening(newest.max(asking.at).at.saturating_sub(plan.stay));
+        if !row.is_plain() && newest < horizon {
+            // Nothing of it matters any more, so that what was in doubt is no longer.
+            let mut missed = row.missed();
+            missed.extend(newest, Why::Saturated);
+            row.set_missed(missed);
+            self.keys.take_back(piece);
+            row = self.keys.row_mut(piece);
+        }
+        let missed = &row.missed();
+        let missing = Missing { hidden: &self.hidden, missed };
+        if row.is_plain() {
+            let mut words = Log::of(log, row.body_mut());
+            words.purge(horizon);
+            let fits = words.fits(&mut arrival, asking.at, newest);
+            if fits && arrival.is_nothing() {
+                if let Some(observed) = observed {
+                    words.answer(plan, asking, missing, Some(&arrival), observed);
+                }
+                return false;
+            }
+            let ready = fits.then(|| words.prepare(&arrival, asking.at));
+            if let Some(ready) = ready
+                && let Some(moved) = match ready.more.or_else(|| words.fewer(ready)) {
+                    Some(size) => self.keys.resize(key, piece, size),
+                    None => Some(piece),
+                }
+            {
+                piece = moved;
+                let mut row = self.keys.row_mut(piece);
+                let mut words = Log::of(log, row.body_mut());
+                if let Some(observed) = observed {
+                    words.answer(plan, asking, missing, Some(&arrival), observed);
+                }
+                if !words.append(asking.at, &arrival, ready) {
+                    let tracks = words.open(plan, missing);
+                    self.keys.set_aside(piece, tracks);
+                }
+                return false;
+            }
+            let tracks = Log::of(log, self.keys.row(piece).into_body()).open(plan, missing);
+            self.keys.set_aside(piece, tracks);
+        }
+        let Some(tracks) = self.keys.aside_mut(piece) else { return false };
+        take_in(plan, asking, tracks, missing, horizon, observed)
+    }
+
+    /// The same where keys have structures always.
+    fn observe_apart(
+        &mut self,
+        plan: &GroupPlan,
+        asking: &Asking<'_>,
+        key: &Hashed,
+        quota: Quota,
+        observed: Option<&mut Observed>,
+    ) -> bool {
         let parts = parts(plan, asking);
         if parts.iter().all(Option::is_none) {
             if let Some(observed) = observed {
@@ -206,50 +234,47 @@ impl Group {
             }
             return false;
         }
-        let hidden = &self.hidden;
-        let make = |missed: &Lost| Past::new(plan, Missing { hidden, missed });
-        let Some(row) = self.keys.take_in(key, asking.at, quota, make) else {
+        let Some((piece, new)) = self.keys.take_in(key, asking.at, quota, 1) else {
             if let Some(observed) = observed {
                 refuse(plan, asking, Why::Quota, observed);
             }
             return false;
         };
-        let newest = row.newest;
-        row.newest = newest.max(asking.at);
-        let horizon = Position::opening(row.newest.at.saturating_sub(plan.stay));
-        if let (Past::Tracks(_), Some(_)) = (&row.value, &plan.log)
-            && newest < horizon
-        {
-            // Nothing of it matters any more, so that what was in doubt is no longer.
-            row.value = Past::default();
-            row.missed.extend(newest, Why::Saturated);
+        let mut row = self.keys.row_mut(piece);
+        let newest = row.newest().max(asking.at);
+        row.set_newest(newest);
+        let missing = Missing { hidden: &self.hidden, missed: &row.missed() };
+        if new {
+            self.keys.set_aside(piece, fresh(plan, missing).collect());
         }
-        let missing = Missing { hidden, missed: &row.missed };
-        if let (Past::Log(log), Some(log_plan)) = (&mut row.value, &plan.log) {
-            log.purge(log_plan, horizon);
-            if let Some(arrival) = log.fits(log_plan, &plan.tracks, &parts, asking, newest) {
-                if let Some(observed) = observed {
-                    log.answer(plan, log_plan, asking, missing, &arrival, observed);
-                }
-                if !log.append(log_plan, &plan.tracks, asking.at, &arrival) {
-                    row.value.open(plan, missing);
-                }
-                return false;
-            }
-        }
-        let tracks = row.value.open(plan, missing);
-        if let Some(observed) = observed {
-            read(plan, asking, Tracks { tracks, missing }, &parts, observed);
-        }
-        let mut pending = false;
-        for ((track, track_plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(&parts) {
-            if let Some(brought) = part {
-                pending |= track.append(track_plan, asking.at, brought, asking.status, plan.most_pending);
-                track.purge(track_plan, horizon);
-            }
-        }
-        pending
+        let Some(tracks) = self.keys.aside_mut(piece) else { return false };
+        let horizon = Position::opening(newest.at.saturating_sub(plan.stay));
+        take_in(plan, asking, tracks, missing, horizon, observed)
     }
+}
+
+/// Answers an event from the structures, if anybody wants to know, and takes it in. Returns whether it is pending in some
+/// of them.
+fn take_in(
+    plan: &GroupPlan,
+    asking: &Asking<'_>,
+    tracks: &mut [Track],
+    missing: Missing<'_>,
+    horizon: Position,
+    observed: Option<&mut Observed>,
+) -> bool {
+    let parts = parts(plan, asking);
+    if let Some(observed) = observed {
+        read(plan, asking, Tracks { tracks, missing }, &parts, observed);
+    }
+    let mut pending = false;
+    for ((track, track_plan), part) in tracks.iter_mut().zip(&plan.tracks).zip(&parts) {
+        if let Some(brought) = part {
+            pending |= track.append(track_plan, asking.at, brought, asking.status, plan.most_pending);
+            track.purge(track_plan, horizon);
+        }
+    }
+    pending
 }
 
 impl<'a> Missing<'a> {

@@ -24,6 +24,8 @@ pub(super) struct GroupPlan {
     pub fields: Vec<FieldRef>,
     pub tracks: Vec<TrackPlan>,
     pub asks: Vec<Ask>,
+    /// The windows that differ: those alike start together.
+    pub openings: Vec<Window>,
     /// How long after its newest event a key can still matter, in microseconds, to events that come in time.
     pub span: i64,
     /// The same, to events that come late.
@@ -84,7 +86,7 @@ pub(super) struct Keep {
 /// A question, and the structure that answers it.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Window { slot: usize, spec: WindowSpec, track: usize, anchor: Option<usize>, by: AskedBy },
+    Window { slot: usize, spec: WindowSpec, track: usize, anchor: Option<usize>, opening: usize, by: AskedBy },
     Seen { slot: usize, spec: SeenSpec, track: usize, by: AskedBy },
 }
 
@@ -167,7 +169,8 @@ impl Layout {
         self.in_group(&spec.keys, |group| {
             let track = group.track(wanted);
             let anchor = anchor.map(|anchor| group.track(anchor));
-            group.asks.push(Ask::Window { slot, spec: spec.clone(), track, anchor, by });
+            let opening = group.opening(spec.window);
+            group.asks.push(Ask::Window { slot, spec: spec.clone(), track, anchor, opening, by });
         });
     }
 
@@ -201,6 +204,7 @@ impl Layout {
             fields: fields.to_vec(),
             tracks: Vec::new(),
             asks: Vec::new(),
+            openings: Vec::new(),
             span: 0,
             stay: 0,
             most_pending: 0,
@@ -225,6 +229,13 @@ impl GroupPlan {
         }
         self.tracks.push(wanted);
         self.tracks.len() - 1
+    }
+
+    fn opening(&mut self, window: Window) -> usize {
+        self.openings.iter().position(|other| *other == window).unwrap_or_else(|| {
+            self.openings.push(window);
+            self.openings.len() - 1
+        })
     }
 }
 

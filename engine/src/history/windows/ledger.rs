@@ -4,7 +4,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use hashbrown::HashTable;
 
-use super::super::{atom::Key, position::Position};
+use super::{
+    super::{atom::Key, position::Position},
+    places::Places,
+    shelf::half,
+};
 use crate::status::Status;
 
 /// The events whose reference is remembered.
@@ -48,7 +52,7 @@ pub(super) struct GivenUp {
 /// Decided events that are forgotten together. What is looked into at random is kept small: the places alone.
 #[derive(Clone, Debug, Default)]
 struct Generation {
-    places: HashTable<u32>,
+    places: Places,
     events: Vec<Decided>,
     /// Users and references, one after the other.
     names: Vec<u8>,
@@ -57,11 +61,10 @@ struct Generation {
 /// A decided event, and where its user and reference stand among the names.
 #[derive(Clone, Copy, Debug)]
 struct Decided {
-    hash: u64,
-    start: usize,
-    middle: usize,
-    end: usize,
     at: Position,
+    start: usize,
+    user: u32,
+    reference: u32,
     status: Status,
 }
 
@@ -75,6 +78,13 @@ impl Ledger {
         decided.map(|event| (event.at, event.status))
     }
 
+    /// Looks at where the event would be.
+    #[inline]
+    pub fn glance(&self, hash: u64) -> u64 {
+        let in_generation = |generation: &Generation| generation.places.find(half(hash), |_| true).map_or(0, u64::from);
+        in_generation(&self.recent) ^ in_generation(&self.older)
+    }
+
     pub fn find_undecided(&mut self, hash: u64, user: &str, reference: &str) -> Option<&mut Remembered> {
         self.undecided.find_mut(hash, |event| event.is(hash, user, reference)).map(|found| &mut found.event)
     }
@@ -85,8 +95,8 @@ impl Ledger {
 
     /// Remembers a decided event.
     pub fn decided(&mut self, hash: u64, user: &str, reference: &str, at: Position, status: Status, limit: usize) {
-        let place = match u32::try_from(self.recent.events.len()) {
-            Ok(place) if self.recent.events.len() < limit.max(1) => place,
+        let event = match u32::try_from(self.recent.events.len()) {
+            Ok(event) if self.recent.events.len() < limit.max(1) => event,
             Ok(_) | Err(_) => {
                 std::mem::swap(&mut self.recent, &mut self.older);
                 self.recent.places.clear();
@@ -95,16 +105,14 @@ impl Ledger {
                 0
             }
         };
-        let names = &mut self.recent.names;
-        let start = names.len();
+        let Generation { places, events, names } = &mut self.recent;
+        // Names as long as that would not have been let in.
+        let length = |name: &str| u32::try_from(name.len()).unwrap_or(u32::MAX);
+        let (start, user_length, reference_length) = (names.len(), length(user), length(reference));
         names.extend_from_slice(user.as_bytes());
-        let middle = names.len();
         names.extend_from_slice(reference.as_bytes());
-        let end = names.len();
-        let events = &mut self.recent.events;
-        events.push(Decided { hash, start, middle, end, at, status });
-        let hash_of = |place: &u32| events.get(*place as usize).map_or(0, |event| event.hash);
-        self.recent.places.insert_unique(hash, place, hash_of);
+        events.push(Decided { at, start, user: user_length, reference: reference_length, status });
+        places.insert(half(hash), event);
     }
 
     /// Remembers an undecided event. Returns the oldest if it had to make room: nobody can settle it any more.
@@ -154,7 +162,7 @@ impl Ledger {
 
     pub fn bytes(&self) -> usize {
         let generation = |generation: &Generation| {
-            generation.places.allocation_size()
+            generation.places.bytes()
                 + generation.events.capacity() * size_of::<Decided>()
                 + generation.names.capacity()
         };
@@ -174,14 +182,14 @@ impl Undecided {
 }
 
 impl Generation {
+    #[inline]
     fn find(&self, hash: u64, user: &str, reference: &str) -> Option<&Decided> {
-        let name = |from: usize, to: usize| self.names.get(from..to).unwrap_or_default();
+        let of = |event: u32| self.events.get(event as usize);
         let is_it = |event: &Decided| {
-            event.hash == hash
-                && name(event.start, event.middle) == user.as_bytes()
-                && name(event.middle, event.end) == reference.as_bytes()
+            let middle = event.start + event.user as usize;
+            self.names.get(event.start..middle) == Some(user.as_bytes())
+                && self.names.get(middle..middle + event.reference as usize) == Some(reference.as_bytes())
         };
-        let place = self.places.find(hash, |place| self.events.get(*place as usize).is_some_and(is_it))?;
-        self.events.get(*place as usize)
+        self.places.find(half(hash), |event| of(event).is_some_and(is_it)).and_then(of)
     }
 }

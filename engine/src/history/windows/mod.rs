@@ -2,7 +2,7 @@
 //!
 //! In reading order: which structures a plan needs (`layout`); the events of a key of which nothing is in doubt (`log`);
 //! of all others the structures (`queue`, `times`, `values`, `amounts` and their `part`s, `extremes`), one of them with
-//! its undecided events (`track`); what is kept under a key (`group`, `shelf`, `pages`); how an answer is read
+//! its undecided events (`track`); what is kept under a key (`group`, `shelf`, `places`, `pieces`, `pages`); how an answer is read
 //! (`answer`); and what is kept beside the windows (`trail`, `ledger`).
 
 mod amounts;
@@ -14,6 +14,8 @@ mod ledger;
 mod log;
 mod pages;
 mod part;
+mod pieces;
+mod places;
 mod queue;
 mod replan;
 mod shelf;
@@ -22,7 +24,7 @@ mod track;
 mod trail;
 mod values;
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,10 +32,12 @@ use smallvec::SmallVec;
 
 use self::{
     answer::Asking,
-    group::{Group, Past},
+    group::Group,
     layout::Layout,
     ledger::{GivenUp, Ledger, Remembered},
+    pieces::Piece,
     shelf::{Hashed, Quota, Shelf},
+    track::Track,
     trail::Trail,
 };
 use super::{
@@ -69,6 +73,9 @@ pub struct History {
     /// The time of the newest event, in microseconds.
     newest: i64,
 }
+
+/// So many events are looked up together.
+const TOGETHER: usize = 16;
 
 /// Everything by which history looks into its tables for an event.
 struct Touched {
@@ -158,22 +165,59 @@ impl History {
     /// answered as of the first try and not counted again.
     pub fn observe(&mut self, event: &Observation) -> Observed {
         let touched = self.touched(event);
-        self.warm(&touched);
-        if self.ledger.find(touched.name, &event.user, &event.reference).is_some() {
-            return self.peek(event);
-        }
+        self.warm(std::slice::from_ref(&touched));
         let mut observed = self.nothing(event);
-        self.take_in(event, &touched, Some(&mut observed));
+        self.answer(event, &touched, &mut observed);
         observed
+    }
+
+    /// Observes the events one after the other. Where many are at hand this takes less time than to hand them in one by
+    /// one, since all that some of them need is fetched from memory at once.
+    pub fn observe_all(&mut self, events: &[Observation], mut answered: impl FnMut(&Observation, Observed)) {
+        self.together(events, |history, event, touched| {
+            let mut observed = history.nothing(event);
+            history.answer(event, touched, &mut observed);
+            answered(event, observed);
+        });
+    }
+
+    fn together<E: Borrow<Observation>>(
+        &mut self,
+        events: &[E],
+        mut f: impl FnMut(&mut History, &Observation, &Touched),
+    ) {
+        let mut touched: SmallVec<[Touched; TOGETHER]> = SmallVec::new();
+        for events in events.chunks(TOGETHER) {
+            touched.clear();
+            touched.extend(events.iter().map(|event| self.touched(event.borrow())));
+            self.warm(&touched);
+            for (event, touched) in events.iter().zip(&touched) {
+                f(self, event.borrow(), touched);
+            }
+        }
+    }
+
+    /// Answers, where nothing is answered yet.
+    fn answer(&mut self, event: &Observation, touched: &Touched, observed: &mut Observed) {
+        if self.ledger.find(touched.name, &event.user, &event.reference).is_some() {
+            *observed = self.peek(event);
+        } else {
+            self.take_in(event, touched, Some(observed));
+        }
     }
 
     /// Takes the event in without answering: for rebuilding a history from the journal.
     pub fn remember(&mut self, event: &Observation) {
-        let touched = self.touched(event);
-        if self.ledger.find(touched.name, &event.user, &event.reference).is_none() {
-            self.warm(&touched);
-            self.take_in(event, &touched, None);
-        }
+        self.remember_all(&[event]);
+    }
+
+    /// Takes the events in, one after the other.
+    fn remember_all(&mut self, events: &[&Observation]) {
+        self.together(events, |history, event, touched| {
+            if history.ledger.find(touched.name, &event.user, &event.reference).is_none() {
+                history.take_in(event, touched, None);
+            }
+        });
     }
 
     /// Answers as [`History::observe`] would, and keeps nothing.
@@ -189,7 +233,7 @@ impl History {
             group.answer(plan, &self.hashing, &asking, quota(&self.limits, newest, plan.stay), &mut observed);
         }
         if let Some(users) = &self.users {
-            let user = users.get(&self.user_key(&event.user)).map(|user| &user.value);
+            let user = users.get(&self.user_key(&event.user));
             let room = !is_action(event.kind) || users.has_room(quota(&self.limits, newest, self.users_stay()));
             match user {
                 Some(trail) => follow(&asking, Some(trail), &mut observed),
@@ -200,6 +244,7 @@ impl History {
         observed
     }
 
+    #[inline(always)]
     fn touched(&self, event: &Observation) -> Touched {
         let name = self.hashing.of_both(&event.user, &event.reference);
         let user = self.users.is_some().then(|| self.user_key(&event.user));
@@ -216,21 +261,16 @@ impl History {
 
     /// Looks at everything that is kept under the keys, to no other end than that it is near when it is needed: the
     /// processor waits for all that is looked at together, not for one after the other.
-    fn warm(&self, touched: &Touched) {
+    fn warm(&self, touched: &[Touched]) {
         let mut near = 0;
-        let mut pasts: SmallVec<[&Past; 4]> = SmallVec::new();
-        for (group, key) in self.groups.iter().zip(&touched.keys) {
-            if let Some(row) = key.as_ref().and_then(|key| group.keys.look(group.keys.glance(key)?)) {
-                near ^= row.newest.at;
-                pasts.push(&row.value);
-            }
+        for (place, group) in self.groups.iter().enumerate() {
+            let keys = touched.iter().filter_map(|touched| touched.keys.get(place)?.as_ref());
+            near ^= look(&group.keys, keys);
         }
-        if let (Some(users), Some(user)) = (&self.users, &touched.user) {
-            near ^= users.glance(user).and_then(|row| users.look(row)).map_or(0, |user| user.newest.at);
+        if let Some(users) = &self.users {
+            near ^= look(users, touched.iter().filter_map(|touched| touched.user.as_ref()));
         }
-        for past in pasts {
-            near ^= past.warm();
-        }
+        near ^= touched.iter().fold(0, |near, touched| near ^ self.ledger.glance(touched.name));
         std::hint::black_box(near);
     }
 
@@ -280,19 +320,29 @@ impl History {
         if !is_action(asking.event.kind) {
             if let Some(observed) = observed {
                 match users.get(key) {
-                    Some(user) => follow(asking, Some(&user.value), observed),
+                    Some(trail) => follow(asking, Some(trail), observed),
                     None => follow(asking, Some(&Trail::new(*hidden.wider(&users.missed))), observed),
                 }
             }
             return false;
         }
-        let mut user = users.take_in(key, asking.at, quota, |missed| Trail::new(*hidden.wider(missed)));
-        if let Some(observed) = observed {
-            follow(asking, user.as_ref().map(|user| &user.value), observed);
+        let Some((piece, new)) = users.take_in(key, asking.at, quota, 1) else {
+            if let Some(observed) = observed {
+                follow(asking, None, observed);
+            }
+            return false;
+        };
+        let mut row = users.row_mut(piece);
+        let (newest, missed) = (row.newest().max(asking.at), row.missed());
+        row.set_newest(newest);
+        if new {
+            users.set_aside(piece, Trail::new(*hidden.wider(&missed)));
         }
-        let Some(user) = &mut user else { return false };
-        user.newest = user.newest.max(asking.at);
-        user.value.append(asking.at, asking.status, &asking.event.snapshot, self.limits.pending)
+        let Some(trail) = users.aside_mut(piece) else { return false };
+        if let Some(observed) = observed {
+            follow(asking, Some(trail), observed);
+        }
+        trail.append(asking.at, asking.status, &asking.event.snapshot, self.limits.pending)
     }
 
     /// Changes the status of an event in flight; every window follows.
@@ -316,7 +366,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|row| row.value.opened());
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flatten();
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.settle(plan, at, status);
             }
@@ -336,7 +386,7 @@ impl History {
             let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
                 continue;
             };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flat_map(|row| row.value.opened());
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flatten();
             for (track, plan) in tracks.zip(&plan.tracks) {
                 track.freeze(plan, event.at);
             }
@@ -354,29 +404,31 @@ impl History {
             users: self.users.as_ref().map_or(0, Shelf::len),
             references: self.ledger.len(),
             undecided: self.ledger.undecided(),
-            bytes: self
-                .users
-                .as_ref()
-                .map_or(0, |users| users.bytes() + users.values().map(Trail::heap).sum::<usize>())
-                + self.ledger.bytes(),
+            bytes: self.users.as_ref().map_or(0, |users| {
+                users.bytes() + users.rows().filter_map(|(_, trail)| trail).map(Trail::heap).sum::<usize>()
+            }) + self.ledger.bytes(),
             ..Sizes::default()
         };
         for (group, plan) in self.groups.iter().zip(&self.layout.groups) {
             sizes.keys += group.keys.len();
             sizes.most_keys = sizes.most_keys.max(group.keys.len());
             sizes.bytes += group.keys.bytes();
-            for past in group.keys.values() {
-                sizes.plain_keys += usize::from(matches!(past, Past::Log(_)));
-                let (kept, most, pending) = past.len(plan);
+            for (row, aside) in group.keys.rows() {
+                sizes.plain_keys += usize::from(aside.is_none());
+                let (kept, most, pending) = group::lengths(plan, row, aside);
                 sizes.entries += kept;
                 sizes.most_entries = sizes.most_entries.max(most);
                 sizes.pending += pending;
-                sizes.bytes += past.heap();
+                let heap = |tracks: &Vec<Track>| {
+                    tracks.capacity() * size_of::<Track>() + tracks.iter().map(Track::heap).sum::<usize>()
+                };
+                sizes.bytes += aside.map_or(0, heap);
             }
         }
         sizes
     }
 
+    #[inline(always)]
     fn nothing(&self, event: &Observation) -> Observed {
         Observed::nothing(self.plan.windows.len(), self.plan.seen.len(), event.future)
     }
@@ -401,8 +453,15 @@ impl History {
 
     fn trail_mut(&mut self, user: &str) -> Option<&mut Trail> {
         let key = self.user_key(user);
-        Some(&mut self.users.as_mut()?.get_mut(&key)?.value)
+        self.users.as_mut()?.get_mut(&key)
     }
+}
+
+/// Finds where all keys are, and then looks at what is there.
+#[inline]
+fn look<'a, V>(shelf: &Shelf<V>, keys: impl Iterator<Item = &'a Hashed>) -> u64 {
+    let pieces: SmallVec<[Piece; TOGETHER]> = keys.filter_map(|key| shelf.glance(key)).collect();
+    pieces.into_iter().fold(0, |near, piece| near ^ shelf.look(piece))
 }
 
 fn quota(limits: &Limits, newest: i64, stay: i64) -> Quota {

@@ -39,11 +39,6 @@ impl<T> Pages<T> {
         }
     }
 
-    /// The same rows with other values.
-    pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> Pages<U> {
-        Pages { pages: self.pages.into_iter().map(|page| page.into_iter().map(&mut f).collect()).collect() }
-    }
-
     pub fn bytes(&self) -> usize {
         self.pages.iter().map(|page| page.capacity() * size_of::<T>()).sum()
     }

@@ -59,11 +59,6 @@ impl<T: Placed> Queue<T> {
         self.items.get_mut(place + 1..).unwrap_or_default()
     }
 
-    /// Looks at both ends.
-    pub fn warm(&self) -> i64 {
-        self.first().map_or(0, |first| first.at().at) ^ self.last().map_or(0, |last| last.at().at)
-    }
-
     pub fn pop_front(&mut self) -> Option<T> {
         let item = self.items.get(self.gone).copied()?;
         self.gone += 1;
@@ -88,7 +83,22 @@ impl<T: Placed> Queue<T> {
 
     /// How many entries come before the position.
     pub fn before(&self, position: Position) -> usize {
-        self.as_slice().partition_point(|item| item.at() < position)
+        let items = self.as_slice();
+        let is_before = |place: usize| items.get(place).is_some_and(|item| item.at() < position);
+        // Most windows start near one of the ends, of which less is far apart in memory.
+        let (mut from, mut to, mut step) = (0, items.len(), 1);
+        while step * 4 < items.len() {
+            if !is_before(step) {
+                to = step;
+                break;
+            }
+            if is_before(items.len() - step) {
+                from = items.len() - step;
+                break;
+            }
+            (from, to, step) = (step, items.len() - step, step * 2);
+        }
+        from + items.get(from..to).unwrap_or_default().partition_point(|item| item.at() < position)
     }
 
     /// The places from the first entry in reach to the one after the last.

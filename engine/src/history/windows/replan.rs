@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use super::{
     super::{
@@ -11,9 +12,9 @@ use super::{
         plan::{EventKind, FieldRef, HistoryPlan},
         position::Lost,
     },
-    History,
+    History, TOGETHER,
     answer::serves,
-    group::{Group, Missing, Past},
+    group::{Group, Missing, opened},
     layout::{Feed, GroupPlan, Layout, TrackPlan, What},
     shelf::Shelf,
     track::Track,
@@ -33,10 +34,14 @@ impl History {
             Some(since) => History::warming(plan, limits, since),
             None => History::new(plan, limits),
         };
-        for event in events {
-            history.remember(event);
+        let mut events = events.into_iter();
+        loop {
+            let together: SmallVec<[&Observation; TOGETHER]> = events.by_ref().take(TOGETHER).collect();
+            if together.is_empty() {
+                return history;
+            }
+            history.remember_all(&together);
         }
-        history
     }
 
     /// Goes on under a new plan. What both plans keep alike (the same events, filter, keys and field, by name, with a
@@ -91,19 +96,20 @@ fn sources(old: &HistoryPlan, old_group: &GroupPlan, new: &HistoryPlan, new_grou
 }
 
 fn take_over(old: Group, old_plan: &GroupPlan, plan: &GroupPlan, from: &[Option<usize>], hidden: Lost) -> Group {
-    let Group { keys, hidden: old_hidden } = old;
+    let Group { mut keys, hidden: old_hidden } = old;
     let of_old = |place: &Option<usize>| place.and_then(|place| old_hidden.get(place).copied()).unwrap_or(hidden);
     let new_hidden: Vec<Lost> = from.iter().map(of_old).collect();
     // A log has its columns in the order of the structures, so it goes over where they are the same.
     let alike = plan.log == old_plan.log && from.iter().enumerate().all(|(place, from)| *from == Some(place));
-    let keys = keys.map_values(|mut past, missed| {
-        if alike && matches!(past, Past::Log(_)) {
-            return past;
+    keys.convert(|row, aside| {
+        if alike && aside.is_none() {
+            return None;
         }
-        let tracks = past.open(old_plan, Missing { hidden: &old_hidden, missed });
+        let missing = Missing { hidden: &old_hidden, missed: &row.missed() };
+        let mut tracks = opened(old_plan, missing, row, aside);
         let mut take = |place: &Option<usize>| Some(std::mem::take(tracks.get_mut((*place)?)?));
         let tracks = from.iter().zip(&plan.tracks);
-        Past::Tracks(tracks.map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden))).collect())
+        Some(tracks.map(|(place, plan)| take(place).unwrap_or_else(|| Track::new(plan, hidden))).collect())
     });
     Group { keys, hidden: new_hidden }
 }

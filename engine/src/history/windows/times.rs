@@ -39,11 +39,6 @@ impl Times {
         }
     }
 
-    /// Looks at what is kept.
-    pub fn warm(&self) -> i64 {
-        self.sure.warm()
-    }
-
     /// How many certain events, and how many uncertain ones.
     pub fn count(&self, reach: &Reach) -> (u64, u64) {
         let perhaps = self.perhaps.as_ref().map_or(0, |perhaps| perhaps.range(reach).len());

@@ -83,10 +83,6 @@ pub(in crate::history) fn bring<'a>(plan: &TrackPlan, event: &'a Observation) ->
     if !plan.feed.takes(event.kind) {
         return None;
     }
-    let passes = match plan.filter {
-        None => &[Tri::True; 7],
-        Some(filter) => event.filters.get(usize::from(filter.0)).unwrap_or(&[Tri::Unknown; 7]),
-    };
     let of_field = |field: FieldRef, read: &dyn Fn(&crate::value::Value) -> Result<Content, Why>| {
         let content = match atom::field(&event.fields, field) {
             Maybe::Known(value) => read(value),
@@ -106,7 +102,15 @@ pub(in crate::history) fn bring<'a>(plan: &TrackPlan, event: &'a Observation) ->
             of_field(field, &|value| number::number(value, unit).map(Content::Number))?
         }
     };
-    Some(Brought { content, passes })
+    Some(Brought { content, passes: passes(plan, event) })
+}
+
+/// Whether the event passes the filter of a structure, by status.
+pub(super) fn passes<'a>(plan: &TrackPlan, event: &'a Observation) -> &'a [Tri; 7] {
+    match plan.filter {
+        None => &[Tri::True; 7],
+        Some(filter) => event.filters.get(usize::from(filter.0)).unwrap_or(&[Tri::Unknown; 7]),
+    }
 }
 
 impl Track {
@@ -120,18 +124,6 @@ impl Track {
             What::Least(..) => Kept::Extremes(Box::new(Extremes::new(true))),
         };
         Track { kept, ..Track::default() }
-    }
-
-    /// Looks at every part that answering and taking in will look at.
-    pub fn warm(&self) -> i64 {
-        let kept = match &self.kept {
-            Kept::Times(times) => times.warm(),
-            Kept::Appearances(appearances) => appearances.0.warm(),
-            Kept::Values(values) => values.warm(),
-            Kept::Amounts(amounts) => amounts.warm(),
-            Kept::Extremes(_) => 0,
-        };
-        kept ^ self.dropped.upto.at
     }
 
     fn pending(&self) -> &[Pending] {

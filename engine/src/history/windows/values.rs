@@ -81,11 +81,6 @@ impl Values {
         }
     }
 
-    /// Looks at what is kept.
-    pub fn warm(&self) -> i64 {
-        self.sure.iter().fold(0, |all, seen| all ^ seen.newest.at)
-    }
-
     /// Adds an event whose value could not be found out.
     pub fn insert_unknown(&mut self, position: Position, keep: usize, lost: &mut Lost) {
         let unknown = &mut self.doubtful.get_or_insert_default().unknown;
