@@ -18,7 +18,7 @@ use server::clock::{Clock, ManualClock};
 use server::config::{Config, EventPattern, HookUrl, TenantConfig, WebhookConfig, WebhooksConfig};
 use server::random::Random;
 use server::store::{Event, EventType, UserId};
-use server::webhooks::guard::{Guard, Resolve};
+use server::webhooks::guard::{Guard, Refused, Resolve, SystemResolver};
 use server::webhooks::post::{Failure, Sender};
 use server::webhooks::{Endpoint, deliver};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -441,6 +441,35 @@ async fn t51_a_name_is_looked_up_once_an_attempt_and_a_rebound_one_reaches_nothi
         assert!(matches!(outcome, Err(Failure::Refused(_))), "{outcome:?}");
     }
     assert_eq!(*zone.asked.lock().expect("unpoisoned"), vec!["hooks.example"; 8], "once an attempt");
+    assert!(receiver.nothing());
+}
+
+#[tokio::test]
+async fn t51_this_machine_is_refused_however_it_is_spelt() {
+    let receiver = Receiver::listening(&[], Some(acceptor())).await;
+    let config =
+        WebhooksConfig { ports: vec![receiver.port], ca_file: Some(fixture("ca.pem")), ..WebhooksConfig::default() };
+    // The system's own resolver, which knows the old spellings of IPv4.
+    let sender = Sender::new(Guard::new(&config), Arc::new(SystemResolver), &config).expect("a sender");
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+    ] {
+        let url = HookUrl::try_from(format!("https://{host}:{}/", receiver.port)).expect("a URL");
+        match sender.post(&url, String::new(), "{}".into()).await {
+            // Some systems do not know an old spelling, which is as good.
+            Err(Failure::Refused(Refused::Address(..)) | Failure::Name) => {}
+            other => panic!("{host}: {other:?}"),
+        }
+    }
+    let mut receiver = receiver;
     assert!(receiver.nothing());
 }
 

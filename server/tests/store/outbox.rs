@@ -35,7 +35,7 @@ async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
     let phone = Phone::enrolled(&store, "u1", "c1").await;
     let (new, challenge) = challenged("u1", "k1", 1);
     store.record_decision(new.clone()).await.unwrap();
-    // What is refused happened to nobody: a stranger's claim, a second decision of the same name.
+    // What is refused did not happen, a second decision of the same name; but a user hears of a stranger's claim.
     let stranger = Phone::enrolled(&store, "u2", "c2").await;
     store.transition(stranger.claim(challenge.id(), 2)).await.unwrap_err();
     store.record_decision(new).await.unwrap_err();
@@ -51,6 +51,7 @@ async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
         "decision.recorded",
         "challenge.generated",
         "credential.added",
+        "notice",
         "challenge.claimed",
         "challenge.approved",
         "decision.changed",
@@ -65,7 +66,9 @@ async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
     let store = listened_to(&path).await;
     let waiting = due(&store, "all", 1_000).await;
     assert_eq!(waiting.iter().map(|delivery| delivery.kind.as_str()).collect::<Vec<_>>(), told);
-    let data: HashMap<String, String> = serde_json::from_str(&waiting[5].data).unwrap();
+    let data: HashMap<String, String> = serde_json::from_str(&waiting[6].data).unwrap();
+    let warning: HashMap<String, String> = serde_json::from_str(&waiting[4].data).unwrap();
+    assert_eq!((warning["notice"].as_str(), warning["userId"].as_str()), ("another_users_phone", "u1"));
     let fact = |name: &str| data.get(name).map(String::as_str);
     assert_eq!(
         (fact("userId"), fact("state"), fact("userAuthenticatorId")),
@@ -73,7 +76,7 @@ async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
     );
     assert_eq!(fact("challengeId"), Some(challenge.id().to_string().as_str()));
     let removed = &due(&store, "removals", 1_000).await[0];
-    assert_eq!(removed.event, waiting[7].event, "one event has one id at every endpoint");
+    assert_eq!(removed.event, waiting[8].event, "one event has one id at every endpoint");
     store.close().await;
     let report = audit::verify(&path, Some(&signer().verifier())).await.unwrap();
     assert!(report.is_good(), "{}", report.to_text());
@@ -88,6 +91,24 @@ async fn an_event_is_told_once_though_its_batch_was_tried_again() {
     let recorded = futures_util::future::join_all(tries).await.into_iter().filter(Result::is_ok).count();
     assert_eq!(recorded, 8);
     assert_eq!(types(&store, "all").await, ["decision.recorded"; 8]);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_waits_to_be_told_in_the_files_at_that_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stepup.db");
+    let store = listened_to(&path).await;
+    for n in 0..5 {
+        store.record_decision(decision("u1", &format!("k{n}"), n)).await.unwrap();
+        // The files as a kill would leave them: nobody closed anything.
+        let left = tempfile::tempdir().unwrap();
+        for name in ["stepup.db", "stepup.db-wal"] {
+            std::fs::copy(folder.path().join(name), left.path().join(name)).unwrap();
+        }
+        let store = listened_to(&left.path().join("stepup.db")).await;
+        assert_eq!(types(&store, "all").await.len() as i64, n + 1);
+        store.close().await;
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use challenge::state::{Kind, Rejection, State, Supersession};
-use challenge::{Challenge, Credential, Effect, Subject};
+use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -103,12 +103,33 @@ impl Verb for Transition {
             match judge(batch, request).await? {
                 Ok((stored, credential, step)) => Ok(Ok(apply(batch, request, stored, credential, step).await?)),
                 Err(refusal) => {
-                    batch.append(refused(request, &refusal)).await?;
+                    let entry = refused(request, &refusal);
+                    let warning = warning(batch, request, &refusal).await?;
+                    batch.append(warning.into_iter().fold(entry, Entry::tell)).await?;
                     Ok(Err(refusal))
                 }
             }
         })
     }
+}
+
+/// Somebody else's phone tried to take or answer a user's challenge: that user should hear of it (T-05).
+async fn warning(
+    batch: &mut Batch,
+    request: &TransitionRequest,
+    refusal: &TransitionError,
+) -> Result<Option<Event>, Fault> {
+    let (TransitionError::Claim(ClaimError::WrongUser) | TransitionError::Answer(AnswerError::WrongUser)) = refusal
+    else {
+        return Ok(None);
+    };
+    let stored = by_id(batch.conn(), &request.tenant, request.challenge).await?;
+    Ok(stored.as_ref().and_then(|stored| {
+        let frozen = stored.challenge.frozen();
+        let event = Event::notice("another_users_phone", stored.challenge.user()?);
+        let event = event.with("challengeId", frozen.id).with("actionCode", &frozen.action);
+        Some(event.opt_with("userAuthenticatorId", request.operation.credential()))
+    }))
 }
 
 type Judged = (StoredChallenge, Option<StoredCredential>, challenge::Transition);
@@ -329,7 +350,16 @@ fn event_type(state: &State) -> EventType {
 /// What webhooks hear of a challenge that has just come into its state.
 fn told(kind: EventType, challenge: &Challenge, decision: Option<DecisionId>) -> Event {
     let frozen = challenge.frozen();
+    let reason = match challenge.state() {
+        State::Rejected { reason: Rejection::Declined, .. } => Some("declined"),
+        State::Rejected { reason: Rejection::TooManyAttempts, .. } => Some("too_many_attempts"),
+        State::Superseded { reason: Supersession::Refreshed, .. } => Some("refreshed"),
+        State::Superseded { reason: Supersession::ActionChanged, .. } => Some("action_changed"),
+        State::Superseded { reason: Supersession::Cancelled, .. } => Some("cancelled"),
+        State::Generated | State::Claimed(_) | State::Approved { .. } | State::Expired { .. } => None,
+    };
     Event::new(kind)
+        .opt_with("reason", reason)
         .with("challengeId", challenge.id())
         .with("actionCode", &frozen.action)
         .with("idempotencyKey", &frozen.idempotency_key)
