@@ -212,3 +212,25 @@ async fn a_phone_keeps_its_push_token_fresh() {
         phone.pending(&server, None).await.refused(400, "invalid_credential");
     }
 }
+
+#[tokio::test]
+async fn a_policy_that_asks_for_the_number_of_the_screen_takes_no_push() {
+    let server = Server::start_with(|config| {
+        let rules = "event challenge_claim {}\n\npolicy always on challenge_claim {\n  default challenge qr\n}\n";
+        std::fs::write(config.policies.pack.join("claim.rules"), rules).expect("written");
+    })
+    .await;
+    let phone = pushable(&server, "ann", Sdk::Ios).await;
+    let page = token(&server.pay("ann", "k1").await);
+    let challenge = id(&send(&server, &page).await.ok());
+    // Its signature would not cover the number (T-17).
+    phone.answer(&server, &challenge, true).await.refused(400, "protocol_too_old");
+    assert_eq!(poll(&server, &page, &challenge).await.ok()["state"], "unclaimed");
+
+    let app = Phone::of_kind(&server, Sdk::Ios, "in-app");
+    app.add(&server, &server.enrolment_token("ann").await).await.ok();
+    let page = token(&server.pay("ann", "k2").await);
+    let challenge = id(&app.ask(&server, None).await.ok());
+    app.verify(&server, &challenge, Some(&page)).await.refused(400, "protocol_too_old");
+    assert_eq!(server.state("ann", "pay", "k2").await, "CHALLENGE_REQUIRED");
+}

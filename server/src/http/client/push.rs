@@ -118,7 +118,6 @@ pub async fn pending(
         answer["userId"] = json!(phone.credential.user);
         // A whole number here, a text elsewhere: mobile SDKs fail on the other one.
         answer["expiresAt"] = json!(frozen.expires_at.as_second());
-        answer["needsCode"] = json!(challenge.state().claim().is_some_and(|claim| claim.match_code.is_some()));
         if let Some(device) = &frozen.origin.device {
             answer["device"] = json!(device);
         }
