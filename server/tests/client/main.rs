@@ -1,5 +1,6 @@
 //! The client API and the socket, driven by a phone and a screen that behave as the published SDKs do.
 
+mod every_endpoint_keeps_tenants_apart;
 mod harness;
 mod phone;
 mod phone_v2;

@@ -1,0 +1,157 @@
+//! T-41: another tenant, with every right of its own and every id and token of ours, walks through each endpoint that the
+//! API describes. It learns nothing and changes nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use challenge::TenantId;
+use serde_json::{Value, json};
+use server::auth::Secret;
+use server::config::ClientConfig;
+
+use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::harness::{OTHER_TENANT, SECRET, Server, token};
+use crate::phone::Sdk;
+use crate::screen::PollingScreen;
+
+const RIVAL_ADMIN: &str = "sk_test_rival_admin_0123";
+const USER: &str = "ann";
+
+/// What a tenant has, and what must not show up elsewhere.
+struct Ours {
+    decision: String,
+    authenticator: String,
+    open_challenge: String,
+    result_token: String,
+    access_token: String,
+    refresh_token: String,
+    session: String,
+}
+
+impl Ours {
+    /// Words that no answer to another tenant may hold.
+    fn secrets(&self) -> [&str; 6] {
+        ["ann@example.com", "Bakery", "Jo's phone", &self.authenticator, &self.session, &self.refresh_token]
+    }
+}
+
+async fn ours(server: &Server) -> Ours {
+    let phone = enrolled(server, USER, Sdk::Android).await;
+    server.backend("PATCH", "/v1/users/ann", json!({"email": "ann@example.com", "displayName": "Ann"})).await.ok();
+    server.track(USER, "sign_in", json!({"deviceId": "laptop"})).await;
+    let approve = async |key: &str| {
+        let tracked = server.pay(USER, key).await;
+        let body = json!({"action": "pay"});
+        let screen = PollingScreen::create(server, Some(&token(&tracked)), body).await.expect("a challenge");
+        phone.claim(server, &screen.challenge_id).await.ok();
+        phone.answer(server, &screen.challenge_id, true).await.ok();
+        let polled = screen.poll(server).await.ok();
+        (tracked, polled["accessToken"].as_str().expect("a token").to_owned())
+    };
+    let (tracked, result_token) = approve("k1").await;
+    let (_, for_session) = approve("k2").await;
+    let begin = json!({"clientId": "web", "token": for_session});
+    let session = server.backend("POST", "/v1/sessions", begin).await.ok();
+    let open = server.pay(USER, "k3").await;
+    let screen = PollingScreen::create(server, Some(&token(&open)), json!({"action": "pay"})).await.expect("one");
+    let devices = server.backend("GET", "/v1/users/ann/authenticators", Value::Null).await.ok();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let access_token = text(&session["accessToken"]);
+    let standing = server.backend("POST", "/v1/sessions/validate", json!({"accessToken": access_token})).await.ok();
+    Ours {
+        decision: text(&tracked["decisionId"]),
+        authenticator: text(&devices[0]["userAuthenticatorId"]),
+        open_challenge: screen.challenge_id,
+        result_token,
+        refresh_token: text(&session["refreshToken"]),
+        session: text(&standing["sessionId"]),
+        access_token,
+    }
+}
+
+/// All that the tenant's own backend sees of its user.
+async fn sight(server: &Server, ours: &Ours) -> Vec<Value> {
+    let mut seen = Vec::new();
+    let decision = format!("/v1/decisions/{}", ours.decision);
+    let challenge = format!("/v1/challenges?challengeId={}", ours.open_challenge);
+    for path in [
+        "/v1/users/ann",
+        "/v1/users/ann/authenticators",
+        "/v1/users/ann/devices",
+        "/v1/users/ann/actions",
+        "/v1/users/ann/actions/pay/k1",
+        "/v1/users",
+        "/v1/decisions",
+        "/v1/policies",
+        &decision,
+        &challenge,
+    ] {
+        seen.push(server.backend("GET", path, Value::Null).await.ok());
+    }
+    let body = json!({"accessToken": ours.access_token});
+    seen.push(server.backend("POST", "/v1/sessions/validate", body).await.ok());
+    seen
+}
+
+/// The path with our ids in the place of its parameters.
+fn filled(path: &str, ours: &Ours) -> String {
+    let parts = path.split('/').map(|part| match part {
+        "{userId}" => USER,
+        "{action}" => "pay",
+        "{idempotencyKey}" => "k1",
+        "{userAuthenticatorId}" => &ours.authenticator,
+        "{deviceId}" => "laptop",
+        "{id}" | "{decisionId}" => &ours.decision,
+        "{list}" => "anything",
+        other if other.starts_with('{') => panic!("say what `{other}` of {path} is for another tenant"),
+        other => other,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn t41_another_tenant_learns_and_changes_nothing_at_any_endpoint() {
+    let server = Server::start_with(|config| {
+        config.defaults.clients.insert("web".to_owned(), ClientConfig::default());
+    })
+    .await;
+    let rival = TenantId::parse(OTHER_TENANT).expect("an id");
+    server.app.admit(&rival, "Rival", "admin", &Secret::parse(RIVAL_ADMIN).expect("a secret")).await.expect("a key");
+    let ours = ours(&server).await;
+    let before = sight(&server, &ours).await;
+
+    let query = format!(
+        "?userId=ann&user=ann&action=pay&email=ann%40example.com&challengeId={}&token={}&limit=100",
+        ours.open_challenge, ours.result_token
+    );
+    let body = json!({
+        "token": ours.result_token, "accessToken": ours.access_token, "refreshToken": ours.refresh_token,
+        "clientId": "web", "userId": USER, "challengeId": ours.open_challenge, "state": "REVIEW_FAILED",
+        "rememberedUntil": "2030-01-01T00:00:00Z", "reason": "because", "author": "a rival",
+        "verificationMethod": "RECOVERY_CODE", "email": "rival@example.com", "value": "x", "values": ["x"],
+        "deviceId": "laptop", "custom": {"amount": {"value": "1.00", "currency": "EUR"}, "payee": "Rival"},
+    });
+    let api = server.request("GET", "/openapi.json", &[], None).await.ok();
+    let mut walked = 0;
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys().filter(|key| !key.starts_with("x-")) {
+            for secret in [format!("{SECRET}-other"), RIVAL_ADMIN.to_owned()] {
+                let authorization = format!("Basic {}", STANDARD.encode(format!("{secret}:")));
+                let method = method.to_uppercase();
+                let url = format!("/v1{}{}", filled(path, &ours), if method == "GET" { query.as_str() } else { "" });
+                let said = (method != "GET").then(|| body.to_string());
+                let reply = server.request(&method, &url, &[("authorization", authorization)], said).await;
+                let text = reply.body.to_string();
+                assert!(reply.status < 500 && reply.status != 429, "{method} {path}: {text}");
+                for ours in ours.secrets() {
+                    assert!(!text.contains(ours), "{method} {path} tells of `{ours}`: {text}");
+                }
+                walked += 1;
+            }
+        }
+    }
+    assert!(walked > 50, "{walked} calls");
+    assert_eq!(sight(&server, &ours).await, before, "something of ours was changed");
+    // And what works once still works.
+    assert_eq!(server.validate(json!({"token": ours.result_token})).await["isValid"], true);
+    server.backend("POST", "/v1/sessions/refresh", json!({"refreshToken": ours.refresh_token})).await.ok();
+}
