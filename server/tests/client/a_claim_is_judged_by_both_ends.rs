@@ -216,6 +216,8 @@ async fn at_a_kiosk_a_poller_sees_the_number_until_it_is_answered() {
     assert_eq!(decided[0]["state"], "CHALLENGE_FAILED", "{decided:?}");
 
     // The refusal counts once, though two decisions ended with it: the next claim is asked because of it, not blocked.
+    // So it is when history is read from the log again.
+    let server = server.restart().await;
     let next = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
     ann.claim(&server, &next.challenge_id, LONDON).await.ok();
     let decided = decisions(&server, "ann", "challenge_claim").await;
