@@ -288,7 +288,7 @@ fn compare_streams(
                 let peeked = history.peek(&event);
                 let found = history.observe(&event);
                 let context = format!("{name}, step {place}: {:?} at {}", event.kind, event.time);
-                assert_eq!(peeked, found, "{context}: peek and observe differ");
+                assert_eq!(peeked, found, "{context}: peek and observe differ under {:?}", plan.windows);
                 compare(&context, plan, &expected, &found, tally);
                 note_order(&event, before.as_ref(), newest.get(&event.user), &expected, tally);
                 if matches!(event.kind, EventKind::Action(_)) {

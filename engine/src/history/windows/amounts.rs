@@ -114,6 +114,11 @@ impl Amounts {
         }
     }
 
+    /// Amounts in this currency were there, and are gone.
+    pub fn have_had(&mut self, currency: Option<Currency>) {
+        self.currency = self.currency.or(currency);
+    }
+
     /// Notes that amounts up to here were dropped, some of them perhaps below zero.
     pub fn have_dropped(&mut self, upto: Position) {
         if upto > Position::START {

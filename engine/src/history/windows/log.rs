@@ -609,6 +609,9 @@ impl<'a, W: Deref<Target = [u64]>> Log<'a, W> {
             if state.dropped > Position::START {
                 track.dropped.extend(state.dropped, Why::Saturated);
             }
+            if let Kept::Amounts(amounts) = &mut track.kept {
+                amounts.have_had(state.currency);
+            }
             match (&mut track.kept, column.sort) {
                 // Those that are dropped because of a threshold are none below zero.
                 (Kept::Amounts(amounts), _) if track_plan.keep.room(track_plan.what).total.is_none() => {

@@ -33,7 +33,7 @@ use smallvec::SmallVec;
 use self::{
     answer::Asking,
     group::Group,
-    layout::Layout,
+    layout::{Layout, TrackPlan},
     ledger::{GivenUp, Ledger, Remembered},
     pieces::Piece,
     shelf::{Hashed, Quota, Shelf},
@@ -237,7 +237,7 @@ impl History {
             let room = !is_action(event.kind) || users.has_room(quota(&self.limits, newest, self.users_stay()));
             match user {
                 Some(trail) => follow(&asking, Some(trail), &mut observed),
-                None if room => follow(&asking, Some(&self.fresh_trail(users)), &mut observed),
+                None if room => follow(&asking, Some(&fresh(self.users_hidden, users.missed)), &mut observed),
                 None => follow(&asking, None, &mut observed),
             }
         }
@@ -321,7 +321,7 @@ impl History {
             if let Some(observed) = observed {
                 match users.get(key) {
                     Some(trail) => follow(asking, Some(trail), observed),
-                    None => follow(asking, Some(&Trail::new(*hidden.wider(&users.missed))), observed),
+                    None => follow(asking, Some(&fresh(hidden, users.missed)), observed),
                 }
             }
             return false;
@@ -336,7 +336,7 @@ impl History {
         let (newest, missed) = (row.newest().max(asking.at), row.missed());
         row.set_newest(newest);
         if new {
-            users.set_aside(piece, Trail::new(*hidden.wider(&missed)));
+            users.set_aside(piece, fresh(hidden, missed));
         }
         let Some(trail) = users.aside_mut(piece) else { return false };
         if let Some(observed) = observed {
@@ -362,15 +362,7 @@ impl History {
                 None => Settled::NotInFlight,
             };
         };
-        for (place, key) in pending_in {
-            let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
-                continue;
-            };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flatten();
-            for (track, plan) in tracks.zip(&plan.tracks) {
-                track.settle(plan, at, status);
-            }
-        }
+        self.where_pending(pending_in, |track, plan| track.settle(plan, at, status));
         if user_pending && let Some(trail) = self.trail_mut(user) {
             trail.settle(at, status);
         }
@@ -382,19 +374,22 @@ impl History {
 
     /// Stops waiting for an event that had to make room: answers hold whatever becomes of it.
     fn give_up(&mut self, GivenUp { user, event }: GivenUp) {
-        for (place, key) in event.pending_in {
-            let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
-                continue;
-            };
-            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flatten();
-            for (track, plan) in tracks.zip(&plan.tracks) {
-                track.freeze(plan, event.at);
-            }
-        }
+        self.where_pending(event.pending_in, |track, plan| track.freeze(plan, event.at));
         if event.user_pending
             && let Some(trail) = self.trail_mut(&user)
         {
             trail.freeze(event.at);
+        }
+    }
+
+    /// Does something to all structures of these groups and keys.
+    fn where_pending(&mut self, pending_in: Vec<(usize, Key)>, f: impl Fn(&mut Track, &TrackPlan)) {
+        for (place, key) in pending_in {
+            let (Some(plan), Some(group)) = (self.layout.groups.get(place), self.groups.get_mut(place)) else {
+                continue;
+            };
+            let tracks = group.keys.get_mut(&self.hashing.key(key)).into_iter().flatten();
+            tracks.zip(&plan.tracks).for_each(|(track, plan)| f(track, plan));
         }
     }
 
@@ -447,10 +442,6 @@ impl History {
         self.retention().saturating_add(self.limits.lateness_ms.saturating_mul(1_000))
     }
 
-    fn fresh_trail(&self, users: &Shelf<Trail>) -> Trail {
-        Trail::new(*self.users_hidden.wider(&users.missed))
-    }
-
     fn trail_mut(&mut self, user: &str) -> Option<&mut Trail> {
         let key = self.user_key(user);
         self.users.as_mut()?.get_mut(&key)
@@ -466,6 +457,11 @@ fn look<'a, V>(shelf: &Shelf<V>, keys: impl Iterator<Item = &'a Hashed>) -> u64 
 
 fn quota(limits: &Limits, newest: i64, stay: i64) -> Quota {
     Quota { horizon: newest.saturating_sub(stay), keys: limits.keys }
+}
+
+/// The trail of a user who is new.
+fn fresh(hidden: Lost, missed: Lost) -> Trail {
+    Trail::new(*hidden.wider(&missed))
 }
 
 /// Fills in what the user's trail says; without one, there was no room for it.
