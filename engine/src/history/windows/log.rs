@@ -399,10 +399,10 @@ impl<'a, W: Deref<Target = [u64]>> Log<'a, W> {
         self.plan.columns.get(track).map(|column| self.state(*column))
     }
 
-    /// Whether the event can follow what is there; `newest` is the key's newest event. Notes in what the event brings
+    /// Whether the event can follow what is there; `newest` is the key's newest event, be it that it did not count. Notes in what the event brings
     /// which rows have the same values.
     pub fn fits(&self, arrival: &mut Arrival, at: Position, newest: Position) -> bool {
-        if !arrival.certain || (at <= newest && !self.is_untouched()) {
+        if !arrival.certain || at <= newest {
             return false;
         }
         let width = self.shape.width;
