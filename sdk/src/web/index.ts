@@ -18,6 +18,8 @@ export interface ChallengeParams {
   polling?: boolean;
   /** Milliseconds between two polls. Default 3000. */
   pollInterval?: number;
+  /** Milliseconds after which a code that nobody claimed is replaced; 0 never. Default 540000: nine of the ten minutes that a code lives. */
+  refreshInterval?: number;
   /** The code on show was replaced: draw this one. */
   onRefresh?: (challengeId: string, expiresAt: string) => void;
   /** A policy asks whoever claimed the challenge for these two digits: show them, large, beside "type this on your phone". */
@@ -91,6 +93,7 @@ export class QrCode {
   token: string | undefined;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
   #params: ChallengeParams | undefined;
   #shown = '';
   /** Counts starts and ends, so that what was begun before hears that it is not meant any more. */
@@ -103,7 +106,10 @@ export class QrCode {
     return answered(async () => {
       this.disconnect();
       this.#params = params;
-      return params.polling ? this.#poll() : this.#listen();
+      const round = this.#round;
+      const made = await (params.polling ? this.#poll() : this.#listen());
+      if (round === this.#round) this.#refreshLater(params.refreshInterval ?? 540_000);
+      return made;
     });
   }
 
@@ -115,10 +121,19 @@ export class QrCode {
     if (data) params.onRefresh?.(data.challengeId, data.expiresAt);
   }
 
+  /** Replaces the code in time, unless a phone has it by then. */
+  #refreshLater(after: number): void {
+    if (after <= 0) return;
+    this.#refreshing = setTimeout(() => void this.refresh(), after);
+    // A process is not kept alive by a code that nobody scans.
+    (this.#refreshing as { unref?: () => void }).unref?.();
+  }
+
   /** Stops listening. */
   disconnect(): void {
     this.#round += 1;
     clearTimeout(this.#timer);
+    clearTimeout(this.#refreshing);
     this.#socket?.close();
     this.#socket = undefined;
   }
@@ -199,6 +214,7 @@ export class QrCode {
 
   #tell(state: ChallengeState, accessToken?: string): void {
     const { onStateChange } = this.#params ?? {};
+    clearTimeout(this.#refreshing);
     if (state !== 'claimed' && state !== 'unclaimed') this.disconnect();
     onStateChange?.(state, accessToken);
   }
