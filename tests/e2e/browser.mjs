@@ -9,10 +9,11 @@ const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-/** Opens a browser with a profile of its own. `camera` is a Y4M file that the camera shows, `locale` what it asks pages to speak. */
+/** Opens a browser with a profile of its own. `camera` is a Y4M file that the camera shows, or false for a machine without one; `locale` is what it asks pages to speak. */
 export async function openBrowser({ camera, locale = 'en-GB' } = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'stepup-chromium-'));
-  const feed = camera ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${camera}`] : [];
+  const feed = camera ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${camera}`]
+    : camera === false ? ['--use-fake-device-for-media-stream=device-count=0', '--use-fake-ui-for-media-stream'] : [];
   const context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, locale, args: [...FLAGS, ...feed], viewport: { width: 1180, height: 900 } });
   const close = context.close.bind(context);
   context.close = async () => {

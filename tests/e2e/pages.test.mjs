@@ -1,18 +1,17 @@
 // The pages, as people use them, in a real browser; the camera is fed from a file. Screenshots stay in target/screenshots.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { film, openBrowser } from './browser.mjs';
 import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from './harness.mjs';
+import { accessible, openPage, track, withdrawal } from './pages.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const pictures = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'screenshots');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let demo;
 let browser;
 
@@ -28,22 +27,7 @@ after(async () => {
 
 const picture = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 
-/** Nothing that keeps somebody out: the rules of WCAG as axe knows them. The policy of the page forbids inline scripts, so axe comes through the debugger. */
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`), []);
-}
-
-async function opened(context, address) {
-  const page = await context.newPage();
-  const problems = [];
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
-  page.problems = problems;
-  await page.goto(`${demo.origin}${address}`);
-  return page;
-}
+const opened = (context, address) => openPage(demo, context, address);
 
 const desk = async () => {
   const page = await opened(browser, '/demo');
@@ -170,12 +154,8 @@ test('at the kiosk the phone reads the code with its camera, and the kiosk greet
 });
 
 test('the hosted page shows the code, follows the phone and takes the person back', async () => {
-  const track = await fetch(`${demo.baseUrl}/users/ann/actions/withdrawal`, {
-    method: 'POST',
-    headers: { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ ipAddress: '81.2.69.142', redirectUrl: `${demo.origin}/demo`, custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' } }),
-  }).then((answer) => answer.json());
-  const page = await opened(browser, track.url.slice(demo.origin.length));
+  const { url } = await tracked('ann', { redirectUrl: `${demo.origin}/demo` });
+  const page = await opened(browser, url);
   await page.waitForSelector('#qr:not([hidden])');
   await accessible(page);
   await picture(page, 'hosted-challenge');
@@ -233,13 +213,8 @@ for (const [locale, direction, words] of [['de-AT', 'ltr', 'nicht registriert'],
   });
 }
 
-/** Tracks an action for `user`; the hosted page is at `url`. */
-const asked = (user, action, body = {}) => fetch(`${demo.baseUrl}/users/${user}/actions/${action}`, {
-  method: 'POST',
-  headers: { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}`, 'Content-Type': 'application/json' },
-  body: JSON.stringify({ ipAddress: '81.2.69.142', ...body }),
-}).then((answer) => answer.json());
-const tracked = (user, body = {}) => asked(user, 'withdrawal', { custom: { amount: { value: '10.00', currency: 'EUR' }, payee: 'p1' }, ...body });
+const asked = (user, action, body) => track(demo, user, action, body);
+const tracked = (user, body) => withdrawal(demo, user, body);
 
 test('a person without a phone is walked through enrolment, and then confirms', async () => {
   const page = await opened(browser, (await tracked('nell')).url.slice(demo.origin.length));

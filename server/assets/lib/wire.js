@@ -97,13 +97,13 @@ export function live({ tenant, token, action, custom, rolling = false, forcePoll
     }
   }
 
-  if (forcePolling) startPolling();
+  if (forcePolling || !window.WebSocket) startPolling();
   else openSocket();
 
   return {
     refresh() {
       clearTimeout(timer);
-      if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(create()));
+      if (socket && socket.readyState === socket.OPEN) socket.send(JSON.stringify(create()));
       else startPolling();
     },
     close() {
