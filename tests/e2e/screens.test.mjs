@@ -316,6 +316,24 @@ test('a socket that breaks while the code is on show: the screen goes on by poll
   await screen.close();
 });
 
+test('a socket that breaks after the phone has the request: the screen goes on with that one', async () => {
+  const user = await somebody();
+  let cut;
+  const { screen, link } = await shown(await withdrawal(demo, user), (page) => page.routeWebSocket(/./, (socket) => {
+    socket.connectToServer();
+    cut = () => socket.close();
+  }));
+  const phone = await opened(pocket, link);
+  await phone.waitForSelector('#request:not([hidden])');
+  await says(screen, 'status', said('screen.claimed'));
+  await Promise.all([screen.waitForRequest('**/verify/qr-code'), cut()]);
+  await phone.click('#approve');
+  await ended(phone, 'request.approved');
+  await says(screen, 'title', said('screen.approved.title'));
+  await phone.close();
+  await screen.close();
+});
+
 test('a screen without a connection says that nothing was confirmed, and goes on when asked', async () => {
   const user = await somebody();
   const { url } = await withdrawal(demo, user);

@@ -181,16 +181,17 @@ export class QrCode {
       socket.onclose = () => {
         if (round !== this.#round) return;
         const replaced = created;
-        this.#poll().then((made) => (replaced ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
+        this.#poll(replaced ? this.#shown : undefined).then((made) => (replaced ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
       };
     });
   }
 
-  async #poll(): Promise<QrCodeChallengeResponse> {
+  /** `followed` is what a socket that broke had on show: the server goes on with it if a phone has it. */
+  async #poll(followed?: string): Promise<QrCodeChallengeResponse> {
     const round = this.#round;
     const tenant = `Basic ${toBase64(utf8(this.tenantId))}`;
     const authorization = this.token === undefined ? tenant : `Bearer ${this.token}`;
-    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: this.#asked });
+    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...(followed ? { challengeId: followed } : {}) } });
     const { challengeId, deviceCode, expiresAt } = made;
     let last: ChallengeState = 'unclaimed';
     let code: string | undefined;

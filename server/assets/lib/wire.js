@@ -46,13 +46,13 @@ export function live({ tenant, token, action, custom, rolling = false, forcePoll
   function openSocket() {
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws-v1-challenge`;
     const credential = token ? `x.authsignal.token.${token}` : `x.authsignal.tenant.${tenant}`;
-    let created = false;
+    let followed;
     socket = new WebSocket(address, ['authsignal-ws', credential]);
     socket.onopen = () => socket.send(JSON.stringify(create()));
     socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === 'CHALLENGE_CREATED') {
-        created = true;
+        followed = message.data.challengeId;
         on.created(message.data);
       } else if (message.type === 'STATE_CHANGE') on.state(message.data.state, message.data.accessToken, message.data);
       else if (message.type === 'MATCH_CODE') on.code?.(message.data.matchCode, message.data);
@@ -63,14 +63,14 @@ export function live({ tenant, token, action, custom, rolling = false, forcePoll
     socket.onclose = () => {
       if (closed) return;
       on.fallback?.();
-      // A challenge that the screen already shows cannot be followed by polling: a new one is made.
-      startPolling(created);
+      // The one that a phone has already goes on; one that nobody has claimed is replaced.
+      startPolling(followed);
     };
   }
 
-  async function startPolling() {
+  async function startPolling(followed) {
     try {
-      const made = await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}) } });
+      const made = await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}), ...(followed ? { challengeId: followed } : {}) } });
       on.created(made);
       let last = '';
       const poll = async () => {

@@ -73,6 +73,8 @@ pub struct CreateBody {
     pub action: ActionCode,
     pub custom: Object,
     pub rolling: bool,
+    /// The challenge that a screen followed until it lost its socket.
+    pub resumes: Option<ChallengeId>,
 }
 
 /// `{challengeId, publicKey, signature}` of an app.
@@ -239,7 +241,8 @@ impl CreateBody {
         let rolling = fields.boolean("rollingQr").unwrap_or(false);
         fields.finish()?;
         let action = required(body, "action", |text| ActionCode::parse(text).ok())?;
-        Ok(CreateBody { action, custom, rolling })
+        let resumes = optional(body, "challengeId", |text| ChallengeId::parse(text).ok())?;
+        Ok(CreateBody { action, custom, rolling, resumes })
     }
 }
 

@@ -184,7 +184,7 @@ impl Session {
             return Err(ApiError::new(Problem::TooManyRequests, detail));
         }
         let Create { action, custom, rolling } = create;
-        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten };
+        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten, resumes: None };
         let watching = |id| self.app.notifier.watch(id, self.changes.clone());
         let (shown, watch) = screen::show(&self.app, &self.screen, ask, watching).await?;
         self.open.retain(|open| open.claimed);
