@@ -130,14 +130,8 @@ impl Caches {
         tenant: &TenantId,
         user: &UserId,
     ) -> Result<Arc<[StoredCredential]>, ApiError> {
-        let key = (tenant.clone(), user.clone());
-        if let Some(devices) = self.devices.get(&key) {
-            return Ok(devices);
-        }
-        let before = self.changes();
-        let devices: Arc<[StoredCredential]> = store.credentials(tenant, user).await.map_err(refuse)?.into();
-        self.remember(&self.devices, key, devices.clone(), before);
-        Ok(devices)
+        let read = async { Ok(store.credentials(tenant, user).await?.into()) };
+        self.of_user(&self.devices, tenant, user, read).await
     }
 
     /// The devices from which a user acts.
@@ -147,25 +141,35 @@ impl Caches {
         tenant: &TenantId,
         user: &UserId,
     ) -> Result<Arc<[UserDevice]>, ApiError> {
-        let key = (tenant.clone(), user.clone());
-        if let Some(seen) = self.seen.get(&key) {
-            return Ok(seen);
-        }
-        let before = self.changes();
-        let seen: Arc<[UserDevice]> = store.user_devices(tenant, user).await.map_err(refuse)?.into();
-        self.remember(&self.seen, key, seen.clone(), before);
-        Ok(seen)
+        let read = async { Ok(store.user_devices(tenant, user).await?.into()) };
+        self.of_user(&self.seen, tenant, user, read).await
     }
 
     /// What is known of a user.
     pub async fn user(&self, store: &Store, tenant: &TenantId, user: &UserId) -> Result<Option<Arc<User>>, ApiError> {
+        let read = async { Ok(store.user(tenant, user).await?.map(Arc::new)) };
+        self.of_user(&self.users, tenant, user, read).await
+    }
+
+    /// What a cache has of a user, or else what `read` finds, which is then remembered.
+    async fn of_user<V>(
+        &self,
+        cache: &Cache<(TenantId, UserId), V>,
+        tenant: &TenantId,
+        user: &UserId,
+        read: impl Future<Output = Result<V, StoreError>>,
+    ) -> Result<V, ApiError>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
         let key = (tenant.clone(), user.clone());
-        if let Some(known) = self.users.get(&key) {
+        if let Some(known) = cache.get(&key) {
             return Ok(known);
         }
+        // Before the reading begins: a future does nothing until it is awaited.
         let before = self.changes();
-        let known = store.user(tenant, user).await.map_err(refuse)?.map(Arc::new);
-        self.remember(&self.users, key, known.clone(), before);
+        let known = read.await.map_err(refuse)?;
+        self.remember(cache, key, known.clone(), before);
         Ok(known)
     }
 

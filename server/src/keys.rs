@@ -137,39 +137,22 @@ impl Keys {
 
     /// The secret with which the screen that made a challenge polls it. Derived, so that only its hash is stored.
     pub fn device_code(&self, challenge: &ChallengeId) -> DeviceCode {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
-        let mut context = hmac::Context::with_key(&key);
-        context.update(b"stepup/device-code/v1\n");
-        context.update(challenge.as_bytes());
-        let mut code = [0; 32];
-        code.copy_from_slice(context.sign().as_ref());
-        DeviceCode::from_random(code)
+        DeviceCode::from_random(self.derived(b"stepup/device-code/v1\n", &[challenge.as_bytes()]))
     }
 
     /// What makes the refresh token of a session ours. Derived, so that nothing of it is stored and a repeat of a refresh
     /// whose reply was lost gets the same one.
     pub fn refresh_code(&self, tenant: &TenantId, session: &Uuid, generation: u32) -> [u8; 32] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
-        let mut context = hmac::Context::with_key(&key);
-        context.update(b"stepup/refresh-token/v1\n");
-        context.update(session.as_bytes());
-        context.update(&generation.to_be_bytes());
-        context.update(tenant.as_str().as_bytes());
-        let mut code = [0; 32];
-        code.copy_from_slice(context.sign().as_ref());
-        code
+        let parts: [&[u8]; 3] = [session.as_bytes(), &generation.to_be_bytes(), tenant.as_str().as_bytes()];
+        self.derived(b"stepup/refresh-token/v1\n", &parts)
     }
 
     /// The nonce that an asker signs within one window of time. Derived, so that handing it out stores nothing; worthless
     /// to anybody but the asker.
     pub fn nonce(&self, asker: &str, window: i64) -> ServerNonce {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
-        let mut context = hmac::Context::with_key(&key);
-        context.update(b"stepup/nonce/v1\n");
-        context.update(&window.to_be_bytes());
-        context.update(asker.as_bytes());
+        let code = self.derived(b"stepup/nonce/v1\n", &[&window.to_be_bytes(), asker.as_bytes()]);
         let mut nonce = [0; 16];
-        nonce.copy_from_slice(&context.sign().as_ref()[..16]);
+        nonce.copy_from_slice(&code[..16]);
         ServerNonce::from_random(nonce)
     }
 
@@ -181,16 +164,24 @@ impl Keys {
     /// A challenge id that an app may sign within one window of time. Derived from a random seed, so that it can be told
     /// from any other id though nothing was stored when it was given out.
     pub fn app_challenge(&self, tenant: &TenantId, window: i64, seed: [u8; 6]) -> ChallengeId {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
-        let mut context = hmac::Context::with_key(&key);
-        context.update(b"stepup/app-challenge/v1\n");
-        context.update(&window.to_be_bytes());
-        context.update(&seed);
-        context.update(tenant.as_str().as_bytes());
+        let parts: [&[u8]; 3] = [&window.to_be_bytes(), &seed, tenant.as_str().as_bytes()];
+        let code = self.derived(b"stepup/app-challenge/v1\n", &parts);
         let mut id = [0; 16];
         id[..6].copy_from_slice(&seed);
-        id[6..].copy_from_slice(&context.sign().as_ref()[..10]);
+        id[6..].copy_from_slice(&code[..10]);
         ChallengeId::from_random(id)
+    }
+
+    /// HMAC-SHA-256 under the rolling master: a label that says what it is for, and what it is of. At most the last part has
+    /// a length of its own, so that no two lists of parts are the same bytes.
+    fn derived(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.rolling_master);
+        let mut context = hmac::Context::with_key(&key);
+        context.update(label);
+        parts.iter().for_each(|part| context.update(part));
+        let mut code = [0; 32];
+        code.copy_from_slice(context.sign().as_ref());
+        code
     }
 
     /// What signs the audit log's checkpoints.

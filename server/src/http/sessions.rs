@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use challenge::UserId;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::auth::{Caller, Right};
@@ -102,9 +102,7 @@ pub(super) async fn refresh(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
-    let mut fields = Fields::of(&body);
-    let token = fields.required_text("refreshToken", LONGEST_TOKEN);
-    fields.finish()?;
+    let token = token(&body, "refreshToken")?;
     sessions::refresh(&app, &caller.tenant, &token, app.clock.now()).await.map(pair)
 }
 
@@ -118,9 +116,7 @@ pub(super) async fn revoke(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
-    let mut fields = Fields::of(&body);
-    let token = fields.required_text("accessToken", LONGEST_TOKEN);
-    fields.finish()?;
+    let token = token(&body, "accessToken")?;
     sessions::revoke(&app, &caller.tenant, &caller.key, &token, app.clock.now()).await?;
     Ok(Json(json!({"success": true})))
 }
@@ -146,6 +142,14 @@ pub(super) async fn revoke_all(
     let now = app.clock.now();
     let revoked = app.store.revoke_sessions(&caller.tenant, &user, &caller.key, now).await.map_err(refuse)?;
     Ok(Json(json!({"success": true, "revoked": revoked})))
+}
+
+/// The one token that a body is about.
+fn token(body: &Map<String, Value>, name: &str) -> Result<String, ApiError> {
+    let mut fields = Fields::of(body);
+    let token = fields.required_text(name, LONGEST_TOKEN);
+    fields.finish()?;
+    Ok(token)
 }
 
 fn pair(tokens: Tokens) -> Json<Value> {
