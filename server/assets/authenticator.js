@@ -140,8 +140,14 @@ function place({ city, region, country }) {
   return [city, region, name].filter(Boolean).join(', ');
 }
 
+/** A phone and when it came. Its name is what its owner, or a thief, made of it: isolated, it turns no other text around. */
+function added({ deviceName, devicePlatform, addedAt }) {
+  const day = new Date(addedAt).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
+  return `\u2068${deviceName || devicePlatform}\u2069 (${day})`;
+}
+
 function present() {
-  const { credential, claimed: { context, needsCode } } = current;
+  const { credential, claimed: { context, needsCode, phonesAdded } } = current;
   const rows = (details) => details.map(({ field, value }) => [field, value]);
   const bound = context.bind ?? [];
   const extra = (context.show ?? []).filter(({ field }) => !bound.some((other) => other.field === field));
@@ -158,6 +164,8 @@ function present() {
     ]));
     fill(find('custom'), custom.length ? make('h2', {}, text('request.details')) : null, custom.length ? facts(custom) : null);
     find('mixed').hidden = !(context.mixedScript?.length > 0);
+    find('added').hidden = phonesAdded.length === 0;
+    find('added').textContent = text('request.added', { phones: phonesAdded.map(added).join(', ') });
     find('code-row').hidden = !needsCode;
     find('until').textContent = text('request.until', { time: clock(context.expiresAt) });
     show(find('request'));

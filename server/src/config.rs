@@ -241,6 +241,8 @@ pub struct TenantConfig {
     pub cooling_off_s: Option<u32>,
     /// From which level on a phone must have cooled off.
     pub cooling_off_level: Option<CoolingOffLevel>,
+    /// What lets a further phone in.
+    pub second_phone: Option<SecondPhone>,
     /// The applications that may have sessions, by the `clientId` they are known by.
     pub clients: BTreeMap<String, ClientConfig>,
 }
@@ -313,6 +315,19 @@ impl From<CoolingOffLevel> for challenge::state::Level {
     }
 }
 
+/// What lets in a phone that is not the user's first (T-22). It cools off either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondPhone {
+    /// The scope `add:authenticators`, which the backend gives when it has made sure by its own means; where a policy
+    /// challenges the action, once that is passed.
+    #[default]
+    Scope,
+    /// A phone that is there: the scope counts only after one has approved the action. Without one a recovery code or an
+    /// administrator's reset remains.
+    Approval,
+}
+
 /// A day: long enough for a message to reach the owner of an account.
 const COOLING_OFF_S: u32 = 24 * 3600;
 
@@ -347,6 +362,8 @@ pub struct TenantSettings {
     pub cooling_off_s: u32,
     /// See [`TenantConfig::cooling_off_level`].
     pub cooling_off_level: CoolingOffLevel,
+    /// See [`TenantConfig::second_phone`].
+    pub second_phone: SecondPhone,
 }
 
 impl Config {
@@ -383,6 +400,7 @@ impl Config {
             tokens: own.tokens.or(self.defaults.tokens).unwrap_or_default(),
             cooling_off_s: own.cooling_off_s.or(self.defaults.cooling_off_s).unwrap_or(COOLING_OFF_S),
             cooling_off_level: own.cooling_off_level.or(self.defaults.cooling_off_level).unwrap_or_default(),
+            second_phone: own.second_phone.or(self.defaults.second_phone).unwrap_or_default(),
         }
     }
 

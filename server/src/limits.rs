@@ -70,7 +70,7 @@ pub struct LimitsConfig {
     pub challenge: Limit,
     /// Failed authentications per client address.
     pub failed_auth: Limit,
-    /// Recovery codes typed for one user, right or wrong.
+    /// Recovery codes typed for one user, right or wrong. Counted in the store: a restart forgets none (T-33).
     pub recovery: Limit,
     /// Recovery codes typed from one client address, right or wrong.
     pub recovery_address: Limit,
@@ -104,8 +104,6 @@ pub enum Subject<'a> {
     Challenge(&'a str),
     /// A client's address that presented a wrong secret.
     FailedAuth(IpAddr),
-    /// A user whose recovery code is typed, by tenant and id.
-    Recovery(&'a str),
     /// A client's address from which a recovery code is typed.
     RecoveryFrom(IpAddr),
 }
@@ -121,7 +119,6 @@ struct Tables {
     address: Table<IpAddr>,
     challenge: Table<String>,
     failed_auth: Table<IpAddr>,
-    recovery: Table<String>,
     recovery_address: Table<IpAddr>,
 }
 
@@ -134,7 +131,6 @@ impl Limits {
             address: Table::new("address", config.address, CAPACITY, &clock),
             challenge: Table::new("challenge", config.challenge, CAPACITY, &clock),
             failed_auth: Table::new("failed-auth", config.failed_auth, CAPACITY, &clock),
-            recovery: Table::new("recovery", config.recovery, CAPACITY, &clock),
             recovery_address: Table::new("recovery-address", config.recovery_address, CAPACITY, &clock),
             clock,
         }))
@@ -151,13 +147,12 @@ impl Limits {
             Subject::Address(address) => tables.address.count(network_of(address), clock),
             Subject::Challenge(id) => tables.challenge.count(id.to_owned(), clock),
             Subject::FailedAuth(address) => tables.failed_auth.count(network_of(address), clock),
-            Subject::Recovery(user) => tables.recovery.count(user.to_owned(), clock),
             Subject::RecoveryFrom(address) => tables.recovery_address.count(network_of(address), clock),
         }
     }
 
     /// How many keys each table holds, for `/metrics`.
-    pub fn sizes(&self) -> [(&'static str, usize); 7] {
+    pub fn sizes(&self) -> [(&'static str, usize); 6] {
         let tables = &*self.0;
         [
             (tables.key.name, tables.key.limiter.len()),
@@ -165,7 +160,6 @@ impl Limits {
             (tables.address.name, tables.address.limiter.len()),
             (tables.challenge.name, tables.challenge.limiter.len()),
             (tables.failed_auth.name, tables.failed_auth.limiter.len()),
-            (tables.recovery.name, tables.recovery.limiter.len()),
             (tables.recovery_address.name, tables.recovery_address.limiter.len()),
         ]
     }
@@ -249,7 +243,7 @@ impl<K: Hash + Eq + Clone> Table<K> {
             Err(not_until) => {
                 let wait = not_until.wait_time_from(clock.elapsed());
                 let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Err(self.refusal(wait_s.max(1)))
+                Err(used_up(self.name, self.limit, wait_s))
             }
         }
     }
@@ -259,17 +253,6 @@ impl<K: Hash + Eq + Clone> Table<K> {
         let used = u64::from(self.limit.burst.get().saturating_sub(remaining));
         let reset_s = (used * 60).div_ceil(u64::from(self.limit.per_minute.get()));
         Allowance { name: self.name, limit: self.limit, remaining, reset_s }
-    }
-
-    fn refusal(&self, wait_s: u64) -> ApiError {
-        let spent = Allowance { name: self.name, limit: self.limit, remaining: 0, reset_s: wait_s };
-        let detail = format!(
-            "the limit of {} per minute for this {} is used up; try again in {wait_s} s",
-            self.limit.per_minute,
-            self.name.replace('-', " ")
-        );
-        let error = ApiError::new(Problem::TooManyRequests, detail).header(header::RETRY_AFTER, wait_s.to_string());
-        spent.fields().into_iter().fold(error, |error, (name, value)| error.header(name, value))
     }
 
     /// Forgets idle keys after the table was found full, at most once a second.
@@ -286,6 +269,19 @@ impl<K: Hash + Eq + Clone> Table<K> {
             self.limiter.retain_recent();
         }
     }
+}
+
+/// The refusal of a request beyond the limit: 429 with `Retry-After` and the RateLimit headers.
+pub(crate) fn used_up(name: &'static str, limit: Limit, wait_s: u64) -> ApiError {
+    let wait_s = wait_s.max(1);
+    let spent = Allowance { name, limit, remaining: 0, reset_s: wait_s };
+    let detail = format!(
+        "the limit of {} per minute for this {} is used up; try again in {wait_s} s",
+        limit.per_minute,
+        name.replace('-', " ")
+    );
+    let error = ApiError::new(Problem::TooManyRequests, detail).header(header::RETRY_AFTER, wait_s.to_string());
+    spent.fields().into_iter().fold(error, |error, (name, value)| error.header(name, value))
 }
 
 /// A sharded map that never holds more than its capacity; what does not fit shares the overflow cell.

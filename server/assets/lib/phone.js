@@ -66,7 +66,7 @@ export async function claim(credential, { challenge, code = '' }) {
     body: { version: 2, challengeId: challenge, publicKey: credential.publicKey, signature: await sign(credential.pair, text), nonce, ...(code ? { qr: code } : {}) },
   });
   const bytes = fromBase64Url(answer.context);
-  return { challenge, claim: answer.claim, bytes, context: JSON.parse(textOf(bytes)), needsCode: answer.needsCode === true };
+  return { challenge, claim: answer.claim, bytes, context: JSON.parse(textOf(bytes)), needsCode: answer.needsCode === true, phonesAdded: answer.phonesAdded ?? [] };
 }
 
 /** Signs and sends the answer. */

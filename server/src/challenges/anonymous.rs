@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, header};
-use challenge::state::{Origin, OriginPlace, Supersession};
+use challenge::state::{Level, Origin, OriginPlace, Supersession};
 use challenge::{ActionCode, Challenge, TenantId, UserId};
 use engine::event::EventInput;
 use engine::maybe::Maybe;
@@ -17,7 +17,7 @@ use engine::verdict::Verdict;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{follow, refusals};
+use super::{follow, generate, refusals};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::store::{Operation, TransitionError, TransitionRequest};
@@ -75,10 +75,13 @@ pub fn presentable(
     Ok(custom)
 }
 
-/// Asks the policies, without a trace, whether this user may take the challenge.
-pub async fn admit(app: &App, challenge: &Challenge, user: &UserId, now: Timestamp) -> Result<(), ApiError> {
-    let verdict = pipeline::what_if(app, &challenge.frozen().tenant, input(challenge, user, now)).await?;
-    judge(&verdict)
+/// Asks the policies, without a trace, whether this user may take the challenge, and what they ask of the key: who claims
+/// it was not known when the challenge was frozen.
+pub async fn admit(app: &App, challenge: &Challenge, user: &UserId, now: Timestamp) -> Result<Level, ApiError> {
+    let frozen = challenge.frozen();
+    let verdict = pipeline::what_if(app, &frozen.tenant, input(challenge, user, now)).await?;
+    judge(&verdict)?;
+    Ok(verdict.challenge.as_ref().map_or(frozen.level, generate::level).max(frozen.level))
 }
 
 /// Records the decision about a claimed challenge, once. A policy that has changed its mind since the claim takes the

@@ -42,10 +42,7 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
         subject: Subject::Identified(asked.user.clone()),
         origin: asked.origin,
         custom: public(bind.iter().chain(&show)),
-        level: match asked.spec.level {
-            outcome::Level::Possession => Level::Possession,
-            outcome::Level::Biometric => Level::Biometric,
-        },
+        level: level(asked.spec),
         minimum_protocol: minimum_protocol(app, asked.tenant, !bind.is_empty()),
         bind,
         show,
@@ -130,6 +127,14 @@ fn freeze(app: &App, kind: Kind, mut draft: Draft, now: Timestamp) -> Result<Cha
         }
         DraftError::Life | DraftError::Attempts => ApiError::internal(error),
     })
+}
+
+/// What a policy asks of the key.
+pub(super) fn level(spec: &ChallengeSpec) -> Level {
+    match spec.level {
+        outcome::Level::Possession => Level::Possession,
+        outcome::Level::Biometric => Level::Biometric,
+    }
 }
 
 fn life(app: &App, asked_s: Option<u32>) -> SignedDuration {

@@ -96,12 +96,14 @@ pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, 
     // the signature is known to be good: the question names a person.
     let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
     let stored = stored.ok_or_else(refusals::challenge_not_found)?;
-    let would_claim = stored.challenge.claim(&credential, &attempt, now);
-    if would_claim.is_ok() {
-        cooling::admit(app, &stored.challenge, &credential.id, "claim", now).await?;
-    }
-    if matches!(&would_claim, Ok(step) if step.effect == Effect::Moved) && is_anonymous(&stored.challenge) {
-        anonymous::admit(app, &stored.challenge, &credential.user, now).await?;
+    if let Ok(step) = stored.challenge.claim(&credential, &attempt, now) {
+        let level = match step.effect {
+            Effect::Moved if is_anonymous(&stored.challenge) => {
+                anonymous::admit(app, &stored.challenge, &credential.user, now).await?
+            }
+            Effect::Moved | Effect::Repeated | Effect::WrongCode { .. } => stored.challenge.frozen().level,
+        };
+        cooling::admit(app, &stored.challenge, level, &credential.id, "claim", now).await?;
     }
 
     let step = claiming::take(app, &call, &credential, attempt, now).await?;
@@ -127,7 +129,8 @@ pub async fn answer(
         let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
         let stored = stored.ok_or_else(refusals::challenge_not_found)?;
         if stored.challenge.state().claim().is_some_and(|claim| claim.by == credential.id) {
-            cooling::admit(app, &stored.challenge, &credential.id, "answer", now).await?;
+            cooling::admit(app, &stored.challenge, stored.challenge.frozen().level, &credential.id, "answer", now)
+                .await?;
         }
         // A crash may have come between claim and decision; nothing is approved that no policy has judged.
         if is_anonymous(&stored.challenge) && stored.challenge.state().claim().is_some() {

@@ -142,6 +142,14 @@ impl Bearer {
         TenantId::parse(aud.as_str()).map_err(|_| refused(TokenError::Claims))
     }
 
+    /// Its own name (`jti`).
+    pub fn name(&self) -> &str {
+        match self {
+            Bearer::Screen(claims) => &claims.jti,
+            Bearer::Approved(claims) => &claims.jti,
+        }
+    }
+
     /// What it lets in.
     pub fn enrolment_right(&self) -> EnrolmentRight {
         if let Bearer::Screen(claims) = self

@@ -3,10 +3,11 @@
 //!
 //! A user's very first phone does not wait: there was no phone before it whose owner could be robbed, and somebody who
 //! enrols in order to pay would be turned away. Every further one does, and every one that a recovery code or a reset let
-//! in. It is asked from what never changes, so that asking outside of the transaction is as good: a phone only ever stops
+//! in. An app with a key for each kind of challenge is one phone: keys of different kinds that came in by one token, under
+//! one name, on one platform. Whoever stole that very token could have been the first phone. It is asked from what never changes, so that asking outside of the transaction is as good: a phone only ever stops
 //! cooling.
 
-use challenge::state::Challenge;
+use challenge::state::{Challenge, Level};
 use challenge::{CredentialId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,17 +16,18 @@ use crate::challenges::refusals;
 use crate::error::{ApiError, Problem};
 use crate::store::NewRefusal;
 
-/// Refuses the phone if it is cooling off and the challenge is of a level that waits. `what` is `claim` or `answer`.
+/// Refuses the phone if it is cooling off and what is asked of it is of a level that waits. `what` is `claim` or `answer`.
 pub async fn admit(
     app: &App,
     challenge: &Challenge,
+    level: Level,
     credential: &CredentialId,
     what: &str,
     now: Timestamp,
 ) -> Result<(), ApiError> {
     let tenant = &challenge.frozen().tenant;
     let settings = app.config.tenant(tenant.as_str());
-    if challenge.frozen().level < settings.cooling_off_level.into() {
+    if level < settings.cooling_off_level.into() {
         return Ok(());
     }
     let Some(until) = until(app, tenant, credential, now).await? else { return Ok(()) };

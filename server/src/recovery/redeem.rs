@@ -10,17 +10,17 @@ use challenge::TenantId;
 use challenge::state::Level;
 use challenge::token::{ResultClaims, TrackClaims};
 use engine::status::Status;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::code;
 use super::event::{self, Method, Recovery};
 use crate::app::App;
 use crate::challenges::{follow, refusals, tokens};
 use crate::error::{ApiError, Problem};
-use crate::limits::Subject;
+use crate::limits::{self, Subject};
 use crate::store::{
-    ActionState, Decision, DecisionKey, NewRefusal, RecoveryCode, RecoveryCodeError, RecoveryCodeUse, RecoveryCodeUsed,
-    RecoveryPurpose,
+    ActionState, Decision, DecisionKey, GuessError, GuessLimit, NewGuess, NewRefusal, RecoveryCode, RecoveryCodeError,
+    RecoveryCodeUse, RecoveryCodeUsed, RecoveryPurpose,
 };
 
 /// What somebody who holds a track token sends.
@@ -51,7 +51,7 @@ pub async fn redeem(app: &App, redemption: Redemption<'_>) -> Result<Redeemed, A
     let key = tokens::attempt_of(redemption.claims)?;
     // Counted before anything is looked at: parallel guesses must not all see the same count (T-33).
     app.limits.gate(Subject::RecoveryFrom(redemption.client))?;
-    app.limits.gate(Subject::Recovery(&format!("{}/{}", key.tenant, key.user)))?;
+    count(app, &key, now).await?;
     let decision = app.store.decision_by_key(&key).await.map_err(refusals::store)?;
     let decision = decision.ok_or_else(|| tokens::refused(challenge::token::TokenError::Claims))?;
 
@@ -88,6 +88,28 @@ pub async fn redeem(app: &App, redemption: Redemption<'_>) -> Result<Redeemed, A
         RecoveryPurpose::Enrolment => tokens::enrolment_token(app, &key, redemption.claims, code.id, now)?,
     };
     Ok(Redeemed { token, left: used.left })
+}
+
+/// Counts the attempt durably, or refuses it: failures are forgotten by time alone, and by no restart (I10).
+async fn count(app: &App, key: &DecisionKey, now: Timestamp) -> Result<(), ApiError> {
+    let limit = app.config.limits.recovery;
+    let guess = NewGuess {
+        tenant: key.tenant.clone(),
+        user: key.user.clone(),
+        pseudonym: app.random.uuid_v4(),
+        limit: GuessLimit {
+            burst: limit.burst.get(),
+            each: SignedDuration::from_mins(1) / i32::try_from(limit.per_minute.get()).unwrap_or(i32::MAX),
+        },
+        at: now,
+    };
+    app.store.count_guess(guess).await.map_err(|error| match error {
+        GuessError::TooMany { again_at } => {
+            let wait = again_at.duration_since(now).as_millis().max(0).unsigned_abs().div_ceil(1000);
+            limits::used_up("recovery", limit, u64::try_from(wait).unwrap_or(u64::MAX))
+        }
+        GuessError::Store(error) => refusals::store(error),
+    })
 }
 
 /// The code that was typed, if it is good, or was used for this very thing before (the answer was lost on the way).

@@ -263,6 +263,12 @@ impl Store {
         self.inner.recovery_codes(tenant, user).await
     }
 
+    /// Counts a code that was typed, before it is looked at; refused ones are not counted. Of any number of concurrent ones
+    /// no more are let through than the limit says, whatever becomes of them, and a restart forgets none.
+    pub async fn count_guess(&self, guess: NewGuess) -> Result<(), GuessError> {
+        self.inner.submit(verbs::CountGuess(guess)).await
+    }
+
     /// Uses a code up, for one thing. Of any number of concurrent uses exactly one succeeds.
     pub async fn use_recovery_code(&self, used: RecoveryCodeUse) -> Result<RecoveryCodeUsed, RecoveryCodeError> {
         self.inner.submit(verbs::UseRecoveryCode(used)).await

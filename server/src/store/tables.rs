@@ -189,8 +189,14 @@ pub(crate) static RESETS: Table = Table {
     key: &["tenant", "id"],
 };
 
+pub(crate) static GUESSES: Table =
+    Table { name: "guesses", columns: &["tenant", "pseudonym", "user", "forgiven_at"], key: &["tenant", "pseudonym"] };
+
+pub(crate) static ARRIVALS: Table =
+    Table { name: "arrivals", columns: &["tenant", "credential", "token"], key: &["tenant", "credential"] };
+
 /// Every table of state.
-pub(crate) static ALL: [&Table; 14] = [
+pub(crate) static ALL: [&Table; 16] = [
     &TENANTS,
     &API_KEYS,
     &USERS,
@@ -205,6 +211,8 @@ pub(crate) static ALL: [&Table; 14] = [
     &ACTIVE_PACKS,
     &RECOVERY_CODES,
     &RESETS,
+    &GUESSES,
+    &ARRIVALS,
 ];
 
 /// Which row a name in the log means: its table and the values of its key columns.
@@ -227,7 +235,7 @@ pub(crate) fn find(tenant: &str, name: &str) -> Option<(&'static Table, Vec<Cell
 
 /// Whether the rows' names are UUIDs, kept as 16 bytes.
 fn is_uuid(table: &Table) -> bool {
-    [&USERS, &DECISIONS, &SESSIONS, &DEVICES, &LIST_ENTRIES].contains(&table)
+    [&USERS, &DECISIONS, &SESSIONS, &DEVICES, &LIST_ENTRIES, &GUESSES].contains(&table)
 }
 
 /// A UUID's text as the cell it is kept in; any other text as itself, which is then equal to no such cell.

@@ -22,6 +22,7 @@ pub(super) struct IssueRecoveryCodes {
     pub actor: String,
     pub at: Timestamp,
 }
+pub(super) struct CountGuess(pub NewGuess);
 pub(super) struct UseRecoveryCode(pub RecoveryCodeUse);
 pub(super) struct ResetUser(pub NewReset);
 pub(super) struct RefreshCredential(pub CredentialRefresh);

@@ -46,6 +46,12 @@ policy vault on vault {
   default challenge qr { level: biometric }
 }
 
+event safe {}
+
+policy safe on safe {
+  default challenge qr { user: anonymous, level: biometric }
+}
+
 policy hello on hello {
   default allow
 }
@@ -399,6 +405,31 @@ async fn of_100_concurrent_wrong_codes_five_are_looked_at() {
     let (_, _, others) = enrolled_with_codes(&server, "bob").await;
     let tracked = token(&server.track("bob", "login", json!({})).await);
     redeem(&server, &tracked, &others[0], "approval").await.ok();
+}
+
+/// I10: what was counted is forgotten by time alone.
+#[tokio::test]
+async fn t33_a_restart_forgets_no_wrong_code() {
+    let server = start_with(|config| config.limits.recovery = Limit::new(1, 5)).await;
+    let (_, _, codes) = enrolled_with_codes(&server, "ann").await;
+    let tracked = token(&server.track("ann", "login", json!({})).await);
+    for _ in 0..5 {
+        let wrong = redeem(&server, &tracked, "0000-0000-0000-0000", "approval").await;
+        wrong.refused(400, "invalid_recovery_code");
+    }
+    let server = server.restart().await;
+    let waits = redeem(&server, &tracked, &codes[0], "approval").await;
+    waits.refused(429, "too_many_requests");
+    assert_eq!(waits.headers["retry-after"], "60");
+    assert_eq!(log(&server).await["recovery.code_typed"], 5, "what was not looked at is not counted");
+    server.pass(Duration::from_secs(59)).await;
+    redeem(&server, &tracked, &codes[0], "approval").await.refused(429, "too_many_requests");
+    server.pass(Duration::from_secs(1)).await;
+    redeem(&server, &tracked, "0000-0000-0000-0000", "approval").await.refused(400, "invalid_recovery_code");
+    redeem(&server, &tracked, &codes[0], "approval").await.refused(429, "too_many_requests");
+    server.pass(Duration::from_secs(60)).await;
+    redeem(&server, &tracked, &codes[0], "approval").await.ok();
+    log(&server).await;
 }
 
 #[tokio::test]

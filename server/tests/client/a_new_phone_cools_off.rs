@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use server::config::CoolingOffLevel;
+use server::config::{CoolingOffLevel, SecondPhone};
 
-use crate::a_lost_phone_is_recovered::{log, start, start_with};
+use crate::a_lost_phone_is_recovered::{enrolled_with_codes, log, redeem, start, start_with};
 use crate::harness::{Reply, Server, token};
 use crate::phone::{Phone, Sdk};
+use crate::phone_v2;
 use crate::screen::PollingScreen;
 
 async fn first(server: &Server, user: &str) -> Phone {
@@ -108,6 +109,132 @@ async fn t22_where_the_policy_asks_the_first_phone_says_yes_to_the_second() {
     old.claim(&server, &screen.challenge_id).await.ok();
     old.answer(&server, &screen.challenge_id, false).await.ok();
     Phone::new(&server, Sdk::Android).add(&server, &token(&asked)).await.refused(403, "forbidden");
+}
+
+/// A challenge of a kiosk is frozen before anybody knows who claims it; the policy's level counts at the claim.
+#[tokio::test]
+async fn t22_a_new_phone_waits_for_the_strongest_level_of_a_kiosk_as_well() {
+    let server = start().await;
+    let old = first(&server, "ann").await;
+    let new = second(&server, "ann").await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "safe"})).await.expect("a challenge");
+    new.claim(&server, &screen.challenge_id).await.refused(403, "credential_cooling_off");
+    assert_eq!(screen.poll(&server).await.ok()["state"], "unclaimed");
+    let log = log(&server).await;
+    assert_eq!((log["refusal.claim credential_cooling_off"], log["decision"]), (1, 2), "{log:?}");
+    old.claim(&server, &screen.challenge_id).await.ok();
+    old.answer(&server, &screen.challenge_id, true).await.ok();
+
+    server.pass(Duration::from_secs(24 * 3600)).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "safe"})).await.expect("a challenge");
+    new.claim(&server, &screen.challenge_id).await.ok();
+    new.answer(&server, &screen.challenge_id, true).await.ok();
+}
+
+/// An app of the field's makes a key for each kind of challenge.
+#[tokio::test]
+async fn t22_keys_that_one_token_brought_are_one_phone_and_others_are_not() {
+    let server = start().await;
+    let scope = json!({"scope": "add:authenticators"});
+    let shown = token(&server.track("ann", "hello", scope.clone()).await);
+    let push = Phone::of_kind(&server, Sdk::Ios, "push");
+    push.add(&server, &shown).await.ok();
+    let scanner = Phone::new(&server, Sdk::Ios);
+    scanner.add(&server, &shown).await.ok();
+    claim(&server, &scanner, "ann", "vault").await.0.ok();
+
+    // The same kind twice is two phones, another platform is another phone, and so is what another token brought.
+    let twice = Phone::new(&server, Sdk::Ios);
+    twice.add(&server, &shown).await.ok();
+    claim(&server, &twice, "ann", "vault").await.0.refused(403, "credential_cooling_off");
+    let shown = token(&server.track("bob", "hello", scope.clone()).await);
+    Phone::of_kind(&server, Sdk::Ios, "push").add(&server, &shown).await.ok();
+    let foreign = Phone::new(&server, Sdk::Android);
+    foreign.add(&server, &shown).await.ok();
+    claim(&server, &foreign, "bob", "vault").await.0.refused(403, "credential_cooling_off");
+    Phone::of_kind(&server, Sdk::Ios, "push")
+        .add(&server, &token(&server.track("carl", "hello", scope.clone()).await))
+        .await
+        .ok();
+    let later = Phone::new(&server, Sdk::Ios);
+    later.add(&server, &token(&server.track("carl", "hello", scope.clone()).await)).await.ok();
+    claim(&server, &later, "carl", "vault").await.0.refused(403, "credential_cooling_off");
+    // Nor does the second key of a second phone shorten anything.
+    let shown = token(&server.track("carl", "hello", scope).await);
+    Phone::of_kind(&server, Sdk::Ios, "push").add(&server, &shown).await.ok();
+    let scanner = Phone::new(&server, Sdk::Ios);
+    scanner.add(&server, &shown).await.ok();
+    claim(&server, &scanner, "carl", "vault").await.0.refused(403, "credential_cooling_off");
+    log(&server).await;
+}
+
+#[tokio::test]
+async fn t22_a_tenant_may_want_the_yes_of_a_phone_whatever_the_policy_says() {
+    let server = start_with(|config| config.defaults.second_phone = Some(SecondPhone::Approval)).await;
+    // The first comes in as ever.
+    let scope = json!({"scope": "add:authenticators"});
+    let shown = token(&server.track("ann", "hello", scope.clone()).await);
+    let old = Phone::new(&server, Sdk::Ios);
+    old.add(&server, &shown).await.ok();
+    let new = Phone::new(&server, Sdk::Android);
+    new.add(&server, &shown).await.refused(403, "forbidden");
+    // The backend's own word that the challenge was passed is no phone's.
+    let asked = json!({"scope": "add:authenticators", "idempotencyKey": "k1"});
+    let asked = token(&server.track("ann", "login", asked).await);
+    let word = json!({"state": "CHALLENGE_SUCCEEDED"});
+    server.backend("PATCH", "/v1/users/ann/actions/login/k1", word).await.ok();
+    new.add(&server, &asked).await.refused(403, "forbidden");
+
+    let asked = token(&server.track("ann", "login", scope).await);
+    let screen = PollingScreen::create(&server, Some(&asked), json!({"action": "login"})).await.expect("a challenge");
+    old.claim(&server, &screen.challenge_id).await.ok();
+    old.answer(&server, &screen.challenge_id, true).await.ok();
+    new.add(&server, &asked).await.ok();
+    // It was the first phone's wish, and still it waits.
+    claim(&server, &new, "ann", "vault").await.0.refused(403, "credential_cooling_off");
+}
+
+#[tokio::test]
+async fn t22_a_recovery_code_that_confirmed_an_action_lets_no_phone_in_besides() {
+    let server = start().await;
+    let (_, _, codes) = enrolled_with_codes(&server, "ann").await;
+    let shown = token(&server.track("ann", "login", json!({"scope": "add:authenticators"})).await);
+    redeem(&server, &shown, &codes[0], "approval").await.ok();
+    Phone::new(&server, Sdk::Android).add(&server, &shown).await.refused(403, "forbidden");
+}
+
+#[tokio::test]
+async fn t22_the_phone_that_was_there_hears_of_a_new_one() {
+    let server = start().await;
+    let (old, credential, _) = enrolled_with_codes(&server, "ann").await;
+    let claimed = async || {
+        let shown = token(&server.track("ann", "login", json!({})).await);
+        let body = json!({"action": "login"});
+        let screen = PollingScreen::create(&server, Some(&shown), body).await.expect("a challenge");
+        let claimed = phone_v2::claim(&server, &old, &credential, &screen.challenge_id, "").await.ok();
+        (claimed, screen.challenge_id)
+    };
+    server.pass(Duration::from_secs(60)).await;
+    assert_eq!(claimed().await.0.get("phonesAdded"), None);
+    second(&server, "ann").await;
+    second(&server, "bob").await;
+    let told = json!([{"deviceName": "Jo's phone", "devicePlatform": "android", "addedAt": "2026-03-02T10:01:00Z"}]);
+    server.pass(Duration::from_secs(60)).await;
+    let (first, challenge) = claimed().await;
+    assert_eq!(first["phonesAdded"], told);
+    // Until it answers: whoever answers has seen it.
+    assert_eq!(claimed().await.0["phonesAdded"], told);
+    let answer = phone_v2::decision(&server, &credential, &challenge, &first, "approve");
+    phone_v2::decide(&server, &old, &challenge, true, &answer.text()).await.ok();
+    server.pass(Duration::from_secs(600)).await;
+    assert_eq!(claimed().await.0.get("phonesAdded"), None);
+
+    // A page can show the list.
+    let bearer = [("authorization", format!("Bearer {}", token(&server.track("ann", "hello", json!({})).await)))];
+    let list = server.request("GET", "/v1/client/user-authenticators", &bearer, None).await.ok();
+    let names: Vec<_> =
+        list["userAuthenticators"].as_array().expect("a list").iter().map(|phone| &phone["deviceName"]).collect();
+    assert_eq!(names, ["Web phone", "Jo's phone"]);
 }
 
 #[tokio::test]

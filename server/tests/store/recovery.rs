@@ -1,5 +1,6 @@
 //! Recovery codes and resets, as the store keeps them: used once, durable, and vouched for by the log.
 
+use jiff::SignedDuration;
 use server::audit;
 use server::store::*;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -112,6 +113,8 @@ async fn a_code_or_a_reset_that_is_changed_by_hand_is_noticed() {
         ),
         ("recovery_codes", "UPDATE recovery_codes SET hash = zeroblob(32) WHERE ended_at IS NULL"),
         ("resets", "UPDATE resets SET author = 'nobody'"),
+        ("guesses", "UPDATE guesses SET forgiven_at = 0"),
+        ("arrivals", "UPDATE arrivals SET token = 'another'"),
         ("resets", "UPDATE resets SET permitted_until = permitted_until + 86400000"),
     ] {
         let world = World::new().await;
@@ -122,6 +125,9 @@ async fn a_code_or_a_reset_that_is_changed_by_hand_is_noticed() {
         let decision = withheld.id;
         world.store.record_decision(withheld).await.unwrap();
         world.store.use_recovery_code(used(1, RecoveryPurpose::Enrolment, decision)).await.unwrap();
+        let limit = GuessLimit { burst: 5, each: SignedDuration::from_mins(1) };
+        let guess = NewGuess { tenant: tenant(), user: user("u1"), pseudonym: Uuid::new_v4(), limit, at: at(7) };
+        world.store.count_guess(guess).await.unwrap();
         let database = world.database();
         let folder = world.closed().await;
         let sound = audit::verify(&database, Some(&signer().verifier())).await.unwrap();

@@ -190,6 +190,7 @@ impl Phone {
             enrolled_at: at(0),
             expires_at: None,
             right: EnrolmentRight::Scope,
+            token: format!("token-of-{}", self.credential.id),
             recovery_codes: None,
         }
     }

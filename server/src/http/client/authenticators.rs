@@ -20,12 +20,13 @@ use super::enrolment;
 use crate::app::App;
 use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
+use crate::config::SecondPhone;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::recovery::issue;
 use crate::store::{
-    ActionState, EnrolError, Enrolled, EnrolmentRight, NewCredential, NewUse, RevokeError, StoredCredential, Use,
-    UseKind,
+    ActionState, EnrolError, Enrolled, EnrolmentRight, NewCredential, NewUse, RECOVERY_CODE, RevokeError,
+    StoredCredential, Use, UseKind,
 };
 
 /// `POST /user-authenticators/{kind}`
@@ -94,6 +95,7 @@ async fn enrol(
         enrolled_at: now,
         expires_at: None,
         right,
+        token: bearer.name().to_owned(),
         recovery_codes: fresh.as_ref().map(|fresh| fresh.kept.clone()),
     };
     let enrolled = app.store.enrol(new).await.map_err(|error| match error {
@@ -133,7 +135,8 @@ async fn has_no_codes(app: &App, tenant: &TenantId, user: &UserId) -> Result<boo
 
 /// What the holder of the token may let in. The token of an attempt that a policy blocked adds nothing, whatever its scope: a
 /// blocked `device_enrol` enrols no device. Where the policy asks for a challenge, the scope counts once that is passed, so
-/// that the phone there is says yes to the next one (T-22); the first phone needs no scope.
+/// that the phone there is says yes to the next one (T-22); the first phone needs no scope. A recovery code that passed the
+/// challenge was good for that alone. A tenant may want the yes of a phone wherever there is one.
 pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<EnrolmentRight, ApiError> {
     let right = bearer.enrolment_right();
     let Bearer::Screen(claims) = bearer else { return Ok(right) };
@@ -150,7 +153,15 @@ pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<Enrolm
             | ActionState::ReviewFailed,
             EnrolmentRight::Scope,
         ) => Ok(EnrolmentRight::Token),
-        (_, right) => Ok(right),
+        (_, EnrolmentRight::Scope) if decision.verification_method.as_deref() == Some(RECOVERY_CODE) => {
+            Ok(EnrolmentRight::Token)
+        }
+        (_, EnrolmentRight::Scope) => {
+            let asked = app.config.tenant(decision.tenant.as_str()).second_phone == SecondPhone::Approval;
+            let approved = decision.state == ActionState::ChallengeSucceeded && decision.verified_by.is_some();
+            Ok(if asked && !approved { EnrolmentRight::Token } else { EnrolmentRight::Scope })
+        }
+        (_, right @ (EnrolmentRight::Token | EnrolmentRight::RecoveryCode(_))) => Ok(right),
     }
 }
 
@@ -162,10 +173,16 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
         return Err(ApiError::new(Problem::Forbidden, format!("the token lacks the scope `{READ}`")));
     }
     let known = app.store.credentials(&tenant, &user).await.map_err(refusals::store)?;
-    let active = known.iter().filter(|known| known.revoked_at.is_none());
+    let active = known.iter().map(|phone| {
+        let mut shown = described(phone);
+        // So that whoever sees the list knows their phones, and one that is not theirs.
+        shown["deviceName"] = json!(phone.device_name);
+        shown["devicePlatform"] = json!(phone.device_platform);
+        shown
+    });
     let standing = app.store.recovery_standing(&tenant, &user).await.map_err(refusals::store)?;
     Ok(Json(json!({
-        "userAuthenticators": active.map(described).collect::<Vec<_>>(),
+        "userAuthenticators": active.collect::<Vec<_>>(),
         "recoveryCodesLeft": standing.codes_left,
         // Whether a user without a phone may simply enrol one: a page offers that, or a recovery.
         "mayEnrol": enrolment_right(&app, &holder.bearer).await? == EnrolmentRight::Scope || standing.admits(app.clock.now()),

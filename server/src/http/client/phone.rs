@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::{Extension, Json};
-use challenge::state::Frozen;
+use challenge::TenantId;
+use challenge::state::{Claim, Frozen};
 use serde_json::{Value, json};
 
 use super::authenticators;
@@ -15,10 +16,11 @@ use super::doors::Door;
 use crate::app::App;
 use crate::challenges::anonymous;
 use crate::challenges::phone::{self, Call, ClaimedWith, PhoneEnd};
-use crate::challenges::push;
+use crate::challenges::{push, refusals};
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
+use crate::store::StoredCredential;
 
 /// `POST /user-authenticators/{kind}/challenge/claim`
 pub async fn claim(
@@ -50,8 +52,30 @@ pub async fn claim(
         answer["userAuthenticatorId"] = json!(claimed.claim.by);
         answer["needsCode"] = json!(claimed.claim.match_code.is_some());
         answer["expiresAt"] = json!(format!("{:.3}", frozen.expires_at));
+        let added = added_since(&app, &claimed.claim, &frozen.tenant).await?;
+        if !added.is_empty() {
+            answer["phonesAdded"] = json!(added);
+        }
     }
     Ok(Json(answer))
+}
+
+/// The user's phones that came after this one last answered. Whoever did not add one should hear of it, and no backend
+/// can forget to tell (T-22).
+async fn added_since(app: &App, claim: &Claim, tenant: &TenantId) -> Result<Vec<Value>, ApiError> {
+    let phones = app.store.credentials(tenant, &claim.user).await.map_err(refusals::store)?;
+    let Some(own) = phones.iter().find(|phone| phone.credential.id == claim.by) else { return Ok(Vec::new()) };
+    let since = own.last_verified_at.unwrap_or(own.enrolled_at);
+    let key = own.credential.key.to_spki();
+    let others = phones.iter().filter(|phone| phone.enrolled_at > since && phone.credential.key.to_spki() != key);
+    let told = |phone: &StoredCredential| {
+        json!({
+            "deviceName": phone.device_name,
+            "devicePlatform": phone.device_platform,
+            "addedAt": phone.enrolled_at.to_string(),
+        })
+    };
+    Ok(others.map(told).collect())
 }
 
 /// `POST /user-authenticators/{kind}/challenge`

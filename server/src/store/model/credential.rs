@@ -25,6 +25,8 @@ pub struct NewCredential {
     pub expires_at: Option<Timestamp>,
     /// What lets it in.
     pub right: EnrolmentRight,
+    /// The name (`jti`) of the token that was shown: keys of one phone, one for each kind, come in by the same one.
+    pub token: String,
     /// Recovery codes to issue with it, if the user has none.
     pub recovery_codes: Option<NewRecoveryCodes>,
 }

@@ -7,6 +7,7 @@ mod challenges;
 mod credential;
 mod decision;
 mod device;
+mod guess;
 mod journal;
 mod outbox;
 mod page;
@@ -33,6 +34,7 @@ pub use decision::{
     StateChangeError,
 };
 pub use device::{DeviceChange, DeviceError, NewDevice, UserDevice};
+pub use guess::{GuessError, GuessLimit, NewGuess};
 pub use journal::{JournalEntry, NewRefusal, Settled, Settlement};
 pub use outbox::{Attempted, DeadLetters, Delivery, Event, EventType, Subscription, Subscriptions};
 pub use page::{Cursor, Page, PageRequest};

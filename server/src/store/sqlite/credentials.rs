@@ -147,6 +147,7 @@ async fn insert(batch: &mut Batch, new: &NewCredential, door: Door) -> Result<St
         .fact("protection", protection_word(credential.protection))
         .tell(told(EventType::CredentialAdded, &stored))
         .fact("right", right_word(new.right))
+        .made(arrival(&stored, &new.token))
         .made(to_row(&stored));
     let (id, seq) = (Some(credential.id.clone()), stored.seq);
     let entry = match door {
@@ -239,6 +240,15 @@ fn told(kind: EventType, stored: &StoredCredential) -> Event {
         .with("kind", &stored.kind)
         .with("devicePlatform", &stored.device_platform)
         .opt_with("deviceName", stored.device_name.as_ref())
+}
+
+fn arrival(stored: &StoredCredential, token: &str) -> Row {
+    let credential = &stored.credential;
+    Row {
+        table: &tables::ARRIVALS,
+        name: format!("arrivals/{}", credential.id),
+        cells: vec![credential.tenant.as_str().into(), credential.id.as_str().into(), token.into()],
+    }
 }
 
 pub(super) fn to_row(stored: &StoredCredential) -> Row {

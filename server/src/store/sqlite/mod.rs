@@ -11,6 +11,7 @@ mod decisions;
 mod devices;
 pub(super) mod evidence;
 mod fault;
+mod guesses;
 mod lists;
 mod log;
 pub(super) mod look;

@@ -461,11 +461,16 @@ pub(super) async fn standing(
 
 async fn is_later_phone(conn: &mut SqliteConnection, tenant: &TenantId, id: &CredentialId) -> Result<bool, Fault> {
     // Rows are never deleted, so that their order is the order of enrolment. The same key under another kind is the same
-    // phone.
+    // phone; so is a key of another kind that an app of the same name on the same platform brought with the same token.
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM credentials AS this JOIN credentials AS earlier \
              ON earlier.tenant = this.tenant AND earlier.user = this.user AND earlier.rowid < this.rowid \
-             AND earlier.public_key <> this.public_key WHERE this.tenant = ?1 AND this.id = ?2) \
+             AND earlier.public_key <> this.public_key \
+             LEFT JOIN arrivals AS came ON came.tenant = this.tenant AND came.credential = this.id \
+             LEFT JOIN arrivals AS before ON before.tenant = this.tenant AND before.credential = earlier.id \
+             WHERE this.tenant = ?1 AND this.id = ?2 AND NOT (came.token IS NOT NULL AND came.token IS before.token \
+             AND this.kind <> earlier.kind AND this.device_platform = earlier.device_platform \
+             AND this.device_name IS earlier.device_name)) \
          OR EXISTS (SELECT 1 FROM recovery_codes WHERE tenant = ?1 AND credential = ?2) \
          OR EXISTS (SELECT 1 FROM resets WHERE tenant = ?1 AND credential = ?2) AS later",
     )
