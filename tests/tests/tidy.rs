@@ -36,17 +36,18 @@ fn dependencies(crate_name: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-const OURS: [&str; 6] = ["grammar", "engine", "challenge", "geoip", "server", "cli"];
+const OURS: [&str; 7] = ["grammar", "engine", "challenge", "attestation", "geoip", "server", "cli"];
 
 #[test]
 fn crates_depend_only_along_the_arrows() {
-    let allowed: [(&str, &[&str]); 6] = [
+    let allowed: [(&str, &[&str]); 7] = [
         ("grammar", &[]),
         ("challenge", &[]),
+        ("attestation", &[]),
         ("geoip", &[]),
         ("engine", &["grammar"]),
-        ("server", &["grammar", "engine", "challenge", "geoip"]),
-        ("cli", &["grammar", "engine", "challenge", "geoip", "server"]),
+        ("server", &["grammar", "engine", "challenge", "attestation", "geoip"]),
+        ("cli", &["grammar", "engine", "challenge", "attestation", "geoip", "server"]),
     ];
     for (name, arrows) in allowed {
         let found: Vec<String> =
@@ -58,7 +59,7 @@ fn crates_depend_only_along_the_arrows() {
 
 #[test]
 fn pure_crates_have_no_runtime_database_or_network() {
-    for name in ["grammar", "engine", "challenge"] {
+    for name in ["grammar", "engine", "challenge", "attestation"] {
         let found = dependencies(name);
         for effect in ["tokio", "axum", "hyper", "sqlx", "reqwest", "rand", "tracing", "notify"] {
             assert!(!found.contains(effect), "`{name}` is pure and must not depend on `{effect}`");
@@ -79,7 +80,9 @@ fn pure_crates_do_not_read_the_clock_the_disk_or_the_dice() {
         "std::env::var",
     ];
     for (path, text) in tracked(&[".rs"]) {
-        let pure = ["grammar/src", "engine/src", "challenge/src"].iter().any(|folder| path.starts_with(folder));
+        let pure = ["grammar/src", "engine/src", "challenge/src", "attestation/src"]
+            .iter()
+            .any(|folder| path.starts_with(folder));
         if pure && !path.components().any(|part| part.as_os_str() == "tests.rs") {
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for word in forbidden {
@@ -125,6 +128,7 @@ fn paths_named_in_the_documents_exist() {
         "grammar/",
         "engine/",
         "challenge/",
+        "attestation/",
         "geoip/",
         "server/",
         "cli/",
