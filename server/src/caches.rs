@@ -182,6 +182,12 @@ impl Caches {
         self.seen.invalidate(&key);
     }
 
+    /// Forgets which devices a user acts from: there is a new one, or one changed. Call it after the commit.
+    pub fn forget_seen_devices(&self, tenant: &TenantId, user: &UserId) {
+        self.changed();
+        self.seen.invalidate(&(tenant.clone(), user.clone()));
+    }
+
     /// The answer that was given under this key.
     pub async fn answered(&self, store: &Store, key: &DecisionKey) -> Result<Option<Arc<Answered>>, ApiError> {
         if let Some(answered) = self.answers.get(key) {

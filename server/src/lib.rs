@@ -24,6 +24,7 @@ pub mod decide;
 pub mod decode;
 pub mod device;
 pub mod enrich;
+pub mod origin;
 pub mod packs;
 pub mod policies;
 

@@ -28,7 +28,7 @@ use crate::decode::{self, Attempted, Skew, Target};
 use crate::enrich;
 use crate::error::{ApiError, Problem};
 use crate::policies::{Judging, When};
-use crate::store::{DecisionId, DecisionKey, NewChallenge, NewDevice, RecordError, TenantId, UserId};
+use crate::store::{DecisionId, DecisionKey, NewChallenge, NewDecision, NewDevice, RecordError, TenantId, UserId};
 pub use recorded::{Remembered, recorded};
 
 /// What a caller of `track` is told.
@@ -70,12 +70,12 @@ pub async fn track(
     let id = DecisionId(app.random.uuid_v7(attempted.received_at));
     let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
     let answer = answer::body(&attempted, id, &judging, &verdict, &decided, challenge.as_ref(), &devices);
-    let mut decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
     let is_new_device = device.is_some();
-    decision.device = device;
+    let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
+    let decision = NewDecision { device, ..decision };
     let durable = app.store.record_decision(decision).await;
     if is_new_device {
-        app.caches.forget_user(&attempted.key.tenant, &attempted.key.user);
+        app.caches.forget_seen_devices(&attempted.key.tenant, &attempted.key.user);
     }
     let (answer, replayed) = match durable {
         Ok(_) => (answer, false),

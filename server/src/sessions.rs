@@ -53,12 +53,12 @@ pub async fn begin(
     let lives_until = end(now, now, settings);
     let new = NewSession {
         id: SessionId(Uuid::from_bytes(*good.claims.cid.as_bytes())),
-        user: UserId::parse(good.claims.sub.as_str()).map_err(ApiError::internal)?,
+        user: UserId::parse(good.claims.registered.sub.as_str()).map_err(ApiError::internal)?,
         client: client.to_owned(),
         method,
         acr: word(&good.claims.acr)?,
         amr: good.claims.amr.iter().map(word).collect::<Result<_, _>>()?,
-        approved_at: Timestamp::from_second(good.claims.iat).map_err(ApiError::internal)?,
+        approved_at: Timestamp::from_second(good.claims.registered.iat).map_err(ApiError::internal)?,
         expires_at: lives_until,
         token: good.token,
     };
@@ -116,14 +116,14 @@ pub async fn standing(
 ) -> Result<Standing, ApiError> {
     let claims: SessionClaims = app.keys.tokens().verifier().verify_for_any_audience(token, now).map_err(not_good)?;
     let id = session_of(&claims, tenant)?;
-    if clients.is_some_and(|clients| !clients.contains(&claims.aud)) {
+    if clients.is_some_and(|clients| !clients.contains(&claims.registered.aud)) {
         return Err(ApiError::new(Problem::InvalidToken, "the access token is for another application"));
     }
     let session = app.store.session(tenant, id).await.map_err(refuse)?;
     let session = session.filter(|session| session.is_open(now) && is_current(session, claims.generation, now));
     let session =
         session.ok_or_else(|| ApiError::new(Problem::InvalidToken, "the session is over or was refreshed"))?;
-    Ok(Standing { session, expires_at: claims.exp })
+    Ok(Standing { session, expires_at: claims.registered.exp })
 }
 
 /// Whether the token is of the present pair, or of the last one while requests that carried it are still under way.

@@ -24,10 +24,19 @@ pub struct Mint<'a> {
 }
 
 impl Mint<'_> {
-    /// `iat` and `exp`. Fractions of the present second are dropped, so a token is valid at the moment it is minted.
-    pub(super) fn times(&self, longest: SignedDuration) -> (i64, i64) {
+    /// The claims that every token has, for `audience`. Fractions of the present second are dropped, so a token is valid at
+    /// the moment it is minted.
+    pub(super) fn registered(self, audience: &str, user: &UserId, longest: SignedDuration) -> Registered {
         let iat = self.at.as_second();
-        (iat, iat.saturating_add(self.life.min(longest).as_secs().max(0)))
+        Registered {
+            iss: self.issuer.to_string(),
+            aud: audience.to_owned(),
+            sub: user.to_string(),
+            jti: self.jti,
+            iat,
+            nbf: iat,
+            exp: iat.saturating_add(self.life.min(longest).as_secs().max(0)),
+        }
     }
 }
 
@@ -77,20 +86,9 @@ impl Other {
 /// What `track` hands to the browser: it may create challenges for this action and, by scope, manage credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackClaims {
-    /// See [`Registered::iss`].
-    pub iss: String,
-    /// See [`Registered::aud`].
-    pub aud: String,
-    /// The user.
-    pub sub: String,
-    /// See [`Registered::jti`].
-    pub jti: String,
-    /// See [`Registered::iat`].
-    pub iat: i64,
-    /// See [`Registered::nbf`].
-    pub nbf: i64,
-    /// See [`Registered::exp`].
-    pub exp: i64,
+    /// What every token says.
+    #[serde(flatten)]
+    pub registered: Registered,
     /// The action.
     pub act: String,
     /// The idempotency key.
@@ -124,21 +122,15 @@ impl TrackClaims {
 
     /// The claims for a tracked action.
     pub fn new(mint: Mint<'_>, facts: &TrackFacts<'_>) -> Self {
-        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
+        let audience = mint.audience;
         Self {
-            iss: mint.issuer.to_string(),
-            aud: mint.audience.to_string(),
-            sub: facts.user.to_string(),
-            jti: mint.jti,
-            iat,
-            nbf: iat,
-            exp,
+            registered: mint.registered(audience.as_str(), facts.user, Self::LONGEST_LIFE),
             act: facts.action.to_string(),
             idk: facts.idempotency_key.to_string(),
             scope: facts.scope.to_owned(),
             other: Other {
                 redirect_url: facts.redirect_url.map(str::to_owned),
-                ..Other::of(mint.audience, facts.user, facts.action, facts.idempotency_key)
+                ..Other::of(audience, facts.user, facts.action, facts.idempotency_key)
             },
         }
     }
@@ -148,9 +140,8 @@ impl Purpose for TrackClaims {
     const TYP: &'static str = "stepup-track+jwt";
     const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(60);
 
-    fn registered(&self) -> Registered<'_> {
-        let Self { iss, aud, sub, jti, iat, nbf, exp, .. } = self;
-        Registered { iss, aud, sub, jti, iat: *iat, nbf: *nbf, exp: *exp }
+    fn registered(&self) -> &Registered {
+        &self.registered
     }
 }
 
@@ -165,20 +156,9 @@ pub enum TokenState {
 /// What an approved challenge hands to the screen, for the backend to validate once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultClaims {
-    /// See [`Registered::iss`].
-    pub iss: String,
-    /// See [`Registered::aud`].
-    pub aud: String,
-    /// The user who approved.
-    pub sub: String,
-    /// See [`Registered::jti`].
-    pub jti: String,
-    /// See [`Registered::iat`].
-    pub iat: i64,
-    /// See [`Registered::nbf`].
-    pub nbf: i64,
-    /// See [`Registered::exp`].
-    pub exp: i64,
+    /// What every token says.
+    #[serde(flatten)]
+    pub registered: Registered,
     /// The action.
     pub act: String,
     /// The idempotency key.
@@ -215,18 +195,25 @@ pub struct ResultFacts<'a> {
 impl ResultClaims {
     /// The claims for an approved challenge; `None` for any other, which is what keeps I5: no approval, no token.
     pub fn new(mint: Mint<'_>, facts: &ResultFacts<'_>) -> Option<Self> {
-        let Assurance { acr, amr, link, sca } = facts.challenge.assurance()?;
-        let user = facts.challenge.user()?;
-        let frozen = facts.challenge.frozen();
-        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
-        Some(Self {
-            iss: mint.issuer.to_string(),
-            aud: mint.audience.to_string(),
-            sub: user.to_string(),
-            jti: mint.jti,
-            iat,
-            nbf: iat,
-            exp,
+        let assurance = facts.challenge.assurance()?;
+        Some(Self::of(mint, facts.challenge, facts.challenge.user()?, facts.scope, assurance))
+    }
+
+    /// The claims for a challenge whose action `user` confirmed with a recovery code instead of a phone. Nothing was shown to
+    /// them by anything they hold, and nothing was signed: it is on no rung above the lowest, and says so. The caller has
+    /// made the use of the code durable, which stands in for the approval (I5).
+    pub fn by_recovery_code(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str) -> Self {
+        let assurance =
+            Assurance { acr: Acr::RecoveryCode, amr: vec![Amr::RecoveryCode], link: Link::None, sca: false };
+        Self::of(mint, challenge, user, scope, assurance)
+    }
+
+    fn of(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str, assurance: Assurance) -> Self {
+        let Assurance { acr, amr, link, sca } = assurance;
+        let frozen = challenge.frozen();
+        let audience = mint.audience;
+        Self {
+            registered: mint.registered(audience.as_str(), user, Self::LONGEST_LIFE),
             act: frozen.action.to_string(),
             idk: frozen.idempotency_key.to_string(),
             cid: frozen.id,
@@ -236,36 +223,6 @@ impl ResultClaims {
             amr,
             link,
             sca,
-            scope: facts.scope.to_owned(),
-            other: Other::of(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key),
-        })
-    }
-}
-
-impl ResultClaims {
-    /// The claims for a challenge whose action `user` confirmed with a recovery code instead of a phone. Nothing was shown to
-    /// them by anything they hold, and nothing was signed: it is on no rung above the lowest, and says so. The caller has
-    /// made the use of the code durable, which stands in for the approval (I5).
-    pub fn by_recovery_code(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str) -> Self {
-        let frozen = challenge.frozen();
-        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
-        Self {
-            iss: mint.issuer.to_string(),
-            aud: mint.audience.to_string(),
-            sub: user.to_string(),
-            jti: mint.jti,
-            iat,
-            nbf: iat,
-            exp,
-            act: frozen.action.to_string(),
-            idk: frozen.idempotency_key.to_string(),
-            cid: frozen.id,
-            ctx: frozen.context.hash_base64url(),
-            state: TokenState::ChallengeSucceeded,
-            acr: Acr::RecoveryCode,
-            amr: vec![Amr::RecoveryCode],
-            link: Link::None,
-            sca: false,
             scope: scope.to_owned(),
             other: Other::of(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key),
         }
@@ -276,8 +233,7 @@ impl Purpose for ResultClaims {
     const TYP: &'static str = "stepup-result+jwt";
     const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
-    fn registered(&self) -> Registered<'_> {
-        let Self { iss, aud, sub, jti, iat, nbf, exp, .. } = self;
-        Registered { iss, aud, sub, jti, iat: *iat, nbf: *nbf, exp: *exp }
+    fn registered(&self) -> &Registered {
+        &self.registered
     }
 }

@@ -17,8 +17,8 @@ pub use session::{Profile, SessionClaims, SessionFacts};
 pub use verifier::{LEEWAY_S, LONGEST_TOKEN, TokenError, Verifier};
 
 use jiff::SignedDuration;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// A kind of token. Its `typ` is in the signed header, and a token of one purpose is never accepted for another.
 pub trait Purpose: Serialize + DeserializeOwned + sealed::Sealed {
@@ -27,24 +27,24 @@ pub trait Purpose: Serialize + DeserializeOwned + sealed::Sealed {
     /// No token of this purpose lives longer, whatever its claims say.
     const LONGEST_LIFE: SignedDuration;
     /// The claims that every purpose has.
-    fn registered(&self) -> Registered<'_>;
+    fn registered(&self) -> &Registered;
     /// The tenant whose HS256 secret may sign it, if it has one.
     fn shared_with(&self) -> Option<&str> {
-        Some(self.registered().aud)
+        Some(&self.registered().aud)
     }
 }
 
 /// The claims of RFC 7519 that are required in every token; times are whole Unix seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
     /// Who minted it.
-    pub iss: &'a str,
+    pub iss: String,
     /// Whom it is for.
-    pub aud: &'a str,
-    /// Whom it is about.
-    pub sub: &'a str,
+    pub aud: String,
+    /// Whom it is about: the user.
+    pub sub: String,
     /// Its name, never used twice.
-    pub jti: &'a str,
+    pub jti: String,
     /// When it was minted.
     pub iat: i64,
     /// From when it is valid.

@@ -35,20 +35,9 @@ pub struct Profile {
 /// The claims of an access token after RFC 9068.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionClaims {
-    /// See [`Registered::iss`].
-    pub iss: String,
-    /// The application the session is for.
-    pub aud: String,
-    /// The user.
-    pub sub: String,
-    /// See [`Registered::jti`].
-    pub jti: String,
-    /// See [`Registered::iat`].
-    pub iat: i64,
-    /// See [`Registered::nbf`].
-    pub nbf: i64,
-    /// See [`Registered::exp`].
-    pub exp: i64,
+    /// What every token says; it is for the application.
+    #[serde(flatten)]
+    pub registered: Registered,
     /// The application again: RFC 9068 §2.2 requires both.
     pub client_id: String,
     /// The session (OpenID Connect Front-Channel Logout 1.0 §3).
@@ -93,15 +82,8 @@ pub struct SessionFacts<'a> {
 impl SessionClaims {
     /// The claims of one access token. The mint's audience is the tenant; the token's is the application.
     pub fn new(mint: Mint<'_>, facts: SessionFacts<'_>) -> Self {
-        let (iat, exp) = mint.times(Self::LONGEST_LIFE);
         Self {
-            iss: mint.issuer.to_string(),
-            aud: facts.client.to_owned(),
-            sub: facts.user.to_string(),
-            jti: mint.jti,
-            iat,
-            nbf: iat,
-            exp,
+            registered: mint.registered(facts.client, facts.user, Self::LONGEST_LIFE),
             client_id: facts.client.to_owned(),
             sid: facts.session.to_owned(),
             generation: facts.generation,
@@ -118,9 +100,8 @@ impl Purpose for SessionClaims {
     const TYP: &'static str = "at+jwt";
     const LONGEST_LIFE: SignedDuration = SignedDuration::from_mins(60);
 
-    fn registered(&self) -> Registered<'_> {
-        let Self { iss, aud, sub, jti, iat, nbf, exp, .. } = self;
-        Registered { iss, aud, sub, jti, iat: *iat, nbf: *nbf, exp: *exp }
+    fn registered(&self) -> &Registered {
+        &self.registered
     }
 
     /// Nobody: the application's services verify it by the JWKS, and its audience is a name that a tenant may have too.

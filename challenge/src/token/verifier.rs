@@ -125,7 +125,7 @@ impl Verifier {
     /// caller must use the token's `aud` as the tenant of everything it then does.
     pub fn verify_for_any_audience<P: Purpose>(&self, token: &str, now: Timestamp) -> Result<P, TokenError> {
         let claims: P = self.signed(token, now)?;
-        check_times(&claims.registered(), now)?;
+        check_times(claims.registered(), now)?;
         Ok(claims)
     }
 
@@ -156,7 +156,7 @@ impl Verifier {
             Ok(false) | Err(_) => return Err(TokenError::BadSignature),
         }
         let claims: P = read_object(claims).ok_or(TokenError::Claims)?;
-        check_registered(&claims.registered(), &self.issuer, P::LONGEST_LIFE)?;
+        check_registered(claims.registered(), &self.issuer, P::LONGEST_LIFE)?;
         if accepted.only_for.as_ref().is_some_and(|tenant| claims.shared_with() != Some(tenant.as_str())) {
             return Err(TokenError::Audience);
         }
@@ -173,7 +173,7 @@ struct TokenHeader {
     kid: String,
 }
 
-fn check_registered(claims: &Registered<'_>, issuer: &str, longest: SignedDuration) -> Result<(), TokenError> {
+fn check_registered(claims: &Registered, issuer: &str, longest: SignedDuration) -> Result<(), TokenError> {
     if claims.sub.is_empty() || claims.jti.is_empty() || claims.aud.is_empty() {
         return Err(TokenError::Claims);
     }
@@ -190,7 +190,7 @@ fn check_registered(claims: &Registered<'_>, issuer: &str, longest: SignedDurati
     Ok(())
 }
 
-fn check_times(claims: &Registered<'_>, now: Timestamp) -> Result<(), TokenError> {
+fn check_times(claims: &Registered, now: Timestamp) -> Result<(), TokenError> {
     let now_s = now.as_second();
     if now_s >= claims.exp.saturating_add(LEEWAY_S) {
         return Err(TokenError::Expired);

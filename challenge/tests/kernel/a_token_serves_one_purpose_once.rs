@@ -123,7 +123,7 @@ fn lifetimes_are_cut_to_what_the_purpose_allows() {
         let life = SignedDuration::from_secs(life_s);
         let mint = Mint { issuer: &issuer, audience: &tenant, jti: "j".to_owned(), at: start(), life };
         let claims = ResultClaims::new(mint, &ResultFacts { challenge: &approved(), scope: "" }).expect("approved");
-        assert_eq!(claims.exp - claims.iat, got);
+        assert_eq!(claims.registered.exp - claims.registered.iat, got);
     }
 }
 

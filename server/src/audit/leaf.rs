@@ -56,6 +56,14 @@ impl Fact {
             Self::List(_) => None,
         }
     }
+
+    /// The words, if they are several.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::Text(_) => &[],
+            Self::List(words) => words,
+        }
+    }
 }
 
 impl From<&str> for Fact {

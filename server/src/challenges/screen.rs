@@ -75,11 +75,11 @@ impl Screen {
     pub fn identified(claims: &TrackClaims) -> Result<Screen, ApiError> {
         let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);
         Ok(Screen::Identified(Box::new(Holder {
-            tenant: TenantId::parse(claims.aud.as_str()).map_err(unusable)?,
-            user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+            tenant: TenantId::parse(claims.registered.aud.as_str()).map_err(unusable)?,
+            user: UserId::parse(claims.registered.sub.as_str()).map_err(unusable)?,
             action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
             idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
-            expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MIN),
+            expires_at: Timestamp::from_second(claims.registered.exp).unwrap_or(Timestamp::MIN),
         })))
     }
 

@@ -1,7 +1,7 @@
 //! The two tokens around a challenge: the one that opens it for a screen, and the one that proves it was approved.
 
 use challenge::state::State;
-use challenge::token::{Mint, ResultClaims, ResultFacts, TokenError, TrackClaims, TrackFacts};
+use challenge::token::{Mint, Registered, ResultClaims, ResultFacts, TokenError, TrackClaims, TrackFacts};
 use challenge::{ActionCode, Challenge, IdempotencyKey, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -83,8 +83,8 @@ pub fn enrolment_token(
 pub fn attempt_of(claims: &TrackClaims) -> Result<DecisionKey, ApiError> {
     let unusable = |_| refused(TokenError::Claims);
     Ok(DecisionKey {
-        tenant: TenantId::parse(claims.aud.as_str()).map_err(unusable)?,
-        user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+        tenant: TenantId::parse(claims.registered.aud.as_str()).map_err(unusable)?,
+        user: UserId::parse(claims.registered.sub.as_str()).map_err(unusable)?,
         action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
         idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
     })
@@ -124,36 +124,33 @@ pub enum Bearer {
 }
 
 impl Bearer {
+    fn registered(&self) -> &Registered {
+        match self {
+            Bearer::Screen(claims) => &claims.registered,
+            Bearer::Approved(claims) => &claims.registered,
+        }
+    }
+
     /// The user the token is about.
     pub fn user(&self) -> Result<UserId, ApiError> {
-        let sub = match self {
-            Bearer::Screen(claims) => &claims.sub,
-            Bearer::Approved(claims) => &claims.sub,
-        };
-        UserId::parse(sub.as_str()).map_err(|_| refused(TokenError::Claims))
+        UserId::parse(self.registered().sub.as_str()).map_err(|_| refused(TokenError::Claims))
     }
 
     /// The tenant the token is for.
     pub fn tenant(&self) -> Result<TenantId, ApiError> {
-        let aud = match self {
-            Bearer::Screen(claims) => &claims.aud,
-            Bearer::Approved(claims) => &claims.aud,
-        };
-        TenantId::parse(aud.as_str()).map_err(|_| refused(TokenError::Claims))
+        TenantId::parse(self.registered().aud.as_str()).map_err(|_| refused(TokenError::Claims))
     }
 
     /// Its own name (`jti`).
     pub fn name(&self) -> &str {
-        match self {
-            Bearer::Screen(claims) => &claims.jti,
-            Bearer::Approved(claims) => &claims.jti,
-        }
+        &self.registered().jti
     }
 
     /// What it lets in.
     pub fn enrolment_right(&self) -> EnrolmentRight {
         if let Bearer::Screen(claims) = self
-            && let Some(code) = claims.jti.strip_prefix(BY_RECOVERY).and_then(|id| uuid::Uuid::try_parse(id).ok())
+            && let Some(code) =
+                claims.registered.jti.strip_prefix(BY_RECOVERY).and_then(|id| uuid::Uuid::try_parse(id).ok())
         {
             return EnrolmentRight::RecoveryCode(RecoveryCodeId(code));
         }

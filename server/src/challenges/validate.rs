@@ -107,7 +107,7 @@ pub async fn check(
     let Some(stored) = stored else {
         return Ok(Err(invalid("invalid_token", "the token's challenge is not known here")));
     };
-    let Some(decision) = decision_of(app, tenant, &claims.sub, &claims.act, &claims.idk).await? else {
+    let Some(decision) = decision_of(app, tenant, &claims.registered.sub, &claims.act, &claims.idk).await? else {
         return Ok(Err(invalid("invalid_token", "the token's action is not known here")));
     };
     let told = answer(&claims, &decision);
@@ -120,11 +120,11 @@ pub async fn check(
     let token = NewUse {
         tenant: tenant.clone(),
         kind: UseKind::ResultToken,
-        id: claims.jti.clone(),
+        id: claims.registered.jti.clone(),
         by: caller.to_owned(),
         decision: Some(decision.id),
         at: now,
-        expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX),
+        expires_at: Timestamp::from_second(claims.registered.exp).unwrap_or(Timestamp::MAX),
     };
     Ok(Ok(Good { claims, told, token }))
 }
@@ -144,7 +144,7 @@ async fn not_yet(app: &App, tenant: &TenantId, token: &str, now: Timestamp) -> R
         Ok(claims) => claims,
         Err(error) => return Ok(invalid(error.code(), &error.to_string())),
     };
-    let Some(decision) = decision_of(app, tenant, &claims.sub, &claims.act, &claims.idk).await? else {
+    let Some(decision) = decision_of(app, tenant, &claims.registered.sub, &claims.act, &claims.idk).await? else {
         return Ok(invalid("invalid_token", "the token's action is not known here"));
     };
     let mut told = basics(&decision);
@@ -213,7 +213,7 @@ fn refuse(mut told: Value, code: &str, why: &str) -> Value {
 
 /// The first thing that is not as the backend expects. Nothing is used up by it.
 fn mismatch(expectation: &Expectation, claims: &ResultClaims, frozen: &Frozen) -> Option<(&'static str, String)> {
-    if expectation.user.as_ref().is_some_and(|user| *user != claims.sub) {
+    if expectation.user.as_ref().is_some_and(|user| *user != claims.registered.sub) {
         return Some(("user_mismatch", "the token is about another user".to_owned()));
     }
     if expectation.action.as_ref().is_some_and(|action| *action != claims.act) {

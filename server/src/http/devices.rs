@@ -94,7 +94,7 @@ async fn act(
         }
         DeviceError::Store(error) => refuse(error),
     })?;
-    app.caches.forget_user(&caller.tenant, &user);
+    app.caches.forget_seen_devices(&caller.tenant, &user);
     Ok(Json(shown(&device)))
 }
 

@@ -105,8 +105,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
 /// The user a track or result token is about, and the token's claims.
 async fn of_token(app: &App, caller: &Caller, token: &str) -> Result<Json<Value>, ApiError> {
     let claims = crate::challenges::tokens::track_claims(app, token, app.clock.now())?;
-    let user = UserId::parse(claims.sub.as_str()).map_err(ApiError::internal)?;
-    if claims.aud != caller.tenant.as_str() {
+    let user = UserId::parse(claims.registered.sub.as_str()).map_err(ApiError::internal)?;
+    if claims.registered.aud != caller.tenant.as_str() {
         return Err(ApiError::unauthorized());
     }
     let known = app.caches.user(&app.store, &caller.tenant, &user).await?;

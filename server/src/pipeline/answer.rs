@@ -13,6 +13,7 @@ use crate::decide::{Decided, first_state};
 use crate::decode::Attempted;
 use crate::error::ApiError;
 use crate::http::authenticators::enrolled_methods;
+use crate::origin;
 use crate::policies::Judging;
 use crate::store::{DecisionId, DecisionKey, NewChallenge, StoredCredential};
 
@@ -100,9 +101,9 @@ async fn may_enrol_unasked(app: &App, key: &DecisionKey) -> Result<bool, ApiErro
 /// but it is never silent either.
 fn redirect<'a>(app: &App, attempted: &'a Attempted, answer: &mut Map<String, Value>) -> Option<&'a str> {
     let url = attempted.redirect_url.as_deref()?;
-    let origin = origin(url);
+    let origin = origin::of(url);
     let settings = app.config.tenant(attempted.key.tenant.as_str());
-    if origin.is_some() && settings.redirect_origins.iter().any(|registered| self::origin(registered) == origin) {
+    if origin.is_some() && settings.redirect_origins.iter().any(|registered| origin::of(registered) == origin) {
         return Some(url);
     }
     let detail = "the hosted page will not return there: its origin is not in `redirect_origins` of the tenant";
@@ -111,16 +112,6 @@ fn redirect<'a>(app: &App, attempted: &'a Attempted, answer: &mut Map<String, Va
         json!([{"pointer": "/redirectUrl", "code": "origin-not-registered", "detail": detail}]),
     );
     None
-}
-
-/// Scheme, host and port of an absolute address: RFC 6454, section 4.
-fn origin(url: &str) -> Option<(String, String, u16)> {
-    let url: axum::http::Uri = url.parse().ok()?;
-    let scheme = url.scheme_str()?.to_ascii_lowercase();
-    let port = url.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-    // User information would let `https://shop.example@evil.example` look like the shop.
-    let bare = !url.authority()?.as_str().contains('@');
-    bare.then_some((scheme, url.host()?.to_ascii_lowercase(), port))
 }
 
 /// Adds the trace, recomputed from what was recorded.

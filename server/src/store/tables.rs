@@ -195,6 +195,16 @@ pub(crate) static GUESSES: Table =
 pub(crate) static ARRIVALS: Table =
     Table { name: "arrivals", columns: &["tenant", "credential", "token"], key: &["tenant", "credential"] };
 
+/// What webhooks have to tell. No table of state: rows come and go, and only what they tell never changes.
+pub(crate) static OUTBOX: Table = Table {
+    name: "outbox",
+    columns: &["tenant", "endpoint", "event", "type", "time", "data"],
+    key: &["event", "endpoint"],
+};
+
+/// The fact of an entry that holds the digests of its rows in the outbox.
+pub(crate) const TOLD: &str = "told";
+
 /// Every table of state.
 pub(crate) static ALL: [&Table; 16] = [
     &TENANTS,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use server::audit;
 use server::store::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::support::*;
 
@@ -159,4 +161,44 @@ async fn an_attempt_ends_waits_or_dies_and_the_dead_come_back() {
     assert_eq!(store.prune_outbox(at(10), at(10), 100).await.unwrap(), 0);
     assert_eq!(store.prune_outbox(at(11), at(11), 100).await.unwrap(), 1);
     assert_eq!(due(&store, "all", 100).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_webhooks_tell_is_vouched_for_by_the_log() {
+    for statement in [
+        "UPDATE outbox SET data = replace(data, 'u1', 'u2') WHERE number = 1",
+        "UPDATE outbox SET type = 'credential.removed' WHERE number = 1",
+        "UPDATE outbox SET endpoint = 'elsewhere' WHERE number = 2",
+        "UPDATE outbox SET tenant = 'another' WHERE number = 2",
+        "UPDATE outbox SET event = randomblob(16) WHERE number = 3",
+        "UPDATE outbox SET time = time + 1 WHERE number = 3",
+        "UPDATE outbox SET seq = seq + 1 WHERE number = 1",
+        "UPDATE outbox SET seq = 9999 WHERE number = 1",
+        "INSERT INTO outbox (tenant, endpoint, event, type, time, data, salt, seq, state, attempts, at) \
+         SELECT tenant, endpoint, randomblob(16), type, time, data, salt, seq, 'waiting', 0, at FROM outbox LIMIT 1",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stepup.db");
+        let store = listened_to(&path).await;
+        Phone::enrolled(&store, "u1", "c1").await;
+        store.record_decision(decision("u1", "k1", 1)).await.unwrap();
+        store.revoke_credential(&tenant(), &CredentialId::parse("c1").unwrap(), "k", at(6)).await.unwrap();
+        // How a delivery goes is nobody's to vouch for, and what is done may go.
+        let first = due(&store, "all", 1_000).await.remove(0);
+        store.settle_delivery(&first, Attempted::Later { at: at(9), failure: "busy".into() }, at(8)).await.unwrap();
+        let removal = due(&store, "removals", 1_000).await.remove(0);
+        store.settle_delivery(&removal, Attempted::Delivered, at(8)).await.unwrap();
+        store.prune_outbox(at(100), at(100), 10).await.unwrap();
+        store.close().await;
+        drop(store);
+        let sound = audit::verify(&path, Some(&signer().verifier())).await.unwrap();
+        assert!(sound.first_bad.is_none(), "{:?}", sound.first_bad);
+
+        let mut conn = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+        assert_eq!(conn.execute(statement).await.unwrap().rows_affected(), 1, "{statement}");
+        conn.close().await.unwrap();
+        let found = audit::verify(&path, Some(&signer().verifier())).await.unwrap().first_bad;
+        let found = found.unwrap_or_else(|| panic!("{statement}: unnoticed"));
+        assert_eq!((found.what, found.kind.as_deref()), ("webhook-changed", Some("outbox")), "{statement}: {found:?}");
+    }
 }

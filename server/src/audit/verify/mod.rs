@@ -161,6 +161,7 @@ impl Verifier {
         self.check_head().await?;
         self.check_file_is_reached()?;
         self.check_nothing_else().await?;
+        self.check_told().await?;
         self.check_soundness().await
     }
 

@@ -1,7 +1,7 @@
 //! What stands around the log: the schema, rows that no entry speaks of, the soundness of the file.
 
 use super::{About, Checked, Finding, PAGE, Verifier, bad, unreadable};
-use crate::audit::leaf::Leaf;
+use crate::audit::leaf::{Fact, Leaf};
 use crate::store::evidence::{Cell, Table, Unreadable, tables};
 
 impl Verifier {
@@ -62,11 +62,7 @@ impl Verifier {
             for row in rows {
                 let seq = row.seq.unwrap_or(u64::MAX);
                 let digest = row.digest(table);
-                let vouching = self.evidence.entries(seq, 1).await.map_err(whole)?;
-                let leaf = vouching.into_iter().find(|entry| entry.seq == seq).and_then(|entry| match entry.leaf {
-                    Cell::Text(text) => Leaf::decode(&text).ok(),
-                    _ => None,
-                });
+                let leaf = self.leaf(seq).await?;
                 if !leaf.is_some_and(|leaf| leaf.rows.values().any(|vouched| *vouched == digest)) {
                     let expected = format!("entry {seq} to speak of the row");
                     let finding = bad(seq.min(self.log.size()), "row-inserted", expected, "it does not");
@@ -74,6 +70,45 @@ impl Verifier {
                 }
             }
         }
+    }
+
+    /// What webhooks still tell, or told lately, is what the entries said that it would be. Rows that are gone are not missed:
+    /// those that are done are deleted.
+    pub(super) async fn check_told(&mut self) -> Checked {
+        let table = &tables::OUTBOX;
+        let mut read = 0;
+        // The rows of one entry stand together.
+        let mut last: Option<(u64, Option<Leaf>)> = None;
+        loop {
+            let rows = self.evidence.scan(table, read, PAGE).await;
+            let rows = rows.map_err(|error| Box::new(unreadable(None, &error)))?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            read += rows.len() as u64;
+            for row in rows {
+                let seq = row.seq.unwrap_or(u64::MAX);
+                if last.as_ref().is_none_or(|(known, _)| *known != seq) {
+                    last = Some((seq, self.leaf(seq).await?));
+                }
+                let leaf = last.as_ref().and_then(|(_, leaf)| leaf.as_ref());
+                let told = leaf.and_then(|leaf| leaf.facts.get(tables::TOLD)).map_or(&[][..], Fact::list);
+                if !told.contains(&row.digest(table)) {
+                    let expected = format!("entry {seq} to tell of it");
+                    let finding = bad(seq.min(self.log.size()), "webhook-changed", expected, "it does not");
+                    return Err(finding.about(table.name, &row.key_text(table)));
+                }
+            }
+        }
+    }
+
+    /// The entry with this number, if it is one.
+    async fn leaf(&mut self, seq: u64) -> Result<Option<Leaf>, Box<Finding>> {
+        let entries = self.evidence.entries(seq, 1).await.map_err(|error| Box::new(unreadable(None, &error)))?;
+        Ok(entries.into_iter().find(|entry| entry.seq == seq).and_then(|entry| match entry.leaf {
+            Cell::Text(text) => Leaf::decode(&text).ok(),
+            _ => None,
+        }))
     }
 
     pub(super) async fn check_soundness(&mut self) -> Checked {

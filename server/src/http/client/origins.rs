@@ -6,6 +6,7 @@
 use axum::http::{HeaderMap, header};
 
 use crate::app::App;
+use crate::origin;
 
 /// What the `Origin` header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,19 +60,9 @@ fn allowed(page: &str, listed: &[String], public_url: &str) -> bool {
     if listed.is_empty() { is_loopback(page) } else { listed.iter().any(|origin| same(origin)) }
 }
 
-/// `scheme://host[:port]` in lower case, without a default port and without whatever follows.
+/// The origin of a page on the web.
 fn normal(url: &str) -> Option<String> {
-    let url = url.trim().to_ascii_lowercase();
-    let (scheme, rest) = url.split_once("://")?;
-    let port = match scheme {
-        "https" => ":443",
-        "http" => ":80",
-        _ => return None,
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.strip_suffix(port).unwrap_or(host);
-    let right = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
-    right.then(|| format!("{scheme}://{host}"))
+    origin::of(url.trim()).filter(|origin| origin.starts_with("https://") || origin.starts_with("http://"))
 }
 
 fn is_loopback(origin: &str) -> bool {

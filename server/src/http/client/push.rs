@@ -52,7 +52,7 @@ pub async fn poll(
     let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);
     let key = DecisionKey {
         tenant: holder.bearer.tenant()?,
-        user: UserId::parse(claims.sub.as_str()).map_err(unusable)?,
+        user: UserId::parse(claims.registered.sub.as_str()).map_err(unusable)?,
         action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
         idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
     };

@@ -181,8 +181,9 @@ impl Batch {
         let seq = self.next_seq();
         let at = ms(entry.at);
         let time = at.max(self.log.time);
+        let mut told = Vec::new();
         for event in entry.events {
-            self.address(&entry.tenant, event, time, seq)?;
+            told.extend(self.address(&entry.tenant, event, time, seq)?);
         }
         let mut leaf = Leaf {
             facts: entry.facts,
@@ -196,6 +197,9 @@ impl Batch {
         };
         if time - at > CLOCK_SLACK_MS {
             leaf.facts.insert("clock".to_owned(), at.to_string().into());
+        }
+        if !told.is_empty() {
+            leaf.facts.insert(tables::TOLD.to_owned(), told.as_slice().into());
         }
         let mut vouched = Vec::with_capacity(entry.changes.len());
         for (row, was) in entry.changes {
@@ -217,13 +221,14 @@ impl Batch {
         Ok(seq)
     }
 
-    /// Puts an event aside for each endpoint that wants it. `sequence` lets a receiver put events in order.
-    fn address(&mut self, tenant: &str, event: Event, time: i64, seq: Seq) -> Result<(), Fault> {
+    /// Puts an event aside for each endpoint that wants it, and gives the digests by which the entry vouches for what is
+    /// told. `sequence` lets a receiver put events in order.
+    fn address(&mut self, tenant: &str, event: Event, time: i64, seq: Seq) -> Result<Vec<String>, Fault> {
         let kind = event.kind;
         let subscriptions = self.subscriptions.get(tenant).into_iter().flatten();
         let mut wanting = subscriptions.filter(|subscription| subscription.events.contains(&kind)).peekable();
         if wanting.peek().is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let millis = u64::try_from(time).unwrap_or(0);
         let random = fresh_salt()?;
@@ -231,16 +236,25 @@ impl Batch {
             random.first_chunk().map(|random| uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid());
         let id = id.ok_or_else(|| Fault::damaged("a salt is too short for an id"))?;
         let data = serde_json::to_string(&event.with("sequence", seq).data).map_err(Fault::damaged)?;
-        let data: Arc<str> = data.into();
-        self.events.extend(wanting.map(|subscription| Told {
-            tenant: tenant.to_owned(),
-            endpoint: subscription.endpoint.clone(),
-            event: id,
-            kind,
-            time,
-            data: data.clone(),
-        }));
-        Ok(())
+        let salt = fresh_salt()?;
+        let told: Vec<Told> = wanting
+            .map(|subscription| Told {
+                time,
+                salt,
+                seq,
+                cells: vec![
+                    tenant.into(),
+                    (&*subscription.endpoint).into(),
+                    id.into(),
+                    kind.as_str().into(),
+                    time.into(),
+                    data.as_str().into(),
+                ],
+            })
+            .collect();
+        let digests = told.iter().map(|told| digest(&tables::OUTBOX, &told.salt, &told.cells)).collect();
+        self.events.extend(told);
+        Ok(digests)
     }
 
     /// Commits to documents in the leaf and puts them aside for the end of the batch.

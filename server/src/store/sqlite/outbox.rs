@@ -7,44 +7,39 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 
 use super::batch::{Batch, Entry};
-use super::cells::{Columns, ms};
+use super::cells::{Columns, bind, ms};
 use super::fault::Fault;
 use super::statements::{self, CHUNKS};
 use super::unit::{Running, Verb};
-use crate::store::StoreError;
 use crate::store::model::*;
+use crate::store::rows::Cell;
 use crate::store::verbs::{PruneOutbox, Redeliver, SettleDelivery, Tell};
+use crate::store::{StoreError, tables};
 
 /// An event for one endpoint, not yet written.
 pub(super) struct Told {
-    pub tenant: String,
-    pub endpoint: Arc<str>,
-    pub event: uuid::Uuid,
-    pub kind: EventType,
+    /// The columns of [`tables::OUTBOX`].
+    pub cells: Vec<Cell>,
+    /// It is due as soon as it is told.
     pub time: i64,
-    pub data: Arc<str>,
+    pub salt: [u8; 16],
+    /// The entry that tells of it.
+    pub seq: Seq,
 }
 
 /// Writes what the entries of this transaction have to tell.
 pub(super) async fn insert(conn: &mut SqliteConnection, told: Vec<Told>) -> Result<(), Fault> {
     static INSERTS: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
-        let head = "INSERT INTO outbox (tenant, endpoint, event, type, time, data, state, attempts, at)";
-        CHUNKS.map(|rows| statements::insert(head, 9, rows))
+        let columns = tables::OUTBOX.columns.join(", ");
+        let head = format!("INSERT INTO outbox ({columns}, salt, seq, state, attempts, at)");
+        CHUNKS.map(|rows| statements::insert(&head, 11, rows))
     });
     let mut told = told.into_iter();
     for size in statements::chunks(told.len()) {
         let mut query = sqlx::query(AssertSqlSafe(INSERTS[size].clone()));
-        for Told { tenant, endpoint, event, kind, time, data } in told.by_ref().take(CHUNKS[size]) {
-            query = query
-                .bind(tenant)
-                .bind(endpoint.to_string())
-                .bind(event.as_bytes().to_vec())
-                .bind(kind.as_str())
-                .bind(time)
-                .bind(data.to_string())
-                .bind("waiting")
-                .bind(0_i64)
-                .bind(time);
+        for Told { cells, time, salt, seq } in told.by_ref().take(CHUNKS[size]) {
+            query = cells.into_iter().fold(query, bind);
+            query = query.bind(salt.to_vec()).bind(seq as i64).bind("waiting").bind(0_i64).bind(time);
         }
         query.execute(&mut *conn).await?;
     }
