@@ -78,8 +78,8 @@ impl Kind {
         }
     }
 
-    /// Whether a phone claims it first, by what it scanned, and answers later with another signature. Otherwise claim and
-    /// answer are one request with one signature.
+    /// Whether a stock phone claims it first, by what it scanned, and answers later with another signature. Otherwise its
+    /// claim and answer are one request with one signature. With version 2 they are two in every kind.
     pub fn is_scanned(self) -> bool {
         match self {
             Kind::Qr => true,

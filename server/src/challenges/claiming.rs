@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use challenge::id::MatchCode;
-use challenge::state::{State, Subject};
+use challenge::state::{Kind, State, Subject};
 use challenge::{
     ActionCode, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimProof, Credential, Effect, IdempotencyKey,
     TenantId, UserId,
@@ -72,9 +72,9 @@ pub async fn take(
     };
 
     let own = event_of(app, call, challenge, credential, &attempt, (event, user), now)?;
-    let stock = matches!(attempt.proof, ClaimProof::Compat);
+    let hindered = Hindered::of(challenge.frozen().kind, &attempt.proof);
     let foreign = event == FOREIGN_CLAIM;
-    let judged = own::judge(app, &judging, own, |verdict| answered(verdict, foreign, stock)).await;
+    let judged = own::judge(app, &judging, own, |verdict| answered(verdict, foreign, hindered)).await;
     let (decision, judged) = match judged {
         Ok(judged) => judged,
         // The pack declares the event with a field that we cannot fill.
@@ -85,7 +85,7 @@ pub async fn take(
         return match app.store.record_decision(decision).await {
             Ok(_) => {
                 judged.recorded(app, &judging);
-                Err(refused(&judged.verdict, &judged.decided.reasons))
+                Err(refused(&judged.verdict, hindered, &judged.decided.reasons))
             }
             Err(RecordError::Duplicate(_)) => Err(ApiError::internal("a fresh decision was there already")),
             Err(RecordError::Store(error)) => Err(crate::caches::refuse(error)),
@@ -132,8 +132,27 @@ async fn commit(app: &App, call: &Call, operation: Operation, now: Timestamp) ->
     Ok(step)
 }
 
+/// Why a claimer cannot be asked for the number on the screen.
+#[derive(Clone, Copy)]
+enum Hindered {
+    /// An app that asks for itself: no other screen could show one.
+    NoScreen,
+    /// A stock app has no field for the number, and would send it unsigned.
+    TooOld,
+}
+
+impl Hindered {
+    fn of(kind: Kind, proof: &ClaimProof) -> Option<Hindered> {
+        match (kind, proof) {
+            (Kind::InApp, _) => Some(Hindered::NoScreen),
+            (Kind::Qr | Kind::Push, ClaimProof::Compat) => Some(Hindered::TooOld),
+            (Kind::Qr | Kind::Push, ClaimProof::V2 { .. }) => None,
+        }
+    }
+}
+
 /// What we answer to a claim, from what the rules say.
-fn answered(verdict: &Verdict, foreign: bool, stock: bool) -> Decided {
+fn answered(verdict: &Verdict, foreign: bool, hindered: Option<Hindered>) -> Decided {
     let mut decided = decide::decide(verdict, true, Unenrolled::Challenge);
     let mut block = |code: &str, text: &str| {
         decided.outcome = Outcome::Block;
@@ -141,21 +160,28 @@ fn answered(verdict: &Verdict, foreign: bool, stock: bool) -> Decided {
     };
     if foreign {
         block("WRONG_USER", "The request is for another person.");
-    } else if verdict.outcome == Outcome::Challenge && stock {
-        // A stock app has no field for the code, and would send it unsigned.
-        block("PROTOCOL_TOO_OLD", "This app cannot take the number on the screen.");
+    } else if verdict.outcome == Outcome::Challenge {
+        match hindered {
+            Some(Hindered::NoScreen) => block("NO_OTHER_SCREEN", "There is no screen that could show a number."),
+            Some(Hindered::TooOld) => block("PROTOCOL_TOO_OLD", "This app cannot take the number on the screen."),
+            None => {}
+        }
     }
     decided
 }
 
 /// The refusal of a claim that the policies do not let through.
-fn refused(verdict: &Verdict, reasons: &[Reason]) -> ApiError {
-    let error = match verdict.outcome {
-        Outcome::Challenge => ApiError::new(
+fn refused(verdict: &Verdict, hindered: Option<Hindered>, reasons: &[Reason]) -> ApiError {
+    let error = match (verdict.outcome, hindered) {
+        (Outcome::Challenge, Some(Hindered::TooOld)) => ApiError::new(
             Problem::ProtocolTooOld,
             "a policy asks for the number on the screen, which needs version 2 signatures; update the app",
         ),
-        Outcome::Allow | Outcome::Block => {
+        (Outcome::Challenge, Some(Hindered::NoScreen)) => ApiError::new(
+            Problem::ActionBlocked,
+            "a policy asks for the number on another screen, which an app that asks for itself does not have; use a QR code or a push",
+        ),
+        (Outcome::Allow | Outcome::Block | Outcome::Challenge, _) => {
             ApiError::new(Problem::ActionBlocked, "a policy refuses this claim; the code stays open to others")
         }
     };

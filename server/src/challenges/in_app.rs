@@ -1,17 +1,18 @@
-//! A user proves themself in the app that holds their key: the app asks for a challenge, signs its id, and has the result.
+//! A user proves themself in the app that holds their key: the app asks for a challenge, signs it, and has the result. A
+//! stock app signs its id, once; ours claims it, shows the context, and signs that.
 //!
 //! Either for a tracked action, whose token the app holds: then the id is derived and nothing is stored until it comes back
 //! signed. Or for an action that the app names: then it is a challenge for whoever claims it, like a kiosk's, and the
 //! policies are asked about the claimer before anything is approved.
 
-use challenge::messages::{self, TypedCode};
+use challenge::messages::TypedCode;
 use challenge::state::Kind;
 use challenge::token::TokenError;
 use challenge::{ActionCode, Challenge, ChallengeId, Decision, TenantId, UserId};
 use jiff::Timestamp;
 use serde_json::Map;
 
-use super::phone::{self, AnsweredWith, Call};
+use super::phone::{self, AnsweredWith, Call, Claimed, ClaimedWith};
 use super::screen::{self, Next, Screen, Way};
 use super::tokens::{self, Bearer};
 use super::{anonymous, generate, push, refusals};
@@ -51,25 +52,36 @@ pub async fn create(
     Ok(id)
 }
 
-/// Takes and approves the challenge in one step for the app.
-pub async fn verify(app: &App, call: Call, bearer: Option<&Bearer>) -> Result<Proven, ApiError> {
-    let now = app.clock.now();
+/// Takes the challenge for the app, which will show its context.
+pub async fn claim(app: &App, call: Call, with: ClaimedWith, bearer: Option<&Bearer>) -> Result<Claimed, ApiError> {
+    begin(app, &call, &with, bearer).await?;
+    phone::claim(app, call, with).await
+}
+
+/// Approves the challenge for the app. A stock app's one signature takes it as well.
+pub async fn verify(app: &App, call: Call, with: AnsweredWith, bearer: Option<&Bearer>) -> Result<Proven, ApiError> {
     let (tenant, id) = (call.tenant.clone(), call.challenge);
-    if app.store.challenge(&tenant, id).await.map_err(refusals::store)?.is_none() {
-        begin(app, &call, bearer, now).await?;
+    match with {
+        AnsweredWith::Compat => {
+            begin(app, &call, &ClaimedWith::Compat, bearer).await?;
+            push::take(app, &call).await?;
+        }
+        AnsweredWith::V2 => {}
     }
-    push::take(app, &call).await?;
-    let none = TypedCode::parse("").map_err(ApiError::internal)?;
-    phone::answer(app, call, AnsweredWith::Compat, Decision::Approve, none).await?;
+    phone::answer(app, call, with, Decision::Approve, TypedCode::default()).await?;
     let stored = app.store.challenge(&tenant, id).await.map_err(refusals::store)?;
     let challenge = stored.ok_or_else(refusals::challenge_not_found)?.challenge;
     let user = challenge.user().cloned().ok_or_else(|| ApiError::internal("an approved challenge has no user"))?;
     Ok(Proven { challenge, user })
 }
 
-/// Records the challenge of a tracked action under the id that the app has signed. Nothing is written for a signature
-/// that is not good, or an id that is not ours.
-async fn begin(app: &App, call: &Call, bearer: Option<&Bearer>, now: Timestamp) -> Result<(), ApiError> {
+/// Records the challenge of a tracked action under the id that the app has signed, unless that is done. No challenge is
+/// written for a claim that would not be taken, or an id that is not ours.
+async fn begin(app: &App, call: &Call, with: &ClaimedWith, bearer: Option<&Bearer>) -> Result<(), ApiError> {
+    let now = app.clock.now();
+    if app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?.is_some() {
+        return Ok(());
+    }
     let ours = [window(now), window(now) - 1].into_iter().any(|window| {
         let seed = call.challenge.as_bytes().first_chunk().copied();
         seed.is_some_and(|seed| app.keys.app_challenge(&call.tenant, window, seed) == call.challenge)
@@ -88,15 +100,14 @@ async fn begin(app: &App, call: &Call, bearer: Option<&Bearer>, now: Timestamp) 
     if credential.user != holder.user {
         return Err(ApiError::new(Problem::WrongUser, "the token is for another user than the key"));
     }
-    let message = messages::compat(&call.challenge);
-    credential.key.verify(message.as_bytes(), &call.signature).map_err(|_| {
-        ApiError::new(Problem::InvalidSignature, "the signature does not fit the key and the challenge")
-    })?;
     let way = Way::Named(Kind::InApp, call.challenge);
     let Next::Fresh { challenge, decision, predecessors } = screen::identified(app, holder, way, &[], now).await?
     else {
         return Err(ApiError::internal("a challenge with a name of its own was adopted"));
     };
+    if let Err(refused) = challenge.claim(&credential, &phone::claim_attempt(app, call, with.clone()), now) {
+        return Err(phone::refused(app, call, refused, now).await);
+    }
     let supersedes = predecessors.into_iter().next();
     let new = NewChallenge { challenge: *challenge, decision: Some(decision), supersedes };
     match screen::create(app, new).await {

@@ -11,8 +11,8 @@ use challenge::qr::RollingCode;
 use challenge::signature::Signature;
 use challenge::state::{Claim, Kind, Subject};
 use challenge::{
-    AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimNonce, ClaimProof, Credential,
-    Decision, Effect, TenantId,
+    AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimNonce, ClaimProof,
+    Credential, Decision, Effect, TenantId,
 };
 use jiff::Timestamp;
 
@@ -52,6 +52,7 @@ pub struct PhoneEnd {
 }
 
 /// How a claim is signed; the endpoint says which.
+#[derive(Clone)]
 pub enum ClaimedWith {
     /// The bare challenge id.
     Compat,
@@ -85,12 +86,7 @@ pub struct Claimed {
 pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, ApiError> {
     let now = app.clock.now();
     let credential = known_credential(app, &call, "claim", now).await?;
-    let attempt = ClaimAttempt {
-        signature: call.signature,
-        proof: claim_proof(app, &call.challenge, with),
-        nonce: ClaimNonce::from_random(app.random.bytes()),
-        match_code: None,
-    };
+    let attempt = claim_attempt(app, &call, with);
 
     // Before anybody is bound to it, the policy is asked what it thinks of this user doing the action there. Only once
     // the signature is known to be good: the question names a person.
@@ -160,14 +156,32 @@ pub async fn answer(
     }
 }
 
-fn claim_proof(app: &App, challenge: &ChallengeId, with: ClaimedWith) -> ClaimProof {
-    match with {
+/// What the phone sent, as the transition wants it.
+pub(super) fn claim_attempt(app: &App, call: &Call, with: ClaimedWith) -> ClaimAttempt {
+    let proof = match with {
         ClaimedWith::Compat => ClaimProof::Compat,
         ClaimedWith::V2 { nonce, code } => ClaimProof::V2 {
             issuer: super::issuer(app),
             phone_nonce: nonce,
-            rolling: code.map(|code| (app.keys.rolling_key(challenge), code)),
+            rolling: code.map(|code| (app.keys.rolling_key(&call.challenge), code)),
         },
+    };
+    let nonce = ClaimNonce::from_random(app.random.bytes());
+    ClaimAttempt { signature: call.signature, proof, nonce, match_code: None }
+}
+
+/// Writes down a claim that was refused before its challenge was recorded.
+pub(super) async fn refused(app: &App, call: &Call, why: ClaimError, now: Timestamp) -> ApiError {
+    let leaf = NewRefusal {
+        tenant: call.tenant.clone(),
+        what: "claim".to_owned(),
+        code: why.code().to_owned(),
+        facts: [("challenge".to_owned(), call.challenge.to_string())].into(),
+        at: now,
+    };
+    match app.store.record_refusal(leaf).await {
+        Ok(_) => refusals::claim(why),
+        Err(error) => refusals::store(error),
     }
 }
 

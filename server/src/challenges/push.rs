@@ -1,5 +1,6 @@
 //! A challenge that is sent to the user's own phones: the backend hears of it by webhook and sends the push, the phone
-//! fetches what there is to decide, and its one signature takes the challenge and answers it.
+//! fetches what there is to decide, and the one signature of a stock phone takes the challenge and answers it. Ours claims
+//! it first, as one that it scanned.
 
 use challenge::messages::TypedCode;
 use challenge::state::{Kind, State};

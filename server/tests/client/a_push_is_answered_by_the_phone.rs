@@ -38,18 +38,18 @@ async fn pushes(server: &Server) -> Vec<Value> {
     pushes.map(|delivery| serde_json::from_str(&delivery.data).expect("JSON")).collect()
 }
 
-async fn pushable(server: &Server, user: &str, sdk: Sdk) -> Phone {
+pub async fn pushable(server: &Server, user: &str, sdk: Sdk) -> Phone {
     let phone = Phone::of_kind(server, sdk, "push");
     phone.add(server, &server.enrolment_token(user).await).await.ok();
     phone
 }
 
-async fn send(server: &Server, token: &str) -> crate::harness::Reply {
+pub async fn send(server: &Server, token: &str) -> crate::harness::Reply {
     let headers = [("authorization", format!("Bearer {token}"))];
     server.request("POST", "/v1/client/challenge/push", &headers, Some(r#"{"action":"pay"}"#.to_owned())).await
 }
 
-async fn poll(server: &Server, token: &str, challenge: &str) -> crate::harness::Reply {
+pub async fn poll(server: &Server, token: &str, challenge: &str) -> crate::harness::Reply {
     let headers = [("authorization", format!("Bearer {token}"))];
     let body = json!({"challengeId": challenge}).to_string();
     server.request("POST", "/v1/client/verify/push", &headers, Some(body)).await
@@ -214,7 +214,7 @@ async fn a_phone_keeps_its_push_token_fresh() {
 }
 
 #[tokio::test]
-async fn a_policy_that_asks_for_the_number_of_the_screen_takes_no_push() {
+async fn a_policy_that_asks_for_the_number_of_the_screen_takes_no_push_of_a_stock_phone() {
     let server = Server::start_with(|config| {
         let rules = "event challenge_claim {}\n\npolicy always on challenge_claim {\n  default challenge qr\n}\n";
         std::fs::write(config.policies.pack.join("claim.rules"), rules).expect("written");
@@ -231,6 +231,11 @@ async fn a_policy_that_asks_for_the_number_of_the_screen_takes_no_push() {
     app.add(&server, &server.enrolment_token("ann").await).await.ok();
     let page = token(&server.pay("ann", "k2").await);
     let challenge = id(&app.ask(&server, None).await.ok());
-    app.verify(&server, &challenge, Some(&page)).await.refused(400, "protocol_too_old");
+    let refused = app.verify(&server, &challenge, Some(&page)).await;
+    // Whatever it signs with: no other screen is there to show a number.
+    refused.refused(403, "action_blocked");
+    assert!(
+        refused.body["reasons"].as_array().expect("reasons").iter().any(|reason| reason["code"] == "NO_OTHER_SCREEN")
+    );
     assert_eq!(server.state("ann", "pay", "k2").await, "CHALLENGE_REQUIRED");
 }

@@ -14,6 +14,7 @@ mod a_new_phone_cools_off;
 mod a_payment_is_approved_by_its_user;
 mod a_phone_is_added_found_and_removed;
 mod a_push_is_answered_by_the_phone;
+mod a_push_is_signed_as_it_is_shown;
 mod a_session_follows_an_approval;
 mod a_socket_gives_away_nothing;
 mod a_socket_that_does_nothing_is_let_go;

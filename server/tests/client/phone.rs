@@ -117,7 +117,12 @@ impl Phone {
 
     /// Asks what is pending, with a signature or as phones before 2026-06 did.
     pub async fn pending(&self, server: &Server, signature: Option<&str>) -> Reply {
-        let path = self.path(&format!("/challenge?publicKey={}", self.key_in_query()));
+        self.pending_in(server, "", signature).await
+    }
+
+    /// The same with more in the query.
+    pub async fn pending_in(&self, server: &Server, more: &str, signature: Option<&str>) -> Reply {
+        let path = self.path(&format!("/challenge?publicKey={}{more}", self.key_in_query()));
         let mut headers = self.headers(&self.basic());
         headers.extend(signature.map(|signature| ("x-authsignal-signature", signature.to_owned())));
         server.request("GET", &path, &headers, None).await

@@ -7,8 +7,6 @@ use serde_json::{Value, json};
 use crate::harness::{Reply, Server};
 use crate::phone::Phone;
 
-const BASE: &str = "/v1/client/user-authenticators/qr-code";
-
 /// A version 2 message: the purpose, then one line per field.
 pub fn message(purpose: &str, fields: &[(&str, &str)]) -> String {
     let mut text = format!("stepup/v2/{purpose}\n");
@@ -90,7 +88,7 @@ pub async fn enrol_with(server: &Server, phone: &Phone, track_token: &str, more:
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
-    server.request("POST", BASE, &bearer, Some(body.to_string())).await
+    server.request("POST", &phone.path(""), &bearer, Some(body.to_string())).await
 }
 
 /// Claims; `qr` is the rolling code, or empty.
@@ -107,6 +105,11 @@ pub async fn claim_from(
     qr: &str,
     address: Option<&str>,
 ) -> Reply {
+    let body = claim_body(server, phone, credential, challenge, qr);
+    claim_as(server, phone, &phone.basic(), body, address).await
+}
+
+fn claim_body(server: &Server, phone: &Phone, credential: &str, challenge: &str, qr: &str) -> Value {
     let nonce = URL_SAFE_NO_PAD.encode([7; 16]);
     let text = message(
         "claim",
@@ -129,9 +132,19 @@ pub async fn claim_from(
     if !qr.is_empty() {
         body["qr"] = json!(qr);
     }
-    let mut headers = vec![("authorization", phone.basic())];
+    body
+}
+
+/// A claim of an app that holds the token of a tracked action.
+pub async fn claim_with_token(server: &Server, phone: &Phone, credential: &str, challenge: &str, token: &str) -> Reply {
+    let body = claim_body(server, phone, credential, challenge, "");
+    claim_as(server, phone, &format!("Bearer {token}"), body, None).await
+}
+
+async fn claim_as(server: &Server, phone: &Phone, authorization: &str, body: Value, address: Option<&str>) -> Reply {
+    let mut headers = vec![("authorization", authorization.to_owned())];
     headers.extend(address.map(|address| ("x-forwarded-for", address.to_owned())));
-    server.request("POST", &format!("{BASE}/challenge/claim"), &headers, Some(body.to_string())).await
+    server.request("POST", &phone.path("/challenge/claim"), &headers, Some(body.to_string())).await
 }
 
 /// Answers with any text signed.
@@ -162,7 +175,7 @@ async fn decide_with(
         "signature": phone.sign(signed),
     });
     let headers = [("authorization", phone.basic())];
-    server.request("POST", &format!("{BASE}/challenge"), &headers, Some(body.to_string())).await
+    server.request("POST", &phone.path("/challenge"), &headers, Some(body.to_string())).await
 }
 
 /// What the phone would sign, from a claim's answer.
@@ -178,4 +191,23 @@ pub fn decision(server: &Server, credential: &str, challenge: &str, claimed: &Va
         decision: word.to_owned(),
         code: String::new(),
     }
+}
+
+/// Asks what is pending as our phone does: the question is signed, and the answer has the context.
+pub async fn pending(server: &Server, phone: &Phone) -> Reply {
+    let asked = phone.message(server, "/challenge/sign").await.ok();
+    let signature = phone.sign(asked["message"].as_str().expect("a message"));
+    phone.pending_in(server, "&version=2", Some(&signature)).await
+}
+
+/// Proves itself in the app with a version 2 signature over any text.
+pub async fn verify(server: &Server, phone: &Phone, challenge: &str, signed: &str) -> Reply {
+    let body = json!({
+        "version": 2,
+        "challengeId": challenge,
+        "publicKey": phone.public_key(),
+        "signature": phone.sign(signed),
+    });
+    let headers = [("authorization", phone.basic())];
+    server.request("POST", "/v1/client/verify/in-app", &headers, Some(body.to_string())).await
 }

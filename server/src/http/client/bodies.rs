@@ -77,11 +77,12 @@ pub struct CreateBody {
     pub resumes: Option<ChallengeId>,
 }
 
-/// `{challengeId, publicKey, signature}` of an app.
+/// `{challengeId, publicKey, signature}` of an app; version 2 comes after a claim.
 pub struct VerifyBody {
     pub challenge: ChallengeId,
     pub key: DeviceKey,
     pub signature: Signature,
+    pub with: AnsweredWith,
 }
 
 /// `{challengeId, publicKey, signature, pushToken?, resetExpiry?}`: what a phone says anew about itself.
@@ -95,8 +96,10 @@ pub struct UpdateBody {
 
 /// How a phone signs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
+pub(super) enum Version {
+    /// As stock SDKs do.
     Compat,
+    /// With a purpose, the context and the decision.
     V2,
 }
 
@@ -119,10 +122,7 @@ impl ClaimBody {
 impl AnswerBody {
     /// Reads an answer.
     pub fn read(body: &Object) -> Result<AnswerBody, ApiError> {
-        let with = match version(body)? {
-            Version::Compat => AnsweredWith::Compat,
-            Version::V2 => AnsweredWith::V2,
-        };
+        let with = answered_with(body)?;
         let mut fields = Fields::of(body);
         let approved = fields.boolean("approved");
         if fields.value("approved").is_none() {
@@ -164,8 +164,9 @@ impl AddBody {
 impl VerifyBody {
     /// Reads a proof.
     pub fn read(body: &Object) -> Result<VerifyBody, ApiError> {
+        let with = answered_with(body)?;
         let (challenge, key, signature) = signed_challenge(body)?;
-        Ok(VerifyBody { challenge, key, signature })
+        Ok(VerifyBody { challenge, key, signature, with })
     }
 }
 
@@ -267,6 +268,13 @@ pub fn key_and_signature(body: &Object) -> Option<(DeviceKey, Signature)> {
     Some((key, Signature::from_base64(text("signature")?).ok()?))
 }
 
+fn answered_with(body: &Object) -> Result<AnsweredWith, ApiError> {
+    Ok(match version(body)? {
+        Version::Compat => AnsweredWith::Compat,
+        Version::V2 => AnsweredWith::V2,
+    })
+}
+
 fn version(body: &Object) -> Result<Version, ApiError> {
     let mut fields = Fields::of(body);
     let version = match fields.integer("version", 1..=2) {
@@ -275,6 +283,16 @@ fn version(body: &Object) -> Result<Version, ApiError> {
     };
     fields.finish()?;
     Ok(version)
+}
+
+/// The version that a question names in its query.
+pub(super) fn version_in(query: Option<&str>) -> Result<Version, ApiError> {
+    let named = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("version="));
+    match named {
+        None | Some("1") => Ok(Version::Compat),
+        Some("2") => Ok(Version::V2),
+        Some(_) => Err(ApiError::field("/query/version", "invalid", "expected 1 or 2")),
+    }
 }
 
 /// A member that must be there and have its form.

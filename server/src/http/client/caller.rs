@@ -38,15 +38,31 @@ pub enum Caller {
     Holder(Box<Holder>),
 }
 
+impl Caller {
+    /// Whose data is meant.
+    pub fn tenant(&self) -> Result<TenantId, ApiError> {
+        match self {
+            Caller::Tenant(tenant) => Ok(tenant.clone()),
+            Caller::Holder(holder) => holder.bearer.tenant(),
+        }
+    }
+
+    /// The token, if there is one.
+    pub fn bearer(&self) -> Option<&Bearer> {
+        match self {
+            Caller::Tenant(_) => None,
+            Caller::Holder(holder) => Some(&holder.bearer),
+        }
+    }
+}
+
 impl FromRequestParts<App> for OfTenant {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<OfTenant, ApiError> {
-        match Caller::from_request_parts(parts, app).await? {
-            Caller::Tenant(tenant) => Ok(OfTenant { tenant }),
-            // A token says whose it is, so it may stand for its tenant.
-            Caller::Holder(holder) => Ok(OfTenant { tenant: holder.bearer.tenant()? }),
-        }
+        // A token says whose it is, so it may stand for its tenant.
+        let tenant = Caller::from_request_parts(parts, app).await?.tenant()?;
+        Ok(OfTenant { tenant })
     }
 }
 
@@ -81,10 +97,7 @@ impl FromRequestParts<App> for Caller {
                 return Err(refusal);
             }
         };
-        let tenant = match &caller {
-            Caller::Tenant(tenant) => tenant.clone(),
-            Caller::Holder(holder) => holder.bearer.tenant()?,
-        };
+        let tenant = caller.tenant()?;
         visit.allow(app.limits.gate(Subject::Tenant(tenant.as_str()))?);
         Ok(caller)
     }

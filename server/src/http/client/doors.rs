@@ -11,15 +11,19 @@ pub struct Door {
     pub key: &'static str,
     /// The challenges that they may answer.
     pub answers: &'static [Kind],
+    /// Those of them that a stock phone claims before it answers. The others it claims with its answer, so that a claim of
+    /// its by itself would be an answer in the hands of whoever reads it.
+    pub scans: &'static [Kind],
 }
 
 impl Door {
     /// Scans codes.
-    pub const QR_CODE: Door = Door { path: "qr-code", key: "qr-code", answers: &[Kind::Qr] };
+    pub const QR_CODE: Door = Door { path: "qr-code", key: "qr-code", answers: &[Kind::Qr], scans: &[Kind::Qr] };
     /// Is sent messages.
-    pub const PUSH: Door = Door { path: "push", key: "push", answers: &[Kind::Push] };
+    pub const PUSH: Door = Door { path: "push", key: "push", answers: &[Kind::Push], scans: &[] };
     /// Asks for itself.
-    pub const IN_APP: Door = Door { path: "in-app", key: "in-app", answers: &[Kind::InApp] };
+    pub const IN_APP: Door = Door { path: "in-app", key: "in-app", answers: &[Kind::InApp], scans: &[] };
     /// Phones built before 2025-10-29 have one key for everything and call it a `device`.
-    pub const DEVICE: Door = Door { path: "device", key: "qr-code", answers: &[Kind::Qr, Kind::Push, Kind::InApp] };
+    pub const DEVICE: Door =
+        Door { path: "device", key: "qr-code", answers: &[Kind::Qr, Kind::Push, Kind::InApp], scans: &[Kind::Qr] };
 }

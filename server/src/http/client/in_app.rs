@@ -13,7 +13,8 @@ use crate::challenges::{in_app, refusals, tokens};
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 
-/// `POST /verify/in-app`: `{challengeId, publicKey, signature}`, with the token of `track` or in the tenant's name.
+/// `POST /verify/in-app`: `{challengeId, publicKey, signature}`, with the token of `track` or in the tenant's name. With
+/// version 2 the app has claimed the challenge and shown its context before.
 pub async fn verify(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -21,14 +22,11 @@ pub async fn verify(
     from: PhoneEnd,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
-    let VerifyBody { challenge, key, signature } = VerifyBody::read(&body)?;
-    let (tenant, bearer) = match &caller {
-        Caller::Tenant(tenant) => (tenant.clone(), None),
-        Caller::Holder(holder) => (holder.bearer.tenant()?, Some(&holder.bearer)),
-    };
+    let VerifyBody { challenge, key, signature, with } = VerifyBody::read(&body)?;
+    let tenant = caller.tenant()?;
     let answers = door.answers;
     let call = Call { tenant: tenant.clone(), kind: door.key, answers, challenge, key, signature, from };
-    let proven = in_app::verify(&app, call, bearer).await?;
+    let proven = in_app::verify(&app, call, with, caller.bearer()).await?;
     let mut answer = json!({
         "token": tokens::result_token(&app, &proven.challenge)?,
         "userId": proven.user,

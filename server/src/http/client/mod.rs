@@ -58,12 +58,11 @@ pub fn routes(app: &App) -> Router<App> {
 /// `/user-authenticators/{kind}`: the key, and what may be answered with it.
 fn kind(door: Door) -> Router<App> {
     let path = |rest: &str| format!("/user-authenticators/{}{rest}", door.path);
-    let mut router = Router::new().route(&path("/remove"), post(authenticators::remove));
+    let mut router = Router::new()
+        .route(&path("/remove"), post(authenticators::remove))
+        .route(&path("/challenge/claim"), post(phone::claim));
     let mut own = get(authenticators::get).post(authenticators::add);
     let mut answer = post(phone::answer);
-    if door.answers.contains(&Kind::Qr) {
-        router = router.route(&path("/challenge/claim"), post(phone::claim));
-    }
     if door.answers.contains(&Kind::Push) {
         own = own.patch(push::update);
         answer = answer.get(push::pending);
@@ -71,10 +70,7 @@ fn kind(door: Door) -> Router<App> {
             .route(&path("/challenge/sign"), post(push::nonce_to_ask))
             .route(&path("/sign"), post(push::nonce_to_update));
     }
-    if door.answers.iter().any(|kind| *kind != Kind::InApp) {
-        router = router.route(&path("/challenge"), answer);
-    }
-    router.route(&path(""), own).layer(Extension(door))
+    router.route(&path("/challenge"), answer).route(&path(""), own).layer(Extension(door))
 }
 
 /// Ours and not the outer router's, so that a preflight passes the CORS layer.

@@ -6,17 +6,17 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::{Extension, Json};
 use challenge::TenantId;
-use challenge::state::{Claim, Frozen};
+use challenge::state::{Claim, Frozen, Kind};
 use serde_json::{Value, json};
 
 use super::authenticators;
 use super::bodies::{self, AnswerBody, ClaimBody};
-use super::caller::OfTenant;
+use super::caller::{Caller, OfTenant};
 use super::doors::Door;
 use crate::app::App;
 use crate::challenges::anonymous;
 use crate::challenges::phone::{self, Call, ClaimedWith, PhoneEnd};
-use crate::challenges::{push, refusals};
+use crate::challenges::{in_app, push, refusals};
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
@@ -26,22 +26,31 @@ use crate::store::StoredCredential;
 pub async fn claim(
     State(app): State<App>,
     Extension(door): Extension<Door>,
-    caller: OfTenant,
+    caller: Caller,
     from: PhoneEnd,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
+    let tenant = caller.tenant()?;
     let ClaimBody { challenge, key, signature, with } = match ClaimBody::read(&body) {
         Ok(claim) => claim,
         Err(refusal) => {
             if let Some((key, signature)) = bodies::key_and_signature(&body) {
-                authenticators::burn_window(&app, &caller.tenant, &key, &signature).await?;
+                authenticators::burn_window(&app, &tenant, &key, &signature).await?;
             }
             return Err(refusal);
         }
     };
     let signs_context = matches!(with, ClaimedWith::V2 { .. });
-    let call = Call { tenant: caller.tenant, kind: door.key, answers: door.answers, challenge, key, signature, from };
-    let claimed = phone::claim(&app, call, with).await?;
+    let answers = if signs_context { door.answers } else { door.scans };
+    if answers.is_empty() {
+        let detail = "a claim by itself is signed with version 2 here; an answer of version 1 claims as well";
+        return Err(ApiError::field("/version", "too-old", detail));
+    }
+    let call = Call { tenant, kind: door.key, answers, challenge, key, signature, from };
+    let claimed = match answers.contains(&Kind::InApp) {
+        true => in_app::claim(&app, call, with, caller.bearer()).await?,
+        false => phone::claim(&app, call, with).await?,
+    };
     let frozen = claimed.challenge.frozen();
     let mut answer = shown(frozen);
     answer["success"] = json!(true);

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::authenticators::{active, described, key_in};
-use super::bodies::{self, UpdateBody};
+use super::bodies::{self, UpdateBody, Version};
 use super::caller::{Holder, OfTenant};
 use super::doors::Door;
 use super::enrolment::window;
@@ -19,7 +19,7 @@ use super::phone::shown;
 use crate::app::App;
 use crate::challenges::screen::Screen;
 use crate::challenges::tokens::{self, Bearer};
-use crate::challenges::{push, refusals};
+use crate::challenges::{claiming, push, refusals};
 use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
@@ -67,6 +67,9 @@ pub async fn poll(
         answer["isVerified"] = json!(true);
         answer["accessToken"] = json!(tokens::result_token(&app, &challenge)?);
     }
+    if let Some(code) = claiming::code_on_screen(&challenge) {
+        answer["matchCode"] = json!(code);
+    }
     Ok(Json(answer))
 }
 
@@ -86,7 +89,8 @@ pub async fn nonce_to_ask(
 }
 
 /// `GET /user-authenticators/push/challenge?publicKey=`: what is pending, if anything. Phones since 2026-06 sign the
-/// question; earlier ones do not, and their public key alone must do.
+/// question; earlier ones do not, and their public key alone must do. With `version=2` it is signed, and the answer has the
+/// context's bytes: what the phone shows now is what its claim gives it to sign.
 pub async fn pending(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -96,7 +100,12 @@ pub async fn pending(
 ) -> Result<Json<Value>, ApiError> {
     let key = key_in(query.as_deref())?;
     let phone = active(&app, &tenant, door, &key).await?;
-    if let Some(signature) = headers.get(SIGNATURE) {
+    let version = bodies::version_in(query.as_deref())?;
+    let signature = headers.get(SIGNATURE);
+    if version == Version::V2 && signature.is_none() {
+        return Err(bad_signature());
+    }
+    if let Some(signature) = signature {
         let asker = asker(tenant.as_str(), &key);
         let now = window(app.clock.now());
         let signature = signature.to_str().ok().and_then(|text| Signature::from_base64(text).ok());
@@ -120,6 +129,10 @@ pub async fn pending(
         answer["expiresAt"] = json!(frozen.expires_at.as_second());
         if let Some(device) = &frozen.origin.device {
             answer["device"] = json!(device);
+        }
+        if version == Version::V2 {
+            answer["context"] = json!(frozen.context.to_base64url());
+            answer["needsCode"] = json!(claiming::code_on_screen(&challenge).is_some());
         }
     }
     Ok(Json(answer))
