@@ -2,9 +2,15 @@
 
 import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
 
+/** A token that lets a phone of `userId` in. */
+export async function enrolmentToken(stepup, userId) {
+  const { token } = await stepup.track({ userId, action: 'device_enrol', attributes: { deviceId: `phone-of-${userId}`, ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+  return token;
+}
+
 /** A phone of ours that is enrolled for `userId`. */
 export async function enrolledPhone(demo, stepup, userId, options = {}) {
-  const { token } = await stepup.track({ userId, action: 'device_enrol', attributes: { deviceId: `phone-of-${userId}`, ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+  const token = await enrolmentToken(stepup, userId);
   const phone = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore: memoryKeyStore(), ...options });
   const added = await phone.qrCode.addCredential({ token, deviceName: 'Test phone' });
   if (!added.data) throw new Error(`enrolment failed: ${JSON.stringify(added)}`);
@@ -21,6 +27,8 @@ const post = async (demo, path, authorization, body) => {
 
 /** Opens the challenge of a track token, as a screen does; and asks what became of it. */
 export const open = (demo, token) => post(demo, '/client/challenge/qr-code', `Bearer ${token}`, { action: 'withdrawal' });
+/** The same for whoever scans. */
+export const kiosk = (demo) => post(demo, '/client/challenge/qr-code', `Basic ${btoa(demo.tenantId)}`, { action: 'kiosk_login' });
 export const poll = (demo, { challengeId, deviceCode }) => post(demo, '/client/verify/qr-code', `Basic ${btoa(demo.tenantId)}`, { challengeId, deviceCode });
 
 /** The claims of a result token. */

@@ -1,14 +1,19 @@
 // The shared vectors: the same files that the server's own tests read.
 
 import assert from 'node:assert/strict';
-import { createHash, createPrivateKey, createPublicKey, createSign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, createSign, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mock, test } from 'node:test';
 import { fromBase64, fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../dist/esm/shared/bytes.js';
+import { contextIn } from '../dist/esm/mobile/credential.js';
+import { verifyEd25519 } from '../dist/esm/mobile/ed25519.js';
 import { checkDer, checkSpki, derOf, KeyError, spkiOf } from '../dist/esm/mobile/keys.js';
 import { message, removalWindow } from '../dist/esm/mobile/messages.js';
+import { scannedIn } from '../dist/esm/mobile/scanned.js';
+import { shown, TextError } from '../dist/esm/mobile/text.js';
 import { InvalidSignatureError, Webhook } from '../dist/esm/server/index.js';
 import { sha256 } from '../dist/esm/shared/sha256.js';
+import { sha512 } from '../dist/esm/shared/sha512.js';
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../challenge/vectors/${name}.json`, import.meta.url), 'utf8'));
 const publicKey = (text) => createPublicKey({ key: Buffer.from(checkSpki(fromBase64(text))), format: 'der', type: 'spki' });
@@ -48,6 +53,79 @@ test('the context keeps its bytes', () => {
   assert.equal(textOf(fromBase64Url(context)), text);
   assert.equal(toBase64Url(sha256(fromBase64Url(context))), hash);
   assert.equal(toBase64Url(utf8(text)), context);
+  const { tenant, challenge } = vectors('context').draft;
+  const read = contextIn(context, challenge, { tenant });
+  assert.equal(read.contextHash, hash);
+  assert.deepEqual(read.context, JSON.parse(text));
+  assert.throws(() => contextIn(context, challenge.replace('3', '4'), { tenant }), { errorCode: 'invalid_answer' });
+  assert.throws(() => contextIn(context, challenge, { tenant: 'another' }), { errorCode: 'invalid_answer' });
+  // What a phone shows is fit to be shown, whoever froze it; and where scripts are mixed, the phone sees it by itself.
+  const forged = (change) => toBase64Url(utf8(JSON.stringify({ ...JSON.parse(text), ...change })));
+  assert.throws(() => contextIn(forged({ bind: [{ field: 'payee', value: 'Ann \u202eeeL' }] }), challenge, { tenant }), TextError);
+  assert.deepEqual(contextIn(forged({ mixedScript: [] }), challenge, { tenant }).context.mixedScript, ['/show/note']);
+});
+
+test('the signed rolling code is read as the server reads it, and refused before anything is sent', () => {
+  const { url, issuer, kid, publicKey: pinned, challenge, codes, step, expires } = vectors('qr');
+  const keys = [{ kid: kid + 1, publicKey: toBase64Url(new Uint8Array(32)) }, { kid, publicKey: pinned }];
+  const last = expires * 1000 - 1;
+  assert.deepEqual(scannedIn(url, issuer, keys, last), { challenge, code: codes[step] });
+  assert.deepEqual(scannedIn(url, `${issuer}/`, keys, 0), { challenge, code: codes[step] });
+  assert.throws(() => scannedIn(url, issuer, keys, last + 1), { errorCode: 'challenge_expired' });
+  const payload = fromBase64Url(url.slice(issuer.length + 3));
+  for (const place of [...payload.keys()].filter((place) => place < 87)) {
+    const changed = Uint8Array.from(payload);
+    changed[place] ^= 1;
+    assert.throws(() => scannedIn(`${issuer}/q/${toBase64Url(changed)}`, issuer, keys, 0), { errorCode: 'invalid_qr_code' }, `byte ${place}`);
+  }
+  for (const text of [url.replace('mfa', 'evil'), `${url}A`, url.slice(0, -2), `${url}=`, `${issuer}/q/`, url.replace('/q/', '/Q/')]) {
+    assert.throws(() => scannedIn(text, issuer, keys, 0), { errorCode: 'invalid_qr_code' }, text);
+  }
+  assert.throws(() => scannedIn(url, issuer, [], 0), { errorCode: 'invalid_qr_code' });
+});
+
+test('every text has its verdict before it is shown to a person', () => {
+  const table = vectors('text');
+  for (const { name, text, expect, shown: composed } of table) {
+    let verdict;
+    try {
+      const result = shown(text);
+      assert.equal(result.text, composed ?? text, name);
+      verdict = result.mixedScript ? 'mixed' : 'ok';
+    } catch (error) {
+      if (!(error instanceof TextError)) throw error;
+      verdict = error.reason;
+    }
+    assert.equal(verdict, expect, name);
+  }
+  assert.ok(table.length > 50);
+});
+
+test('Ed25519 and SHA-512 agree with Node, and no other spelling of a signature is taken', () => {
+  const L = (1n << 252n) + 27742317777372353535851937790883648493n;
+  for (let round = 0; round < 20; round += 1) {
+    const { publicKey: key, privateKey } = generateKeyPairSync('ed25519');
+    const raw = new Uint8Array(key.export({ type: 'spki', format: 'der' }).subarray(-32));
+    const text = utf8('x'.repeat(round * 13));
+    const signature = new Uint8Array(sign(null, text, privateKey));
+    assert.ok(verifyEd25519(raw, text, signature));
+    for (const [place, bytes] of [[0, raw], [31, raw], [5, signature], [40, signature]]) {
+      const changed = Uint8Array.from(bytes);
+      changed[place] ^= 0x10;
+      assert.ok(!(bytes === raw ? verifyEd25519(changed, text, signature) : verifyEd25519(raw, text, changed)), `round ${round}`);
+    }
+    // The same scalar, once around the group.
+    let scalar = L;
+    for (let place = 63; place >= 32; place -= 1) scalar += BigInt(signature[place]) << BigInt(8 * (place - 32));
+    const around = Uint8Array.from(signature);
+    for (let place = 32; place < 64; place += 1) around[place] = Number((scalar >> BigInt(8 * (place - 32))) & 255n);
+    assert.ok(!verifyEd25519(raw, text, around));
+    assert.ok(!verifyEd25519(raw, text, signature.subarray(1)) && !verifyEd25519(raw.subarray(1), text, signature));
+  }
+  for (let length = 0; length < 260; length += 7) {
+    const bytes = Uint8Array.from({ length }, (_, place) => (place * 31 + length) & 0xff);
+    assert.equal(Buffer.from(sha512(bytes)).toString('hex'), createHash('sha512').update(bytes).digest('hex'), `${length} bytes`);
+  }
 });
 
 test('version 1: the id, and the window of a removal', () => {

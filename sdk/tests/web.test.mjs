@@ -97,6 +97,29 @@ test('a screen shows the number that a policy asks the phone for', async () => {
   }
 });
 
+for (const polling of [false, true]) {
+  test(`${polling ? 'polling' : 'WebSocket'}: a rolling code is drawn, read and fresh; it is nobody else's and no text of its own`, async () => {
+    const userId = `rolls-${polling}`;
+    const phone = await enrolledPhone(demo, stepup, userId);
+    const drawn = [];
+    const { answer, until } = await show((await withdrawal(stepup, userId)).token, { polling, onQrCode: (text) => drawn.push(text) });
+    const [text] = drawn;
+    assert.match(text, /\/q\/[\w-]{130}$/);
+    assert.equal((await phone.qrCode.claimChallenge({ challengeId: text.replace(demo.origin, 'https://evil.example') })).errorCode, 'invalid_qr_code');
+    const forged = text.replace(/.(?=.{60}$)/, (letter) => (letter === 'A' ? 'B' : 'A'));
+    assert.equal((await phone.qrCode.claimChallenge({ challengeId: forged })).errorCode, 'invalid_qr_code');
+    // Another step's code was not on the screen: its eight bytes are the last.
+    const stale = text.replace(/.{10}(?=.$)/, 'AAAAAAAAAA');
+    assert.equal((await phone.qrCode.claimChallenge({ challengeId: stale })).errorCode, 'qr_stale');
+    const claimed = await phone.qrCode.claimChallenge({ challengeId: text });
+    assert.equal(claimed.data?.context.challenge, answer.data.challengeId, JSON.stringify(claimed));
+    await until('claimed');
+    assert.equal((await phone.qrCode.updateChallenge({ challengeId: text, approved: true })).data, true);
+    const token = await until('approved');
+    assert.equal((await stepup.validateChallenge({ token, action: 'withdrawal', userId })).acr, 'qr.fresh');
+  });
+}
+
 test('a socket that cannot be opened is replaced by polling', async () => {
   globalThis.WebSocket = class extends WebSocket {
     constructor(address, protocols) {

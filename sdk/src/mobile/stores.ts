@@ -109,6 +109,7 @@ export interface NativeKeys {
   createKey(name: string): Promise<string>;
   /** `SHA256withECDSA`, `ecdsaSignatureMessageX962SHA256`: the DER signature of these bytes. */
   sign(name: string, bytes: string): Promise<string>;
+  /** No error if there is none of this name. */
   deleteKey(name: string): Promise<void>;
   randomBytes(length: number): Promise<string>;
 }

@@ -42,7 +42,8 @@ const STYLE = `
 /**
  * Makes `<stepup-challenge>` known under this name, once. Importing `stepup-sdk/web/element` does it.
  *
- * Attributes: `base-url` (ends in `/v1`), `tenant-id`, and either `token` (the token of `track`, or its `url`) or `action`. A change of
+ * Attributes: `base-url` (ends in `/v1`), `tenant-id`, and either `token` (the token of `track`, or its `url`) or `action`; with `rolling` the code is a signed
+ * link that is another one every quarter of a minute, for phones with `stepup-sdk/mobile` and the server's phone page. A change of
  * one of them shows another challenge. Events, none of which bubbles: `approved` with `detail.token` for the backend, `rejected`,
  * `expired`, `claimed`, and `failed` with `detail.errorCode` and `detail.errorDescription`.
  */
@@ -52,7 +53,7 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
   sheet.replaceSync(STYLE);
 
   class StepupChallenge extends HTMLElement {
-    static readonly observedAttributes = ['base-url', 'tenant-id', 'token', 'action'];
+    static readonly observedAttributes = ['base-url', 'tenant-id', 'token', 'action', 'rolling'];
 
     #texts: Texts = ENGLISH;
     #custom: Record<string, unknown> | undefined;
@@ -129,17 +130,18 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
       const answer = await stepup.qrCode.challenge({
         ...(action ? { action } : {}),
         ...(this.#custom ? { custom: this.#custom } : {}),
-        onRefresh: (challengeId) => this.#draw(challengeId),
+        ...(this.hasAttribute('rolling') ? { onQrCode: (text: string) => stepup === this.#stepup && this.#draw(text) } : { onRefresh: (challengeId: string) => this.#draw(challengeId) }),
         onMatchCode: (matchCode) => this.#say('matchCode', matchCode),
         onStateChange: (state, accessToken) => stepup === this.#stepup && this.#follow(state, accessToken),
       });
       if (stepup !== this.#stepup) return;
-      if (answer.data) this.#draw(answer.data.challengeId);
-      else this.#fail(answer);
+      if (answer.data) {
+        if (!this.hasAttribute('rolling')) this.#draw(answer.data.challengeId);
+      } else this.#fail(answer);
     }
 
-    #draw(challengeId: string): void {
-      const svg = new DOMParser().parseFromString(qrSvg(challengeId, { title: this.#texts.scan }), 'image/svg+xml').documentElement;
+    #draw(code: string): void {
+      const svg = new DOMParser().parseFromString(qrSvg(code, { title: this.#texts.scan }), 'image/svg+xml').documentElement;
       this.#code.replaceChildren(document.importNode(svg, true));
       this.#say('scan');
     }

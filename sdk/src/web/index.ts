@@ -3,8 +3,11 @@
 import { toBase64, utf8 } from '../shared/bytes.js';
 import { answered, base, send, StepupError, type StepupResponse } from '../shared/http.js';
 import { readToken, tokenOf } from '../shared/token.js';
+import { Push } from './push.js';
+import { RollingCode, type RollingQr } from './rolling.js';
 
 export type { StepupResponse } from '../shared/http.js';
+export type { Push, PushVerifyResponse } from './push.js';
 export { qrSvg } from './qr.js';
 
 export type ChallengeState = 'unclaimed' | 'claimed' | 'approved' | 'rejected' | 'expired' | 'superseded';
@@ -24,6 +27,11 @@ export interface ChallengeParams {
   onRefresh?: (challengeId: string, expiresAt: string) => void;
   /** A policy asks whoever claimed the challenge for these two digits: show them, large, beside "type this on your phone". */
   onMatchCode?: (matchCode: string) => void;
+  /**
+   * Given, the code rolls: it holds a signed link that is another one every quarter of a minute, so that a photograph of it is worth
+   * nothing. Draw the text each time. Phones with `stepup-sdk/mobile` and the server's own phone page read it; stock apps do not.
+   */
+  onQrCode?: (text: string) => void;
   onStateChange: (state: ChallengeState, accessToken?: string) => void;
 }
 
@@ -46,21 +54,25 @@ export interface RecoveryResponse {
 
 interface Polled extends QrCodeChallengeResponse {
   deviceCode: string;
+  qr?: RollingQr;
 }
 
 /** A client of one tenant in one page. */
 export class Stepup {
   readonly qrCode: QrCode;
+  readonly push: Push;
   readonly recoveryCode: RecoveryCode;
 
   constructor(options: { tenantId: string; baseUrl: string }) {
     this.qrCode = new QrCode(options.tenantId, base(options.baseUrl));
+    this.push = new Push(base(options.baseUrl));
     this.recoveryCode = new RecoveryCode(base(options.baseUrl));
   }
 
   /** The token of `track`, or the `url` that holds it: from now on only that user may approve, and only that action. */
   setToken(tokenOrUrl: string): void {
     this.qrCode.token = tokenOf(tokenOrUrl);
+    this.push.token = this.qrCode.token;
     this.recoveryCode.token = this.qrCode.token;
   }
 
@@ -96,6 +108,7 @@ export class QrCode {
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #params: ChallengeParams | undefined;
   #shown = '';
+  readonly #rolling = new RollingCode((text) => this.#params?.onQrCode?.(text));
   /** Counts starts and ends, so that what was begun before hears that it is not meant any more. */
   #round = 0;
 
@@ -134,6 +147,7 @@ export class QrCode {
     this.#round += 1;
     clearTimeout(this.#timer);
     clearTimeout(this.#refreshing);
+    this.#rolling.stop();
     this.#socket?.close();
     this.#socket = undefined;
   }
@@ -144,6 +158,10 @@ export class QrCode {
     const code = action ?? tracked;
     if (code === undefined) throw new StepupError(0, 'invalid_request', 'name the action, or set the token of `track`');
     return { action: code, ...(custom ? { custom } : {}) };
+  }
+
+  get #rolls(): { rollingQr?: true } {
+    return this.#params?.onQrCode ? { rollingQr: true } : {};
   }
 
   /** Answers once the server has made a challenge; falls back to polling if the socket fails before or after. */
@@ -157,23 +175,26 @@ export class QrCode {
     return new Promise((resolve, reject) => {
       let created = false;
       socket.onopen = () => {
-        const data = { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}) };
+        const data = { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}), ...this.#rolls };
         socket.send(JSON.stringify({ type: 'CREATE_CHALLENGE', data }));
       };
       socket.onmessage = ({ data: text }) => {
         if (round !== this.#round) return;
         const { type, data } = JSON.parse(String(text)) as { type: string; data: Record<string, string> };
+        const { qr } = data as unknown as { qr?: RollingQr };
         if (type === 'ERROR' && !created) {
           this.disconnect();
           reject(new StepupError(0, data.errorCode ?? 'unknown', data.errorDescription));
         } else if (type === 'CHALLENGE_CREATED') {
           created = true;
           this.#shown = data.challengeId ?? '';
+          this.#rolling.take(qr);
           resolve(data as unknown as QrCodeChallengeResponse);
         } else if (data?.challengeId === this.#shown) {
           if (type === 'STATE_CHANGE') this.#tell(data.state as ChallengeState, data.accessToken);
           if (type === 'MATCH_CODE' && data.matchCode) this.#params?.onMatchCode?.(data.matchCode);
           if (type === 'EXPIRED') this.#tell('expired');
+          if (type === 'QR') this.#rolling.take(qr);
         }
       };
       // `onclose` follows and does the work.
@@ -191,15 +212,17 @@ export class QrCode {
     const round = this.#round;
     const tenant = `Basic ${toBase64(utf8(this.tenantId))}`;
     const authorization = this.token === undefined ? tenant : `Bearer ${this.token}`;
-    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...(followed ? { challengeId: followed } : {}) } });
+    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...this.#rolls, ...(followed ? { challengeId: followed } : {}) } });
     const { challengeId, deviceCode, expiresAt } = made;
+    if (round === this.#round) this.#rolling.take(made.qr);
     let last: ChallengeState = 'unclaimed';
     let code: string | undefined;
     const ask = async (): Promise<void> => {
       try {
         const url = `${this.baseUrl}/client/verify/qr-code`;
-        const { state, accessToken, matchCode } = await send<{ state: ChallengeState; accessToken?: string; matchCode?: string }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
+        const { state, accessToken, matchCode, qr } = await send<{ state: ChallengeState; accessToken?: string; matchCode?: string; qr?: RollingQr }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
         if (round !== this.#round) return;
+        if (this.#params?.onQrCode) this.#rolling.take(qr);
         if (state !== last) this.#tell((last = state), accessToken);
         if (matchCode && matchCode !== code) this.#params?.onMatchCode?.((code = matchCode));
       } catch {
@@ -216,6 +239,7 @@ export class QrCode {
   #tell(state: ChallengeState, accessToken?: string): void {
     const { onStateChange } = this.#params ?? {};
     clearTimeout(this.#refreshing);
+    this.#rolling.stop();
     if (state !== 'claimed' && state !== 'unclaimed') this.disconnect();
     onStateChange?.(state, accessToken);
   }
