@@ -151,6 +151,63 @@ class Stepup:
         body = {"reason": reason, "author": author, **more}
         return self._call("POST", ["users", user_id, "reset"], body, more_headers={"Idempotency-Key": key})
 
+    def get_devices(self, user_id):
+        """The devices that the user was seen on."""
+        return self._call("GET", ["users", user_id, "devices"])
+
+    def update_device(self, user_id, device_id, attributes):
+        """Remembers a device: `{"rememberedUntil": time}`, or with `None` no more."""
+        return self._call("PATCH", ["users", user_id, "devices", device_id], attributes)
+
+    def invalidate_device(self, user_id, device_id):
+        """Takes a device back: it is as good as a new one."""
+        return self._call("POST", ["users", user_id, "devices", device_id, "invalidate"], {})
+
+    def get_decision(self, decision_id):
+        """What was decided and why, with the signals that were read and the trace of every rule."""
+        return self._call("GET", ["decisions", decision_id])
+
+    def query_decisions(self, **query):
+        """Decisions by `user`, `action`, `outcome`, `state`, `rule` or `reason`, newest first; `cursor` turns the pages. `from` is
+        a word of Python's: `**{"from": time}`."""
+        return self._call("GET", ["decisions"], query=query)
+
+    def evaluate(self, user_id, action, attributes=None):
+        """What would the rules say? Nothing is stored and nothing is counted."""
+        return self._call("POST", ["evaluate"], {**(attributes or {}), "userId": user_id, "action": action})
+
+    def get_policies(self):
+        """The policies in force: their version, actions, rules and lists."""
+        return self._call("GET", ["policies"])
+
+    def check_policies(self, source=None, files=None):
+        """What the compiler says of one file's text, or of `files` (path to text). Nothing is changed."""
+        return self._call("POST", ["policies", "check"], {"source": source} if files is None else {"files": files})
+
+    def get_list_entries(self, name):
+        """What was added to a list of the policies, and still is on it."""
+        return self._call("GET", ["lists", name, "entries"])["entries"]
+
+    def add_list_entry(self, name, value, **more):
+        """Rules see it at once; `reason` and `expiresAt` may be given."""
+        return self._call("POST", ["lists", name, "entries"], {"value": value, **more})
+
+    def delete_list_entry(self, name, value):
+        """Takes a value off the list."""
+        return self._call("DELETE", ["lists", name, "entries"], query={"value": value})
+
+    def get_webhooks(self):
+        """The webhooks of the configuration, and how many deliveries wait."""
+        return self._call("GET", ["webhooks"])["webhooks"]
+
+    def query_dead_letters(self, **query):
+        """What could not be delivered; `endpoint`, `limit` and `cursor`."""
+        return self._call("GET", ["webhooks", "dead-letters"], query=query)
+
+    def redeliver_webhooks(self, **which):
+        """Gives one dead letter (`id`), those of an `endpoint`, or all of them their attempts again."""
+        return self._call("POST", ["webhooks", "redeliver"], which)
+
     def _call(self, method, segments, body=None, query=None, more_headers=None):
         if any(segment in ("", ".", "..") for segment in segments):
             raise StepupError(0, "invalid_request", "an id in the path is empty or dots")

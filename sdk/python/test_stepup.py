@@ -46,6 +46,35 @@ class AgainstTheServer(unittest.TestCase):
         self.stepup.delete_user(USER)
         self.assertNotIn("email", self.stepup.get_user(USER))
 
+    def test_what_was_decided_and_what_would_be(self):
+        event = {"ipAddress": "81.2.69.142", "deviceId": "laptop", "custom": {"outcome": "succeeded"}}
+        tracked = self.stepup.track("pat", "sign_in", event)
+        decision = self.stepup.get_decision(tracked["decisionId"])
+        self.assertEqual((decision["outcome"], decision["userId"]), ("allow", "pat"))
+        found = self.stepup.query_decisions(user="pat", limit=5)["decisions"]
+        self.assertEqual([decision["decisionId"] for decision in found], [tracked["decisionId"]])
+        self.assertEqual(self.stepup.evaluate("pat", "sign_in", {**event, "ipAddress": "203.0.113.66"})["outcome"], "block")
+        self.assertEqual(self.stepup.get_policies()["version"], tracked["policyVersion"])
+        self.assertFalse(self.stepup.check_policies("policy x on")["ok"])
+        self.assertFalse(self.stepup.check_policies(files={"a.rules": "policy x on"})["ok"])
+        self.assertEqual(self.stepup.get_list_entries("blocked_ips"), [])
+        self.assertEqual([device["deviceId"] for device in self.stepup.get_devices("pat")], ["laptop"])
+        until = {"rememberedUntil": "2099-01-01T00:00:00Z"}
+        self.assertIn("rememberedUntil", self.stepup.update_device("pat", "laptop", until))
+        self.assertNotIn("rememberedUntil", self.stepup.update_device("pat", "laptop", {"rememberedUntil": None}))
+        self.assertIn("invalidatedAt", self.stepup.invalidate_device("pat", "laptop"))
+        # A backend's key keeps no lists and sends no webhooks again; the server says so, and knows the calls.
+        for refused_call in (
+            lambda: self.stepup.add_list_entry("blocked_ips", "198.18.7.7", reason="an attack"),
+            lambda: self.stepup.delete_list_entry("blocked_ips", "198.18.7.7"),
+            self.stepup.get_webhooks,
+            lambda: self.stepup.query_dead_letters(limit=1),
+            self.stepup.redeliver_webhooks,
+        ):
+            with self.assertRaises(StepupError) as refused:
+                refused_call()
+            self.assertEqual((refused.exception.status_code, refused.exception.error_code), (403, "forbidden"))
+
     def test_a_session(self):
         token = os.environ["STEPUP_SESSION_TOKEN"]
         first = self.stepup.create_session("demo", token, "withdrawal")

@@ -117,6 +117,75 @@ export class Stepup {
     await this.#call('POST', '/sessions/user/revoke', request);
   }
 
+  /** The devices that the user was seen on. */
+  getDevices({ userId }: { userId: string }): Promise<Wire.UserDevice[]> {
+    return this.#call('GET', `/users/${segment(userId)}/devices`);
+  }
+
+  /** Remembers a device until a time, or with `null` no more. */
+  updateDevice({ userId, deviceId, attributes }: Wire.UpdateDeviceRequest): Promise<Wire.UserDevice> {
+    return this.#call('PATCH', `/users/${segment(userId)}/devices/${segment(deviceId)}`, attributes);
+  }
+
+  /** Takes a device back: it is as good as a new one. */
+  invalidateDevice({ userId, deviceId }: { userId: string; deviceId: string }): Promise<Wire.UserDevice> {
+    return this.#call('POST', `/users/${segment(userId)}/devices/${segment(deviceId)}/invalidate`, {});
+  }
+
+  /** What was decided and why: the signals that were read and the trace of every rule. */
+  getDecision({ decisionId }: { decisionId: string }): Promise<Wire.Decision> {
+    return this.#call('GET', `/decisions/${segment(decisionId)}`);
+  }
+
+  /** Decisions, newest first; `cursor` of the answer turns the page. */
+  queryDecisions(request: Wire.QueryDecisionsRequest = {}): Promise<{ decisions: Wire.DecisionSummary[]; cursor?: string }> {
+    return this.#call('GET', `/decisions${query({ ...request })}`);
+  }
+
+  /** What would the rules say? Nothing is stored and nothing is counted. */
+  evaluate({ userId, action, attributes = {} }: Wire.TrackRequest): Promise<Record<string, unknown>> {
+    return this.#call('POST', '/evaluate', { ...attributes, userId, action });
+  }
+
+  /** The policies in force: their version, actions, rules and lists. */
+  getPolicies(): Promise<Record<string, unknown>> {
+    return this.#call('GET', '/policies');
+  }
+
+  /** What the compiler says of the text of policies. Nothing is changed. */
+  checkPolicies(request: { source: string } | { files: Record<string, string> }): Promise<Wire.CheckPoliciesResponse> {
+    return this.#call('POST', '/policies/check', request);
+  }
+
+  /** What was added to a list of the policies, and still is on it. */
+  async getListEntries({ list }: { list: string }): Promise<Wire.ListEntry[]> {
+    return (await this.#call<{ entries: Wire.ListEntry[] }>('GET', `/lists/${segment(list)}/entries`)).entries;
+  }
+
+  /** Rules see it at once. */
+  addListEntry({ list, ...entry }: Wire.AddListEntryRequest): Promise<Wire.ListEntry> {
+    return this.#call('POST', `/lists/${segment(list)}/entries`, entry);
+  }
+
+  async deleteListEntry({ list, value }: { list: string; value: string }): Promise<void> {
+    await this.#call('DELETE', `/lists/${segment(list)}/entries${query({ value })}`);
+  }
+
+  /** The webhooks of the configuration, and how many deliveries wait. */
+  async getWebhooks(): Promise<Wire.WebhookEndpoint[]> {
+    return (await this.#call<{ webhooks: Wire.WebhookEndpoint[] }>('GET', '/webhooks')).webhooks;
+  }
+
+  /** What could not be delivered. */
+  queryDeadLetters(request: { endpoint?: string; limit?: number; cursor?: string } = {}): Promise<{ deadLetters: Wire.DeadLetter[]; cursor?: string }> {
+    return this.#call('GET', `/webhooks/dead-letters${query({ ...request })}`);
+  }
+
+  /** Gives one of them, those of an endpoint, or all of them their attempts again. */
+  redeliverWebhooks(request: { id?: string; endpoint?: string } = {}): Promise<{ redelivered: number }> {
+    return this.#call('POST', '/webhooks/redeliver', request);
+  }
+
   /**
    * A lost connection does not say whether the request arrived. `track` with an idempotency key and every read may be sent again
    * safely; a `track` without one gets a key here, so that a repeat is not a second event.

@@ -268,3 +268,107 @@ export interface GetChallengeResponse {
   action?: string;
   state?: string;
 }
+
+export interface UserDevice {
+  userId: string;
+  deviceId: string;
+  createdAt: string;
+  authenticatedAt?: string;
+  invalidatedAt?: string;
+  rememberedUntil?: string;
+  lastVerificationMethod?: string;
+  lastVerificationMethodDetail?: string;
+}
+
+export interface UpdateDeviceRequest {
+  userId: string;
+  deviceId: string;
+  /** A time to come, RFC 3339, or `null` to forget. */
+  attributes: { rememberedUntil: string | null };
+}
+
+export interface DecisionSummary {
+  decisionId: string;
+  userId: string;
+  actionCode: string;
+  idempotencyKey: string;
+  outcome: 'allow' | 'challenge' | 'block';
+  state: ActionState;
+  rules: unknown[];
+  reasons: unknown[];
+  flags: string[];
+  policyVersion: string;
+  createdAt: string;
+  stateUpdatedAt: string;
+  /** Its number in the audit log. */
+  auditEntry: number;
+  challengeId?: string;
+  verificationMethod?: string;
+  verificationMethodDetail?: string;
+  verifiedByAuthenticatorId?: string;
+}
+
+export interface Decision extends DecisionSummary {
+  signals?: Record<string, unknown>;
+  verdict?: Record<string, unknown>;
+  trace?: unknown;
+  /** The user was deleted, and with them what was read. */
+  erased?: boolean;
+  /** What the phone was shown, and what it signed. */
+  challenge?: Record<string, unknown>;
+}
+
+export interface QueryDecisionsRequest {
+  user?: string;
+  action?: string;
+  outcome?: 'allow' | 'challenge' | 'block';
+  state?: ActionState;
+  rule?: string;
+  reason?: string;
+  from?: string;
+  to?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+export interface CheckPoliciesResponse {
+  ok: boolean;
+  version: string | null;
+  diagnostics: unknown[];
+  /** The same for people. */
+  text: string;
+}
+
+export interface ListEntry {
+  list: string;
+  value: string;
+  reason: string | null;
+  author: string;
+  createdAt: string;
+  expiresAt: string | null;
+}
+
+export interface AddListEntryRequest {
+  list: string;
+  value: string;
+  reason?: string;
+  expiresAt?: string;
+}
+
+export interface WebhookEndpoint {
+  name: string;
+  url: string;
+  events: string[];
+  waiting: number;
+}
+
+export interface DeadLetter {
+  id: string;
+  endpoint: string;
+  type: string;
+  time: string;
+  data: Record<string, unknown>;
+  attempts: number;
+  failure: string | null;
+  diedAt: string;
+}
