@@ -148,3 +148,34 @@ test('the push of the package is fetched and answered by the phone', async () =>
   assert.equal(validated.isValid, true);
   assert.equal(validated.verificationMethod, 'PUSH');
 });
+
+test('a push that the phone declines, or that has no phone to go to, is told to the package', async () => {
+  const phone = await enrolled(demo, authsignal, 'nora', 'ios', 'push');
+  await enrolled(demo, authsignal, 'scans', 'ios');
+  page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  const send = (token) => page.evaluate(async ({ baseUrl, tenantId, token }) => {
+    // A slash at the end doubles in every path of the package.
+    window.sdk = new window.authsignal.Authsignal({ baseUrl: `${baseUrl}/`, tenantId });
+    window.sdk.setToken(token);
+    return window.sdk.push.challenge({ action: 'withdrawal' });
+  }, { baseUrl: demo.baseUrl, tenantId: demo.tenantId, token });
+  assert.equal((await send((await withdrawal('scans')).token)).errorCode, 'invalid_configuration');
+  const { data: { challengeId } } = await send((await withdrawal('nora')).token);
+  assert.equal((await phone.answer(challengeId, false)).json.isVerified, false);
+  const { data } = await page.evaluate((id) => window.sdk.push.verify({ challengeId: id }), challengeId);
+  assert.deepEqual([data.isVerified, data.isConsumed, data.token], [false, true, undefined]);
+});
+
+test('what the package offers and Stepup does not is answered in its words', async () => {
+  page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${site.address().port}/`);
+  const { token } = await withdrawal('methods');
+  const codes = await page.evaluate(async ({ baseUrl, tenantId, token }) => {
+    const sdk = new window.authsignal.Authsignal({ baseUrl, tenantId });
+    sdk.setToken(token);
+    const answers = [await sdk.totp.enroll(), await sdk.totp.verify({ code: '123456' }), await sdk.email.challenge(), await sdk.sms.challenge()];
+    return answers.map(({ errorCode, error }) => errorCode ?? error);
+  }, { baseUrl: demo.baseUrl, tenantId: demo.tenantId, token });
+  assert.deepEqual(codes, Array(4).fill('invalid_configuration'));
+});

@@ -24,6 +24,7 @@ export class Phone {
     this.demo = demo;
     this.platform = platform;
     this.speak = PLATFORMS[platform];
+    this.kind = kind;
     this.path = `/client/user-authenticators/${kind}`;
     this.privateKey = privateKey;
     this.publicKey = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
@@ -49,7 +50,7 @@ export class Phone {
   }
 
   addCredential(token) {
-    return this.send('POST', this.path, { bearer: token, body: { publicKey: this.publicKey, deviceName: 'Test phone', devicePlatform: this.platform } });
+    return this.send('POST', this.path, { bearer: token, body: { publicKey: this.publicKey, deviceName: 'Test phone', devicePlatform: this.platform, ...(this.kind === 'push' ? { pushToken: 'token/of-this-phone' } : {}) } });
   }
 
   getCredential() {
@@ -66,6 +67,13 @@ export class Phone {
 
   pending() {
     return this.send('GET', `${this.path}/challenge?publicKey=${this.speak.query(this.publicKey)}`);
+  }
+
+  /** What the app itself asks for, of the tracked action whose token it holds, or of one that it names; signed once. */
+  async verifyInApp({ token, action }) {
+    const { json } = await this.send('POST', '/client/challenge', { bearer: action ? undefined : token, body: action ? { action } : {} });
+    const { challengeId } = json;
+    return this.send('POST', '/client/verify/in-app', { bearer: action ? undefined : token, body: { challengeId, publicKey: this.publicKey, signature: this.sign(challengeId) } });
   }
 
   remove() {

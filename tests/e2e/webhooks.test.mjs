@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Authsignal } from '@authsignal/node';
 import { binary, freePort, run } from './harness.mjs';
+import { enrolled } from './phone.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const secret = 'sk_test_of_the_whole_tenant';
@@ -78,7 +79,7 @@ secret_file = "${folder}/secret"
 [[tenants.acme.webhooks]]
 name = "shop"
 url = "http://127.0.0.1:${receiver.address().port}/hooks"
-events = ["decision.recorded"]
+events = ["decision.recorded", "push.created"]
 `);
   url = `http://127.0.0.1:${port}`;
   await start();
@@ -107,6 +108,26 @@ test('the package verifies what we sign, and nothing else', async () => {
   for (let place = value; place < signature.length; place += 1) assert.throws(() => authsignal.webhook.constructEvent(body, flipped(signature, place)), /mismatch|invalid/);
   const other = new Authsignal({ apiSecretKey: 'sk_test_of_somebody_else', apiUrl: 'http://127.0.0.1:1/v1' });
   assert.throws(() => other.webhook.constructEvent(body, signature), /mismatch/);
+});
+
+test('the backend is asked to send a push, in strings alone, and the phone answers it', async () => {
+  const demo = { baseUrl: `${url}/v1`, tenantId: 'acme' };
+  const phone = await enrolled(demo, authsignal, 'pia', 'ios', 'push');
+  const { token, idempotencyKey } = await authsignal.track({ userId: 'pia', action: 'withdrawal', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { amount: { value: '99.50', currency: 'EUR' }, payee: 'p1' } } });
+  const sent = await fetch(`${url}/v1/client/challenge/push`, { method: 'POST', headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body: '{"action":"withdrawal"}' });
+  const { challengeId } = await sent.json();
+  let event;
+  do {
+    const { body, signature } = await next();
+    event = authsignal.webhook.constructEvent(body, signature);
+  } while (event.type !== 'push.created');
+  const { data } = event;
+  assert.deepEqual([data.to, data.userId, data.challengeId, data.idempotencyKey], ['token/of-this-phone', 'pia', challengeId, idempotencyKey]);
+  // Java and .NET read nothing but strings.
+  for (const [name, value] of Object.entries(data)) assert.equal(typeof value, 'string', name);
+  assert.equal((await phone.answer(challengeId, true)).json.isVerified, true);
+  assert.equal((await authsignal.getAction({ userId: 'pia', action: 'withdrawal', idempotencyKey })).verificationMethod, 'PUSH');
+  heard.length = 0;
 });
 
 test('what was given up is listed and tried again from the command line', async () => {
