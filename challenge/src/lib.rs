@@ -89,6 +89,7 @@ pub mod state;
 
 pub mod answer;
 pub mod claim;
+pub mod invariant;
 pub mod operation;
 pub mod retire;
 

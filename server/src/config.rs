@@ -232,6 +232,8 @@ pub struct TenantConfig {
     pub allowed_origins: Vec<String>,
     /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context.
     pub server_linking: Option<bool>,
+    /// How phones must sign, by action; `*` for every other action. Without an entry, as a rule's `bind` says.
+    pub min_mobile_protocol: BTreeMap<String, MobileProtocol>,
     /// With what its tokens are signed.
     pub tokens: Option<TokenAlgorithm>,
     /// Who is told what happened.
@@ -295,6 +297,16 @@ pub enum TokenAlgorithm {
     Hs256,
 }
 
+/// The oldest way of signing that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MobileProtocol {
+    /// The bare challenge id, as stock SDKs sign it.
+    Compat,
+    /// Purpose, context and decision: version 2.
+    V2,
+}
+
 /// The level of challenge from which on a new phone waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -356,6 +368,8 @@ pub struct TenantSettings {
     pub allowed_origins: Vec<String>,
     /// See [`TenantConfig::server_linking`].
     pub server_linking: bool,
+    /// See [`TenantConfig::min_mobile_protocol`].
+    pub min_mobile_protocol: BTreeMap<String, MobileProtocol>,
     /// See [`TenantConfig::tokens`].
     pub tokens: TokenAlgorithm,
     /// See [`TenantConfig::cooling_off_s`].
@@ -397,6 +411,10 @@ impl Config {
             redirect_origins: origins(&own.redirect_origins, &self.defaults.redirect_origins),
             allowed_origins: origins(&own.allowed_origins, &self.defaults.allowed_origins),
             server_linking: own.server_linking.or(self.defaults.server_linking).unwrap_or(true),
+            min_mobile_protocol: match own.min_mobile_protocol.is_empty() {
+                true => self.defaults.min_mobile_protocol.clone(),
+                false => own.min_mobile_protocol.clone(),
+            },
             tokens: own.tokens.or(self.defaults.tokens).unwrap_or_default(),
             cooling_off_s: own.cooling_off_s.or(self.defaults.cooling_off_s).unwrap_or(COOLING_OFF_S),
             cooling_off_level: own.cooling_off_level.or(self.defaults.cooling_off_level).unwrap_or_default(),

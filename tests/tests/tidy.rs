@@ -187,6 +187,7 @@ fn every_test_that_a_promise_names_exists() {
     // The page, how its rows begin, in which column tests are named, and how many at least.
     for (page, row, column, at_least) in [
         ("docs/acceptance.md", "| T-", 3, 50),
+        ("docs/acceptance.md", "| I", 3, 20),
         ("docs/rfc8725.md", "| 3.", 3, 12),
         ("docs/wire.md", "| S", 3, 17),
         ("docs/wire.md", "| C", 3, 17),

@@ -147,6 +147,9 @@ impl World {
         assert_eq!(after.frozen_text().ok(), before.frozen_text().ok(), "I9: frozen facts never change");
         assert_eq!(changed, after.state_text().ok() != before.state_text().ok(), "a version per change");
         assert!(after.version() <= before.version() + 1);
+        if changed {
+            assert_eq!(invariant::broken(before, after, credential, now), None, "what the store asks of every step");
+        }
         if !before.state().is_open() {
             assert!(!changed && effect == Effect::Repeated, "I3: terminal is terminal");
         }

@@ -32,6 +32,8 @@ export interface ChallengeParams {
    * nothing. Draw the text each time. Phones with `stepup-sdk/mobile` and the server's own phone page read it; stock apps do not.
    */
   onQrCode?: (text: string) => void;
+  /** Who took a code that was for anybody, masked: "J••• has it" tells the right person that somebody else was faster. */
+  onClaimedBy?: (claimer: { name: string; devicePlatform: string | null }) => void;
   onStateChange: (state: ChallengeState, accessToken?: string) => void;
 }
 
@@ -50,6 +52,14 @@ export interface RecoveryResponse {
   /** After `enrolment`: adds one phone. */
   enrolmentToken?: string;
   recoveryCodesLeft: number;
+}
+
+interface PolledState {
+  state: ChallengeState;
+  accessToken?: string;
+  matchCode?: string;
+  claimedBy?: { name: string; devicePlatform: string | null };
+  qr?: RollingQr;
 }
 
 interface Polled extends QrCodeChallengeResponse {
@@ -191,7 +201,11 @@ export class QrCode {
           this.#rolling.take(qr);
           resolve(data as unknown as QrCodeChallengeResponse);
         } else if (data?.challengeId === this.#shown) {
-          if (type === 'STATE_CHANGE') this.#tell(data.state as ChallengeState, data.accessToken);
+          if (type === 'STATE_CHANGE') {
+            this.#tell(data.state as ChallengeState, data.accessToken);
+            const { claimedBy } = data as unknown as PolledState;
+            if (claimedBy) this.#params?.onClaimedBy?.(claimedBy);
+          }
           if (type === 'MATCH_CODE' && data.matchCode) this.#params?.onMatchCode?.(data.matchCode);
           if (type === 'EXPIRED') this.#tell('expired');
           if (type === 'QR') this.#rolling.take(qr);
@@ -220,10 +234,13 @@ export class QrCode {
     const ask = async (): Promise<void> => {
       try {
         const url = `${this.baseUrl}/client/verify/qr-code`;
-        const { state, accessToken, matchCode, qr } = await send<{ state: ChallengeState; accessToken?: string; matchCode?: string; qr?: RollingQr }>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
+        const { state, accessToken, matchCode, claimedBy, qr } = await send<PolledState>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
         if (round !== this.#round) return;
         if (this.#params?.onQrCode) this.#rolling.take(qr);
-        if (state !== last) this.#tell((last = state), accessToken);
+        if (state !== last) {
+          this.#tell((last = state), accessToken);
+          if (claimedBy) this.#params?.onClaimedBy?.(claimedBy);
+        }
         if (matchCode && matchCode !== code) this.#params?.onMatchCode?.((code = matchCode));
       } catch {
         // The next poll may be luckier; the challenge ends by itself.

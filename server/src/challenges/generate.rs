@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::config::MobileProtocol;
 use crate::error::{ApiError, FieldIssue, Problem};
 use crate::store::NewChallenge;
 
@@ -43,7 +44,7 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
         origin: asked.origin,
         custom: public(bind.iter().chain(&show)),
         level: level(asked.spec),
-        minimum_protocol: minimum_protocol(app, asked.tenant, !bind.is_empty()),
+        minimum_protocol: minimum_protocol(app, asked.tenant, asked.action, !bind.is_empty()),
         bind,
         show,
         device_code: None,
@@ -98,6 +99,7 @@ pub fn anonymous(
     origin: Origin,
     now: Timestamp,
 ) -> Result<Challenge, ApiError> {
+    let minimum_protocol = minimum_protocol(app, tenant, &action, false);
     let key = IdempotencyKey::parse(app.random.uuid_v7(now).to_string()).map_err(ApiError::internal)?;
     let draft = Draft {
         tenant: tenant.clone(),
@@ -110,7 +112,7 @@ pub fn anonymous(
         level: Level::Possession,
         bind: Vec::new(),
         show: Vec::new(),
-        minimum_protocol: Protocol::Compat,
+        minimum_protocol,
         device_code: None,
         life: life(app, None),
         attempts_allowed: default_attempts(app),
@@ -150,9 +152,13 @@ fn default_attempts(app: &App) -> u8 {
     u8::try_from(app.config.challenges.attempts).unwrap_or(u8::MAX).max(1)
 }
 
-/// A rule that binds fields wants them signed, unless the tenant lets the server vouch for stock phones.
-fn minimum_protocol(app: &App, tenant: &TenantId, binds: bool) -> Protocol {
-    if binds && !app.config.tenant(tenant.as_str()).server_linking { Protocol::V2 } else { Protocol::Compat }
+/// A rule that binds fields wants them signed, unless the tenant lets the server vouch for stock phones. A tenant may want
+/// signatures over everything for an action besides.
+fn minimum_protocol(app: &App, tenant: &TenantId, action: &ActionCode, binds: bool) -> Protocol {
+    let settings = app.config.tenant(tenant.as_str());
+    let asked = settings.min_mobile_protocol.get(action.as_str()).or_else(|| settings.min_mobile_protocol.get("*"));
+    let signed = binds && !settings.server_linking;
+    if signed || asked == Some(&MobileProtocol::V2) { Protocol::V2 } else { Protocol::Compat }
 }
 
 /// Fields in words. One that the event does not have is said to be missing: leaving it out would hide that it is.

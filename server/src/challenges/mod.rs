@@ -6,6 +6,7 @@
 //! where the claim says who it is about, [`push`] and [`in_app`] those where nothing is scanned, [`prompts`] keeps users from being asked too often.
 
 pub mod anonymous;
+pub mod claimer;
 pub mod claiming;
 pub mod follow;
 pub mod generate;

@@ -146,3 +146,52 @@ async fn of_thirty_two_phones_that_claim_at_once_one_wins() {
         phones[winners[0]].answer(&server, &screen.challenge_id, true).await.ok();
     }
 }
+
+/// A4: a bystander was faster, and the person before the screen sees it.
+#[tokio::test]
+async fn a_kiosk_sees_the_masked_claimer_and_a_known_users_screen_does_not() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    server.backend("PATCH", "/v1/users/ann", json!({"displayName": "Johanna"})).await.ok();
+    let mut screen = Screen::anonymous(&server).await;
+    let challenge = id(&screen.create("kiosk-login", None).await);
+    phone.claim(&server, &challenge).await.ok();
+    let claimer = json!({"name": "J•••", "devicePlatform": "ios"});
+    let data = json!({"challengeId": challenge, "state": "claimed", "claimedBy": claimer});
+    assert_eq!(screen.next().await, json!({"type": "STATE_CHANGE", "data": data}));
+
+    let polling = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    assert_eq!(polling.poll(&server).await.ok().get("claimedBy"), None);
+    phone.claim(&server, &polling.challenge_id).await.ok();
+    assert_eq!(polling.poll(&server).await.ok()["claimedBy"], json!({"name": "J•••", "devicePlatform": "ios"}));
+    phone.answer(&server, &polling.challenge_id, true).await.ok();
+    assert_eq!(polling.poll(&server).await.ok().get("claimedBy"), None);
+
+    let shown = crate::harness::token(&server.pay("ann", "k1").await);
+    let polling = PollingScreen::create(&server, Some(&shown), json!({"action": "pay"})).await.expect("a challenge");
+    phone.claim(&server, &polling.challenge_id).await.ok();
+    let polled = polling.poll(&server).await.ok();
+    assert_eq!((&polled["state"], polled.get("claimedBy")), (&json!("claimed"), None));
+}
+
+#[tokio::test]
+async fn a_tenant_may_want_signatures_over_everything_for_an_action() {
+    use server::config::MobileProtocol;
+    let server = Server::start_with(|config| {
+        config.defaults.min_mobile_protocol.insert("*".to_owned(), MobileProtocol::Compat);
+        config.defaults.min_mobile_protocol.insert("kiosk-login".to_owned(), MobileProtocol::V2);
+    })
+    .await;
+    let stock = enrolled(&server, "ann", Sdk::Ios).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    stock.claim(&server, &screen.challenge_id).await.refused(400, "protocol_too_old");
+    assert_eq!(screen.poll(&server).await.ok()["state"], "unclaimed");
+    let phone = Phone::new(&server, Sdk::Ios);
+    let made = crate::phone_v2::enrol(&server, &phone, &server.enrolment_token("bob").await).await.ok();
+    let credential = made["userAuthenticatorId"].as_str().expect("an id");
+    crate::phone_v2::claim(&server, &phone, credential, &screen.challenge_id, "").await.ok();
+    // Every other action is taken from stock phones.
+    let shown = crate::harness::token(&server.pay("ann", "k1").await);
+    let screen = PollingScreen::create(&server, Some(&shown), json!({"action": "pay"})).await.expect("a challenge");
+    stock.claim(&server, &screen.challenge_id).await.ok();
+}

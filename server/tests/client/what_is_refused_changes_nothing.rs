@@ -12,8 +12,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
-use crate::harness::{OTHER_TENANT, Reply, Server};
+use crate::harness::{self, OTHER_TENANT, Reply, Server};
 use crate::phone::{Phone, Sdk};
+use crate::phone_v2::{self, Decide};
 use crate::screen::PollingScreen;
 
 const BASE: &str = "/v1/client/user-authenticators/qr-code";
@@ -250,4 +251,154 @@ async fn a_boast_is_worth_nothing() {
     let token = screen.poll(server).await.ok()["accessToken"].clone();
     let valid = server.validate(json!({"token": token})).await;
     assert_eq!((&valid["amr"], &valid["sca"], &valid["acr"]), (&json!(["swk"]), &json!(false), &json!("qr.compat")));
+}
+
+/// T-10, in version 2: a signature for anything else, in any field, and one of an older kind.
+#[tokio::test]
+async fn a_bad_version_2_signature() {
+    let server = &Server::start().await;
+    let phones = [Phone::new(server, Sdk::Ios), Phone::new(server, Sdk::Android)];
+    let mut credentials = Vec::new();
+    for (phone, user) in phones.iter().zip(["ann", "bob"]) {
+        let made = phone_v2::enrol(server, phone, &server.enrolment_token(user).await).await.ok();
+        credentials.push(made["userAuthenticatorId"].as_str().expect("an id").to_owned());
+    }
+    let ([ann, bob], [anns, bobs]) = (&phones, credentials.as_slice()) else { panic!("two phones") };
+    let (open, other, claimed) = (shown(server).await, shown(server).await, shown(server).await);
+    let taken = phone_v2::claim(server, ann, anns, &claimed, "").await.ok();
+    let good = phone_v2::decision(server, anns, &claimed, &taken, "approve");
+    let nonce = URL_SAFE_NO_PAD.encode([7; 16]);
+    let claim = |fields: [(&str, &str); 6], purpose: &str, phone: &Phone| {
+        let text = phone_v2::message(purpose, &fields);
+        json!({"version": 2, "challengeId": open, "publicKey": phone.public_key(), "nonce": nonce, "signature": phone.sign(&text)})
+    };
+    let issuer = phone_v2::issuer(server);
+    let right = [
+        ("iss", issuer.as_str()),
+        ("tenant", server.tenant.as_str()),
+        ("challenge", open.as_str()),
+        ("credential", anns.as_str()),
+        ("qr", ""),
+        ("nonce", nonce.as_str()),
+    ];
+
+    let before = Before::now(server).await;
+    let wrong = [
+        ("iss", "https://evil.example"),
+        ("tenant", OTHER_TENANT),
+        ("challenge", other.as_str()),
+        ("credential", bobs.as_str()),
+        ("qr", "AAAAAAAAAAA"),
+        ("nonce", "AAAAAAAAAAAAAAAAAAAAAA"),
+    ];
+    for (at, (name, value)) in wrong.into_iter().enumerate() {
+        let mut fields = right;
+        fields[at] = (name, value);
+        let reply = post(server, "/challenge/claim", &ann.basic(), claim(fields, "claim", ann)).await;
+        before.refused(&format!("a claim with another `{name}`"), reply, 400, "invalid_signature").await;
+    }
+    for purpose in ["decide", "remove", "enroll", "auth", "Claim", "claim\n"] {
+        let reply = post(server, "/challenge/claim", &ann.basic(), claim(right, purpose, ann)).await;
+        before.refused(&format!("a claim signed as `{purpose}`"), reply, 400, "invalid_signature").await;
+    }
+    let reply = ann.answer_signed(server, &claimed, true, None, &ann.sign(&claimed)).await;
+    before.refused("an answer that signs the bare id", reply, 409, "protocol_mismatch").await;
+
+    type Change = fn(&mut Decide);
+    let changed: [(&str, Change); 8] = [
+        ("iss", |decide| decide.iss = "https://evil.example".into()),
+        ("tenant", |decide| decide.tenant = OTHER_TENANT.into()),
+        ("challenge", |decide| decide.challenge = "74caf39d-0000-4000-8000-000000000000".into()),
+        ("credential", |decide| decide.credential = "another".into()),
+        ("claim", |decide| decide.claim = URL_SAFE_NO_PAD.encode([0; 16])),
+        ("ctx", |decide| decide.ctx = phone_v2::sha256(b"another context")),
+        ("decision", |decide| decide.decision = "reject".into()),
+        ("code", |decide| decide.code = "42".into()),
+    ];
+    for (name, change) in changed {
+        let mut decide = good.clone();
+        change(&mut decide);
+        let reply = phone_v2::decide(server, ann, &claimed, true, &decide.text()).await;
+        before.refused(&format!("an answer with another `{name}`"), reply, 400, "invalid_signature").await;
+    }
+    let by_bob = Decide { credential: bobs.clone(), ..good.clone() };
+    let reply = phone_v2::decide(server, bob, &claimed, true, &by_bob.text()).await;
+    before.refused("an answer of another phone", reply, 403, "not_claimer").await;
+
+    // The twin of a signature that was taken: as the same answer a repeat, as the other one nothing.
+    let signature = ann.sign(&good.text());
+    let twin = Signature::from_base64(&signature).expect("a signature").twin().to_base64();
+    let answer = |signature: &str, approved: bool| json!({"version": 2, "challengeId": claimed, "publicKey": ann.public_key(), "approved": approved, "signature": signature});
+    post(server, "/challenge", &ann.basic(), answer(&signature, true)).await.ok();
+    let after = Before::now(server).await;
+    assert_ne!(after.rows, before.rows, "the comparison sees nothing");
+    post(server, "/challenge", &ann.basic(), answer(&twin, true)).await.ok();
+    let reply = post(server, "/challenge", &ann.basic(), answer(&twin, false)).await;
+    after.refused("the high-s twin as a rejection", reply, 400, "invalid_signature").await;
+    let twin_of_claim = Signature::from_base64(&ann.sign(&phone_v2::message("claim", &right))).expect("a signature");
+    let reply = post(server, "/challenge", &ann.basic(), answer(&twin_of_claim.twin().to_base64(), true)).await;
+    after.refused("the high-s twin of a claim as an answer", reply, 400, "invalid_signature").await;
+}
+
+/// Where nothing is scanned, one signature claims and answers.
+#[tokio::test]
+async fn a_bad_answer_to_a_push_or_in_the_app() {
+    let server = &Server::start().await;
+    let mut phones = Vec::new();
+    for (user, kind) in [("ann", "push"), ("bob", "push"), ("ann", "in-app"), ("ann", "qr-code")] {
+        let phone = Phone::of_kind(server, Sdk::Ios, kind);
+        phone.add(server, &server.enrolment_token(user).await).await.ok();
+        phones.push(phone);
+    }
+    let [ann, bob, app, scanner] = phones.as_slice() else { panic!("four phones") };
+    let mut pushed = Vec::new();
+    for key in ["k1", "k2"] {
+        let page = [("authorization", format!("Bearer {}", harness::token(&server.pay("ann", key).await)))];
+        let made = server.request("POST", "/v1/client/challenge/push", &page, Some(r#"{"action":"pay"}"#.into())).await;
+        pushed.push(harness::id(&made.ok()));
+    }
+    let [push, other] = pushed.as_slice() else { panic!("two pushes") };
+    let own = harness::id(&app.ask(server, Some("kiosk-login")).await.ok());
+    let verify = async |id: &str, signature: String| {
+        let body = json!({"challengeId": id, "publicKey": app.public_key(), "signature": signature});
+        let headers = [("authorization", app.basic())];
+        server.request("POST", "/v1/client/verify/in-app", &headers, Some(body.to_string())).await
+    };
+
+    let before = Before::now(server).await;
+    for (what, signature) in [
+        ("a push signed by another user", bob.sign(push)),
+        ("a push signed by another key of the user", scanner.sign(push)),
+        ("a push signed for another one", ann.sign(other)),
+        ("a push signed as a removal", ann.sign("2992401.0")),
+    ] {
+        let reply = ann.answer_signed(server, push, true, None, &signature).await;
+        before.refused(what, reply, 400, "invalid_signature").await;
+    }
+    before.refused("a push answered by a stranger", bob.answer(server, push, true).await, 403, "wrong_user").await;
+    let reply = scanner.claim(server, push).await;
+    before.refused("a push claimed like a code", reply, 404, "challenge_not_found").await;
+    for (what, signature) in [
+        ("a proof signed by another key", ann.sign(&own)),
+        ("a proof signed for another challenge", app.sign(push)),
+        ("a proof of nothing", app.sign("")),
+    ] {
+        before.refused(what, verify(&own, signature).await, 400, "invalid_signature").await;
+    }
+    before.refused("a push proven in the app", verify(push, app.sign(push)).await, 404, "challenge_not_found").await;
+    for vector in vectors(include_str!("../../../challenge/vectors/der.json")) {
+        let (name, der) = (vector["name"].as_str().expect("a name"), vector["der"].as_str().expect("DER"));
+        let code = if der.is_empty() { "invalid_request" } else { "invalid_signature" };
+        before.refused(name, ann.answer_signed(server, push, true, None, der).await, 400, code).await;
+        before.refused(name, verify(&own, der.to_owned()).await, 400, code).await;
+    }
+
+    // The twin of the answer that was taken is that answer again, and no other.
+    let no = ann.sign(push);
+    let twin = Signature::from_base64(&no).expect("a signature").twin().to_base64();
+    ann.answer_signed(server, push, false, None, &no).await.ok();
+    let after = Before::now(server).await;
+    assert_ne!(after.rows, before.rows, "the comparison sees nothing");
+    let reply = ann.answer_signed(server, push, true, None, &twin).await;
+    after.refused("the high-s twin of a rejection as an approval", reply, 409, "challenge_already_answered").await;
 }

@@ -1,6 +1,6 @@
 //! A challenge has one claimer (T-03), and no counter is ever taken back (T-17, T-31).
 
-use challenge::{AnswerError, ClaimError, Effect, Subject};
+use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use server::store::*;
 
 use crate::support::*;
@@ -85,4 +85,48 @@ async fn a_repeated_claim_or_answer_changes_nothing() {
         assert_eq!((again.effect, again.seq), (Effect::Repeated, None));
     }
     assert_eq!(world.entries().await, entries);
+}
+
+/// A fault in the code that judges must not reach the disk: the store asks the invariants of every step.
+#[tokio::test]
+async fn a_step_that_breaks_an_invariant_is_not_written() {
+    let world = World::new().await;
+    let ann = Phone::enrolled(&world.store, "u1", "c1").await;
+    let bob = Phone::enrolled(&world.store, "u2", "c2").await;
+    let fresh = generate(Subject::Anonymous, 0);
+    let foreign = generate(Subject::Anonymous, 0);
+    let id = fresh.id();
+    let new = NewChallenge { challenge: fresh.clone(), decision: None, supersedes: None };
+    world.store.create_challenge(new).await.unwrap();
+    // Each judge decides as if the challenge were this one, at this time, for this phone.
+    let claims = |phone: &Phone, challenge: &Challenge, when: i64, signer: Option<Credential>| {
+        let challenge = challenge.clone();
+        let attempt = phone.claim_attempt(challenge.id());
+        let judge = move |_: &Challenge, own: &Credential, _: jiff::Timestamp| {
+            challenge.claim(signer.as_ref().unwrap_or(own), &attempt, at(when))
+        };
+        Operation::claim(phone.credential.id.clone(), judge)
+    };
+    let step = async |operation, second| {
+        let entries = world.entries().await;
+        let request = TransitionRequest { tenant: tenant(), challenge: id, operation, at: at(second) };
+        let refused = world.store.transition(request).await;
+        assert_eq!(world.entries().await, entries, "nothing is written");
+        match refused {
+            Err(TransitionError::Store(StoreError::Damaged(why))) => why.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(step(claims(&ann, &foreign, 1, None), 1).await.contains("I9"));
+    assert!(step(claims(&ann, &fresh, 1, None), 700).await.contains("I4"));
+    assert!(
+        step(claims(&bob, &fresh, 1, Some(Credential { user: user("u1"), ..bob.credential.clone() })), 1)
+            .await
+            .contains("I2, I8, I11")
+    );
+    world.store.transition(ann.claim(id, 1)).await.unwrap();
+    assert!(step(claims(&bob, &fresh, 1, None), 1).await.contains("one version more"));
+    world.store.transition(ann.approve(id, 2)).await.unwrap();
+    assert!(step(claims(&bob, &fresh, 1, None), 3).await.contains("I3"));
+    assert_eq!(world.store.challenge(&tenant(), id).await.unwrap().unwrap().challenge.state().name(), "approved");
 }

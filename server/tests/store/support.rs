@@ -204,15 +204,18 @@ impl Phone {
         self.claim_asking_for(challenge, second, None)
     }
 
-    pub fn claim_asking_for(&self, challenge: ChallengeId, second: i64, code: Option<&str>) -> TransitionRequest {
-        let signature = self.sign(&challenge.to_string());
-        let code = code.map(|code| MatchCode::parse(code).unwrap());
-        let attempt = ClaimAttempt {
-            signature,
+    pub fn claim_attempt(&self, challenge: ChallengeId) -> ClaimAttempt {
+        ClaimAttempt {
+            signature: self.sign(&challenge.to_string()),
             proof: ClaimProof::Compat,
             nonce: ClaimNonce::from_random([5; 16]),
-            match_code: code,
-        };
+            match_code: None,
+        }
+    }
+
+    pub fn claim_asking_for(&self, challenge: ChallengeId, second: i64, code: Option<&str>) -> TransitionRequest {
+        let code = code.map(|code| MatchCode::parse(code).unwrap());
+        let attempt = ClaimAttempt { match_code: code, ..self.claim_attempt(challenge) };
         let operation = Operation::claim(self.credential.id.clone(), move |challenge, credential, now| {
             challenge.claim(credential, &attempt, now)
         });

@@ -14,7 +14,7 @@ use super::caller::{Caller, OfTenant};
 use crate::app::App;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
 use crate::challenges::tokens::{self, Bearer};
-use crate::challenges::{anonymous, claiming, refusals};
+use crate::challenges::{anonymous, claimer, claiming, refusals};
 use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
@@ -85,6 +85,9 @@ pub async fn poll(
         ChallengeState::Claimed(_) => {
             if let Some(code) = claiming::code_on_screen(&challenge) {
                 answer["matchCode"] = json!(code);
+            }
+            if let Some(claimer) = claimer::on_screen(&app, &challenge).await? {
+                answer["claimedBy"] = claimer;
             }
         }
         ChallengeState::Rejected { .. } | ChallengeState::Expired { .. } | ChallengeState::Superseded { .. } => {}

@@ -85,6 +85,15 @@ pub fn state_change(challenge: ChallengeId, state: &str, access_token: Option<&s
     json!({"type": "STATE_CHANGE", "data": data})
 }
 
+/// `STATE_CHANGE` to `claimed`, with who took a challenge that was for anybody; stock SDKs do not look at that.
+pub fn claimed(challenge: ChallengeId, claimed_by: Option<Value>) -> Value {
+    let mut message = state_change(challenge, "claimed", None);
+    if let Some(claimer) = claimed_by {
+        message["data"]["claimedBy"] = claimer;
+    }
+    message
+}
+
 /// `MATCH_CODE`: the digits to show, for the claimer to type on the phone.
 pub fn match_code(challenge: ChallengeId, code: &str) -> Value {
     json!({"type": "MATCH_CODE", "data": {"challengeId": challenge, "matchCode": code}})

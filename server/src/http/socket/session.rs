@@ -14,8 +14,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::frames::{self, Create, Request};
 use crate::app::App;
-use crate::challenges::claiming;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
+use crate::challenges::{claimer, claiming};
 use crate::error::{ApiError, Problem};
 use crate::limits::Subject;
 use crate::notify::{Change, Watch};
@@ -216,7 +216,8 @@ impl Session {
         match change.state {
             "claimed" => {
                 self.open[index].claimed = true;
-                self.say(socket, frames::state_change(change.challenge, "claimed", None)).await?;
+                let claimer = self.claimer(change.challenge).await;
+                self.say(socket, frames::claimed(change.challenge, claimer)).await?;
                 if change.asks_code { self.show_code(socket, change.challenge).await } else { Ok(()) }
             }
             "approved" => {
@@ -238,6 +239,13 @@ impl Session {
                 self.say(socket, frames::state_change(change.challenge, other, None)).await
             }
         }
+    }
+
+    /// Who took a challenge that was for anybody, so that a person whose code somebody else scanned sees it. That it is
+    /// claimed is said though this cannot be found out.
+    async fn claimer(&self, challenge: ChallengeId) -> Option<Value> {
+        let Screen::Anonymous(tenant) = &self.screen else { return None };
+        claimer::of(&self.app, tenant, challenge).await.ok().flatten()
     }
 
     /// Shows the digits that the claimer must type: here, and on no other screen (T-20).

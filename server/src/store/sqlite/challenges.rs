@@ -1,3 +1,4 @@
+use challenge::invariant;
 use challenge::state::{Kind, Rejection, State, Supersession};
 use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use jiff::Timestamp;
@@ -182,9 +183,14 @@ async fn apply(
         (None, None) => None,
     };
     let (before, after) = (stored.challenge.clone(), step.next);
-    if after.version() == before.version() {
+    // A move is a change, whatever version it says.
+    if after.version() == before.version() && step.effect != Effect::Moved {
         let effect = step.effect;
         return Ok(Transitioned { before, after, effect, decision, claim_decision: None, seq: None });
+    }
+    let signer = credential.as_ref().map(|credential| credential.usable_at(request.at));
+    if let Some(broken) = invariant::broken(&before, &after, signer.as_ref(), request.at) {
+        return Err(Fault::damaged(format!("a step of challenge {} is not written: {broken}", before.id())));
     }
     let mut entry = moved(&stored, &after, request.operation.name(), request.operation.credential(), request.at)?;
     if let Effect::WrongCode { attempts_left } = step.effect {
