@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Stepup } from 'stepup-sdk/server';
 import { openBrowser } from '../../tests/e2e/browser.mjs';
 import { startDemo } from '../../tests/e2e/harness.mjs';
-import { enrolledPhone, withdrawal } from './support.mjs';
+import { enrolledPhone, readQr, withdrawal } from './support.mjs';
 
 const built = fileURLToPath(new URL('../dist/esm/', import.meta.url));
 const page = (body) => `<!doctype html><html lang="en"><title>shop</title><script type="module" src="/dist/web/element.js"></script><main>${body}</main>`;
@@ -75,6 +75,20 @@ test('one line of HTML shows the code, follows the phone and hands over the toke
   assert.equal((await stepup.validateChallenge({ token, action: 'withdrawal', userId: 'elena' })).isValid, true);
   assert.deepEqual(complaints, []);
   await opened.close();
+});
+
+test('a code that rolls is a signed link, and is drawn anew with the attribute', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'rolf');
+  const { complaints, until, code } = await open(`rolling token="${(await withdrawal(stepup, 'rolf')).token}"`);
+  await code.waitFor();
+  const challengeId = readQr(await code.evaluate((drawn) => drawn.outerHTML));
+  assert.match(challengeId, /\/q\/[\w-]{130}$/);
+  assert.ok((await phone.qrCode.claimChallenge({ challengeId })).data);
+  await until('claimed');
+  await phone.qrCode.updateChallenge({ challengeId, approved: true });
+  const { token } = await until('approved');
+  assert.equal((await stepup.validateChallenge({ token, action: 'withdrawal', userId: 'rolf' })).acr, 'qr.fresh');
+  assert.deepEqual(complaints, []);
 });
 
 test('a refusal on the phone offers a new code, in the words of the page', async () => {

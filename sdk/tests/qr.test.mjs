@@ -1,27 +1,11 @@
 // What we draw is read by the reader that the phone page uses.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { qrSvg } from 'stepup-sdk/web';
+import { readQr } from './support.mjs';
 
-const require = createRequire(import.meta.url);
-const jsQR = require('../../server/assets/vendor/jsqr.js');
-
-/** The pixels of an SVG of ours, four to a module. */
-function pixels(svg) {
-  const size = Number(/viewBox="0 0 (\d+)/.exec(svg)[1]);
-  const scale = 4;
-  const side = size * scale;
-  const data = new Uint8ClampedArray(side * side * 4).fill(255);
-  const dark = svg.slice(svg.lastIndexOf(' d="'));
-  for (const [, left, top, width] of dark.matchAll(/M(\d+) (\d+)h(\d+)v1/g))
-    for (let y = top * scale; y < (Number(top) + 1) * scale; y += 1)
-      for (let x = left * scale; x < (Number(left) + Number(width)) * scale; x += 1) data.fill(0, (y * side + x) * 4, (y * side + x) * 4 + 3);
-  return [data, side, side];
-}
-
-const read = (text) => (jsQR.default ?? jsQR)(...pixels(qrSvg(text)))?.data;
+const read = (text) => readQr(qrSvg(text));
 
 test('every length up to the most is read back', () => {
   for (let length = 1; length <= 213; length += 1) {

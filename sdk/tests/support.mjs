@@ -1,5 +1,6 @@
 // What the tests share: an enrolled phone, a tracked withdrawal, and a screen that polls by hand.
 
+import { createRequire } from 'node:module';
 import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
 
 /** A token that lets a phone of `userId` in. */
@@ -33,3 +34,22 @@ export const poll = (demo, { challengeId, deviceCode }) => post(demo, '/client/v
 
 /** The claims of a result token. */
 export const approvalOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+
+const require = createRequire(import.meta.url);
+const jsQR = require('../../server/assets/vendor/jsqr.js');
+
+/** The pixels of an SVG of ours, four to a module. */
+function pixels(svg) {
+  const size = Number(/viewBox="0 0 (\d+)/.exec(svg)[1]);
+  const scale = 4;
+  const side = size * scale;
+  const data = new Uint8ClampedArray(side * side * 4).fill(255);
+  const dark = svg.slice(svg.lastIndexOf(' d="'));
+  for (const [, left, top, width] of dark.matchAll(/M(\d+) (\d+)h(\d+)v1/g))
+    for (let y = top * scale; y < (Number(top) + 1) * scale; y += 1)
+      for (let x = left * scale; x < (Number(left) + Number(width)) * scale; x += 1) data.fill(0, (y * side + x) * 4, (y * side + x) * 4 + 3);
+  return [data, side, side];
+}
+
+/** What a code of ours holds, as the reader of the phone page reads it. */
+export const readQr = (svg) => (jsQR.default ?? jsQR)(...pixels(svg))?.data;

@@ -566,6 +566,20 @@ fn where_nothing_is_scanned_one_signature_claims_and_answers() {
         assert_eq!(claim_error(&challenge, &stranger, at(1)), Some(ClaimError::WrongUser));
         assert_eq!(approve_error(&claimed, &stranger, at(1)), Some(AnswerError::NotClaimer));
     }
+    // With version 2 they are two there as well, and neither version finishes what the other began.
+    for kind in [Kind::Push, Kind::InApp] {
+        let challenge = stored(&Challenge::generate_as(kind, draft(), start()).expect("a challenge"));
+        let claimed = moved(challenge.claim(&phone.credential, &phone.v2_claim(&challenge), at(1)));
+        let compat = claimed.approve(&phone.credential, &compat_answer_with(signature, ""), at(1));
+        assert_eq!(compat.err(), Some(AnswerError::ProtocolMismatch));
+        let answer = phone.v2_answer(&claimed, Decision::Approve, "");
+        let approved = moved(claimed.approve(&phone.credential, &answer, at(1)));
+        let worth = approved.assurance().expect("approved");
+        assert_eq!((worth.acr, worth.link), (Acr::QrLinked, Link::Signed));
+        let begun = moved(challenge.claim(&phone.credential, &compat_claim_with(signature), at(1)));
+        let late = phone.v2_answer(&claimed, Decision::Approve, "");
+        assert_eq!(begun.approve(&phone.credential, &late, at(1)).err(), Some(AnswerError::ProtocolMismatch));
+    }
     // A scanned challenge still takes no claim's signature for an answer.
     let claimed = moved(generated().claim(&phone.credential, &compat_claim_with(signature), at(1)));
     assert_eq!(
