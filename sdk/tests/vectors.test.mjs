@@ -5,7 +5,7 @@ import { createHash, createPrivateKey, createPublicKey, createSign, generateKeyP
 import { readFileSync } from 'node:fs';
 import { mock, test } from 'node:test';
 import { fromBase64, fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../dist/esm/shared/bytes.js';
-import { contextIn } from '../dist/esm/mobile/credential.js';
+import { contextIn, keyInQuery } from '../dist/esm/mobile/credential.js';
 import { verifyEd25519 } from '../dist/esm/mobile/ed25519.js';
 import { checkDer, checkSpki, derOf, KeyError, spkiOf } from '../dist/esm/mobile/keys.js';
 import { message, removalWindow } from '../dist/esm/mobile/messages.js';
@@ -129,7 +129,9 @@ test('Ed25519 and SHA-512 agree with Node, and no other spelling of a signature 
 });
 
 test('version 1: the id, and the window of a removal', () => {
-  const { publicKey: key, message: id, signature, twin, invalid } = vectors('compat');
+  const { publicKey: key, message: id, signature, twin, invalid, queryAndroid, queryIos } = vectors('compat');
+  assert.equal(keyInQuery(key), queryAndroid);
+  assert.equal(textOf(fromBase64Url(queryIos)), key);
   assert.ok(fits(key, id, signature) && fits(key, id, twin));
   for (const bad of invalid) assert.ok(!fits(key, bad.message, bad.signature), bad.name);
   for (const { unix, message: expected } of vectors('removal').windows) assert.equal(removalWindow(unix), expected);

@@ -196,7 +196,7 @@ export class Credential {
   }
 
   #named(path: string, { publicKey }: Pinned): string {
-    return `${this.options.baseUrl}${path}?publicKey=${encodeURIComponent(toBase64(utf8(publicKey)))}`;
+    return `${this.options.baseUrl}${path}?publicKey=${encodeURIComponent(keyInQuery(publicKey))}`;
   }
 
   protected async sign(pinned: Pinned, text: string, username?: string): Promise<string> {
@@ -242,5 +242,8 @@ function legible(context: Context): Context {
   }
   return { ...context, mixedScript: [...mixedScript] };
 }
+
+/** A public key as queries have it: its text, encoded once more. */
+export const keyInQuery = (publicKey: string): string => toBase64(utf8(publicKey));
 
 const hash = (bytes: Uint8Array): string => toBase64Url(sha256(bytes));
