@@ -47,8 +47,8 @@ fn a_waiting_screen_costs_little_and_hears_of_its_challenge() {
         houses.push(runtime.block_on(House::open(share)));
     }
     // All at once, as they would come after a restart.
-    for house in &mut houses {
-        house.send_clients();
+    for (number, house) in houses.iter_mut().enumerate() {
+        house.send_clients(number);
     }
     for house in &mut houses {
         house.await_screens();
@@ -111,10 +111,11 @@ impl House {
         House { _folder: folder, service, address, phone, before, screens, clients: None, samples: Vec::new() }
     }
 
-    fn send_clients(&mut self) {
+    fn send_clients(&mut self, number: usize) {
         let mut child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "screens_of_one_service", "--nocapture"])
             .env(screens::SERVER, &self.address)
+            .env(screens::HOUSE, number.to_string())
             .env(screens::COUNT, self.screens.to_string())
             .stdout(Stdio::piped())
             .spawn()

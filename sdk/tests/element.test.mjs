@@ -37,13 +37,14 @@ after(async () => {
   await demo?.stop();
 });
 
-/** Opens the page with this element; gives the page, its complaints, and a way to wait for an event. */
-async function open(attributes, inner = '') {
+/** Opens the page with this element, after `prepare`; gives the page, its complaints, and a way to wait for an event. */
+async function open(attributes, inner = '', prepare = async () => {}) {
   body = `<stepup-challenge base-url="${demo.baseUrl}" tenant-id="${demo.tenantId}" ${attributes}></stepup-challenge>${inner}`;
   const opened = await browser.newPage();
   const complaints = [];
   opened.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
   opened.on('pageerror', (error) => complaints.push(String(error)));
+  await prepare(opened);
   await opened.goto(`http://127.0.0.1:${site.address().port}/`);
   await opened.evaluate(() => {
     window.heard = [];
@@ -112,6 +113,29 @@ test('a refusal on the phone offers a new code, in the words of the page', async
   assert.equal(await status.textContent(), 'Abgelehnt.');
   await opened.getByRole('button', { name: 'Neuer Code' }).click();
   await code.waitFor();
+  await opened.close();
+});
+
+test('a screen that knows nobody goes on with its challenge when the socket breaks', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'enno');
+  let made;
+  let cut;
+  const { opened, until, code } = await open('action="kiosk_login"', '', (page) => page.routeWebSocket(/./, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((message) => {
+      const { type, data } = JSON.parse(String(message));
+      if (type === 'CHALLENGE_CREATED') made = data.challengeId;
+      socket.send(message);
+    });
+    cut = () => socket.close();
+  }));
+  await code.waitFor();
+  assert.ok((await phone.qrCode.claimChallenge({ challengeId: made })).data);
+  await until('claimed');
+  await cut();
+  await phone.qrCode.updateChallenge({ challengeId: made, approved: true });
+  const { token } = await until('approved');
+  assert.equal((await stepup.validateChallenge({ token, action: 'kiosk_login' })).isValid, true);
   await opened.close();
 });
 

@@ -2,7 +2,7 @@
 // life, takes a recovery code from a person whose phone is gone, returns to the application.
 
 import { toBase64, bytesOf } from './lib/bytes.js';
-import { ask, now } from './lib/clock.js';
+import { ask, BLUR, now } from './lib/clock.js';
 import { find } from './lib/dom.js';
 import { start, text } from './lib/text.js';
 import { call, claims, live, Refused } from './lib/wire.js';
@@ -57,7 +57,8 @@ async function draw() {
 }
 
 function tick() {
-  const left = Math.max(0, Math.round((Date.parse(expiresAt) - now()) / 1000));
+  // Not a moment early: what is scanned in the last second still counts.
+  const left = Math.max(0, Math.ceil((Date.parse(expiresAt) - now() + BLUR) / 1000));
   find('countdown').textContent = left > 0 ? text('screen.valid', { time: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` }) : '';
   if (left === 0) return retire('screen.expired.title', 'screen.expired.text');
   return draw();
@@ -110,6 +111,7 @@ const on = {
 
 function refused(error) {
   if (error instanceof TypeError) retire('screen.offline.title', 'screen.offline.text');
+  else if (error.code === 'too_many_requests') retire('screen.busy.title', 'screen.busy.text');
   else retire('screen.refused.title', 'screen.refused.text', false);
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use challenge::ChallengeId;
-use tokio::sync::mpsc;
+use futures_channel::mpsc::UnboundedSender;
 
 /// A committed change of a challenge's state.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct Notifier {
 
 struct Watcher {
     number: u64,
-    changes: mpsc::Sender<Change>,
+    changes: UnboundedSender<Change>,
 }
 
 impl Notifier {
@@ -38,23 +38,20 @@ impl Notifier {
     ///
     /// Watch first and read the state afterwards: the other order can miss a change.
     #[must_use = "watching ends when the guard is dropped"]
-    pub fn watch(&self, challenge: ChallengeId, changes: mpsc::Sender<Change>) -> Watch {
+    pub fn watch(&self, challenge: ChallengeId, changes: UnboundedSender<Change>) -> Watch {
         let mut watchers = self.lock();
-        let list = watchers.entry(challenge).or_default();
+        let list = watchers.entry(challenge).or_insert_with(|| Vec::with_capacity(1));
         let number = list.last().map_or(0, |last| last.number + 1);
         list.push(Watcher { number, changes });
         Watch { notifier: self.clone(), challenge, number }
     }
 
-    /// Tells the watchers. Call after the commit.
-    ///
-    /// A watcher whose queue is full is not waited for: its reader is too slow and reads the state
-    /// from the store when it wakes, or is dropped by its own write time-out.
+    /// Tells the watchers, and waits for none of them. Call after the commit.
     pub fn publish(&self, change: &Change) {
         let watchers = self.lock();
         for watcher in watchers.get(&change.challenge).into_iter().flatten() {
-            if watcher.changes.try_send(change.clone()).is_err() {
-                tracing::debug!(challenge = %change.challenge, "a watcher did not take a change");
+            if watcher.changes.unbounded_send(change.clone()).is_err() {
+                tracing::debug!(challenge = %change.challenge, "a watcher has just left");
             }
         }
     }

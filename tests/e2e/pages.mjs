@@ -13,6 +13,52 @@ export async function accessible(page) {
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`), []);
 }
 
+const LANGUAGES = ['de', 'fr', 'es', 'ja', 'ar', 'en'];
+const texts = Object.fromEntries(LANGUAGES.map((code) => [code, JSON.parse(readFileSync(new URL(`../../server/assets/lang/${code}.json`, import.meta.url), 'utf8'))]));
+
+/** A text of the pages, as they say it. */
+export const textOf = (code, key, values = {}) => texts[code][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** Waits until an element says `text`; if it never does, the failure tells what it said instead. */
+export async function says(page, id, text) {
+  const saying = page.waitForFunction(([where, what]) => document.getElementById(where).textContent === what, [id, text], { timeout: 20_000 });
+  await saying.catch(async (error) => assert.equal(await page.textContent(`#${id}`), text, error.message));
+}
+
+/** Nothing sticks out sideways, even where the page is as narrow as a reader's at 400 per cent. */
+export async function fits(page) {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 320, height: 640 });
+  const out = await page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    return [...document.querySelectorAll('main *')]
+      .filter((element) => element.checkVisibility() && element.localName !== 'option')
+      .filter((element) => element.getBoundingClientRect().left < -0.5 || element.getBoundingClientRect().right > width + 0.5 || element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline')
+      .map((element) => element.outerHTML);
+  });
+  assert.deepEqual(out, []);
+  await page.setViewportSize(before);
+}
+
+const toured = new Set();
+
+/** A screen in every language, once: `keys` has the text of each element by its id. No name of a text shows in its place, nothing sticks out, nobody is kept out. */
+export async function everyLanguage(page, keys, values = {}) {
+  const name = Object.values(keys).join();
+  if (toured.has(name)) return;
+  toured.add(name);
+  for (const code of LANGUAGES) {
+    await page.selectOption('#language', code);
+    for (const [id, key] of Object.entries(keys)) await says(page, id, textOf(code, key, values));
+    assert.equal(await page.getAttribute('html', 'lang'), code);
+    assert.equal(await page.getAttribute('html', 'dir'), code === 'ar' ? 'rtl' : 'ltr');
+    const names = (await page.innerText('body')).split(/\s+/).filter((word) => word.includes('.') && word in texts.en);
+    assert.deepEqual(names, [], code);
+    await fits(page);
+    await accessible(page);
+  }
+}
+
 /** Opens a page of the demo; what the browser complains about is in its `problems`. `prepare` is done before the page loads. */
 export async function openPage(demo, context, address, prepare = async () => {}) {
   const page = await context.newPage();

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { film, openBrowser } from './browser.mjs';
 import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from './harness.mjs';
-import { accessible, openPage, track, withdrawal } from './pages.mjs';
+import { accessible, everyLanguage, openPage, track, withdrawal } from './pages.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const pictures = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'screenshots');
@@ -218,13 +218,15 @@ const tracked = (user, body) => withdrawal(demo, user, body);
 
 test('a person without a phone is walked through enrolment, and then confirms', async () => {
   const page = await opened(browser, (await tracked('nell')).url.slice(demo.origin.length));
-  await page.waitForFunction(() => document.getElementById('title').textContent === 'Enrol your phone first');
-  await accessible(page);
+  await everyLanguage(page, { title: 'screen.enrol.title', status: 'screen.enrol.text' });
   const pocket = await openBrowser();
   try {
     const phone = await opened(pocket, await page.getAttribute('#here', 'href'));
+    await phone.waitForSelector('#enrol:not([hidden])');
+    await everyLanguage(phone, { 'enrol-user': 'enrol.text', 'do-enrol': 'enrol.go' }, { user: 'nell' });
     await phone.click('#do-enrol');
     await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Enrolled');
+    await everyLanguage(phone, { 'done-title': 'enrol.done.title', 'done-text': 'enrol.done.text', 'done-home': 'codes.done' }, { user: 'nell' });
     await page.waitForFunction(() => document.getElementById('status').textContent === 'Waiting for your phone.');
     await page.waitForFunction(() => /\/qr\/[\w-]{130}\.svg$/.test(document.getElementById('code').src));
     const payload = /([\w-]{130})\.svg$/.exec(await page.getAttribute('#code', 'src'))[1];
@@ -261,8 +263,11 @@ test('recovery codes are shown once, and one of them confirms a request when the
   } finally {
     await pocket.close();
   }
-  const page = await opened(browser, (await asked('rita', 'password_change')).url.slice(demo.origin.length));
+  const { url } = await asked('rita', 'password_change');
+  const page = await opened(browser, url.slice(demo.origin.length));
   await page.waitForSelector('#lost:not([hidden])');
+  const elsewhere = await opened(browser, url.slice(demo.origin.length));
+  await elsewhere.waitForSelector('#here:not([hidden])');
   await page.click('#lost');
   await page.waitForSelector('#recovery:not([hidden])');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'recovery-code');
@@ -270,15 +275,15 @@ test('recovery codes are shown once, and one of them confirms a request when the
   await page.keyboard.type('0000-0000-0000-0000');
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => document.getElementById('recovery-problem').textContent === 'This is none of the codes that are left.');
-  await accessible(page);
   await picture(page, 'hosted-recovery');
-  await page.selectOption('#language', 'de');
-  await page.waitForFunction(() => document.getElementById('recovery-problem').textContent.startsWith('Das ist keiner'));
-  await page.selectOption('#language', 'en');
+  await everyLanguage(page, { 'recovery-problem': 'recovery.wrong', 'recovery-enrol': 'recovery.enrol' });
   await page.fill('#recovery-code', codes[0].toLowerCase());
   await page.click('#recovery-confirm');
   await page.waitForFunction(() => document.getElementById('status').textContent === 'Confirmed with a recovery code. Codes left: 9.');
-  await accessible(page);
+  await everyLanguage(page, { title: 'screen.approved.title', status: 'screen.recovered' }, { count: '9' });
+  // Another view of it confirms nothing any more.
+  await everyLanguage(elsewhere, { title: 'screen.superseded.title', status: 'screen.superseded.text' });
+  await elsewhere.close();
   // The refused code is an error to the browser, too, and the only one.
   assert.deepEqual(page.problems.filter((problem) => !problem.includes('400')), []);
   await page.close();
@@ -296,6 +301,7 @@ test('a request that needs a phone lets a new one in with a code, and that one c
   await page.fill('#recovery-code', codes[3]);
   await page.click('#recovery-confirm');
   await page.waitForFunction(() => document.getElementById('recovery-problem').textContent.startsWith('This request needs a phone'));
+  await everyLanguage(page, { 'recovery-problem': 'recovery.phone' });
   await page.click('#recovery-enrol');
   await page.waitForFunction(() => document.getElementById('title').textContent === 'Enrol your phone first');
   await accessible(page);
@@ -394,10 +400,10 @@ test('a camera that is denied and a code of others have screens of their own', a
   await phone.waitForSelector('#home:not([hidden])');
   await phone.click('#start-scan');
   await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'The camera is not allowed');
-  await accessible(phone);
+  await everyLanguage(phone, { 'done-title': 'camera.denied.title', 'done-text': 'camera.denied.text' });
   await phone.goto(`${demo.origin}/q/nonsense`);
   await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
-  await accessible(phone);
+  await everyLanguage(phone, { 'done-title': 'refused.foreign.title', 'done-text': 'refused.foreign.text' });
   await phone.close();
 });
 
@@ -418,8 +424,7 @@ test('a phone that is elsewhere types the number that only the screen shows', as
     const wrong = (digits) => String((Number(digits) + 1) % 100).padStart(2, '0');
 
     const { page, phone, digits } = await asked();
-    assert.equal(await page.textContent('#status'), 'Type this number on your phone:');
-    await accessible(page);
+    await everyLanguage(page, { title: 'screen.title', status: 'screen.match' });
     await accessible(phone);
     await picture(page, 'hosted-number');
     await picture(phone, 'phone-number');

@@ -1,11 +1,10 @@
 // Every screen on which a page has something unpleasant to say, in a real browser against the real server: its own words, and nobody kept out.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { openBrowser } from './browser.mjs';
 import { folderWith, startDemo } from './harness.mjs';
-import { accessible, openPage, track, withdrawal } from './pages.mjs';
+import { accessible, everyLanguage, fits, openPage, says, textOf, track, withdrawal } from './pages.mjs';
 import { Phone } from './phone.mjs';
 
 /** The shortest that a rule may keep a challenge open. */
@@ -17,9 +16,7 @@ policy brief on brief {
 }
 `;
 
-const words = (code) => JSON.parse(readFileSync(new URL(`../../server/assets/lang/${code}.json`, import.meta.url), 'utf8'));
-const english = words('en');
-const said = (key, values = {}) => english[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const said = (key, values) => textOf('en', key, values);
 
 let demo;
 /** Where the hosted page is shown; it holds no key. */
@@ -61,10 +58,11 @@ async function shown({ url }, prepare) {
   return { screen, link: await screen.getAttribute('#here', 'href') };
 }
 
-/** Waits until an element says `text`; if it never does, the failure tells what it said instead. */
-async function says(page, id, text) {
-  const saying = page.waitForFunction(([where, what]) => document.getElementById(where).textContent === what, [id, text], { timeout: 20_000 });
-  await saying.catch(async (error) => assert.equal(await page.textContent(`#${id}`), text, error.message));
+/** The screen has these words, in every language. */
+async function turned(screen, title, status) {
+  await says(screen, 'title', said(title));
+  await says(screen, 'status', said(status));
+  await everyLanguage(screen, { title, status });
 }
 
 /** The phone has come to an end, in the words of `key`. */
@@ -74,21 +72,7 @@ async function ended(phone, key, values = {}) {
   assert.equal(await phone.locator('[data-section]:not([hidden])').count(), 1);
   // The heading has the focus, so that a screen reader says it.
   assert.equal(await phone.evaluate(() => document.activeElement.id), 'done-title');
-}
-
-/** Nothing sticks out sideways, even where the page is as narrow as a reader's at 400 per cent. */
-async function fits(page) {
-  const before = page.viewportSize();
-  await page.setViewportSize({ width: 320, height: 640 });
-  const out = await page.evaluate(() => {
-    const width = document.documentElement.clientWidth;
-    return [...document.querySelectorAll('main *')]
-      .filter((element) => element.checkVisibility() && element.localName !== 'option')
-      .filter((element) => element.getBoundingClientRect().left < -0.5 || element.getBoundingClientRect().right > width + 0.5 || element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== 'inline')
-      .map((element) => element.outerHTML);
-  });
-  assert.deepEqual(out, []);
-  await page.setViewportSize(before);
+  await everyLanguage(phone, { 'done-title': `${key}.title`, 'done-text': `${key}.text` }, values);
 }
 
 async function approve(context, link) {
@@ -103,21 +87,17 @@ test('expired: the screen, a phone that scans too late and a phone that answers 
   const { screen, link } = await shown(await track(demo, user, 'brief'));
   await screen.waitForFunction(() => /\/qr\/[\w-]{130}\.svg$/.test(document.getElementById('code').src));
   const scanned = /([\w-]{130})\.svg$/.exec(await screen.getAttribute('#code', 'src'))[1];
-  const over = Date.now() + 10_000;
   const holding = await opened(pocket, link);
   await holding.waitForSelector('#request:not([hidden])');
   await says(screen, 'title', said('screen.expired.title'));
-  assert.equal(await screen.textContent('#status'), said('screen.expired.text'));
-  assert.ok(await screen.isHidden('#qr'));
-  assert.ok(await screen.isVisible('#again'));
-  await accessible(screen);
-
-  // The screen rounds its seconds; the service does not.
-  await new Promise((done) => setTimeout(done, over - Date.now()));
+  // It does not say so a moment early.
   await holding.click('#approve');
   await ended(holding, 'refused.challenge_expired');
   assert.ok(await holding.isHidden('#retry'));
-  await accessible(holding);
+  await turned(screen, 'screen.expired.title', 'screen.expired.text');
+  assert.ok(await screen.isHidden('#qr'));
+  assert.ok(await screen.isVisible('#again'));
+
   // The plain link asks the service; the signed code says it of itself.
   for (const late of [link, `/q/${scanned}`]) {
     const phone = await opened(pocket, late);
@@ -145,8 +125,7 @@ test('already claimed: the phone that comes second learns that another was faste
 
   const { screen, link } = await shown(await withdrawal(demo, user));
   assert.equal((await faster.claim(link.split('=')[1])).json.success, true);
-  await says(screen, 'status', said('screen.claimed'));
-  await accessible(screen);
+  await turned(screen, 'screen.title', 'screen.claimed');
   const phone = await opened(pocket, link);
   await ended(phone, 'refused.challenge_already_claimed');
   assert.ok(await phone.isHidden('#retry'));
@@ -172,7 +151,7 @@ test('clock skew: a phone that is half an hour ahead is told about its clock, no
   await behind.waitForSelector('#request:not([hidden])');
   await behind.click('#reject');
   await ended(behind, 'request.rejected');
-  await says(screen, 'title', said('screen.rejected.title'));
+  await turned(screen, 'screen.rejected.title', 'screen.rejected.text');
   await behind.close();
   await screen.close();
 });
@@ -215,10 +194,9 @@ test('lost connection: an answer whose receipt is lost is sent again by the pers
   });
   await phone.click('#approve');
   await says(phone, 'done-title', said('offline.title'));
-  assert.equal(await phone.textContent('#done-text'), said('offline.answer'));
-  await accessible(phone);
+  await everyLanguage(phone, { 'done-title': 'offline.title', 'done-text': 'offline.answer' });
   // The service has it, and the screen knows before the phone does.
-  await says(screen, 'title', said('screen.approved.title'));
+  await turned(screen, 'screen.approved.title', 'screen.approved.text');
   assert.equal(sent, 1);
   await phone.click('#retry');
   await ended(phone, 'request.approved');
@@ -338,9 +316,7 @@ test('a screen without a connection says that nothing was confirmed, and goes on
   const user = await somebody();
   const { url } = await withdrawal(demo, user);
   const screen = await opened(desk, url, (page) => page.route('**/v1/client/**', (route) => route.abort('internetdisconnected')));
-  await says(screen, 'title', said('screen.offline.title'));
-  assert.equal(await screen.textContent('#status'), said('screen.offline.text'));
-  await accessible(screen);
+  await turned(screen, 'screen.offline.title', 'screen.offline.text');
   await screen.unrouteAll();
   await screen.click('#again');
   await says(screen, 'status', said('screen.waiting'));
@@ -398,49 +374,75 @@ test('an address that somebody wrote into the token is not followed', async () =
   claims.other.redirectUrl = 'https://evil.example/taken';
   const forged = [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.');
   const screen = await opened(desk, `/challenge?token=${forged}`);
-  await says(screen, 'title', said('screen.refused.title'));
-  assert.equal(await screen.textContent('#status'), said('screen.refused.text'));
+  await turned(screen, 'screen.refused.title', 'screen.refused.text');
   assert.ok(await screen.isHidden('#again'));
   assert.ok(await screen.isHidden('#here'));
-  await accessible(screen);
   await screen.close();
 });
 
-for (const [locale, direction] of [['de-AT', 'ltr'], ['ar-EG', 'rtl']]) {
-  test(`${locale}: the screen and the phone speak it, and nothing sticks out`, async () => {
+for (const [way, prepare] of [['a socket', undefined], ['polling', WITHOUT_A_SOCKET['a browser that has none']]]) {
+  test(`too many open requests, by ${way}: the screen says to wait, not that it cannot be confirmed, and goes on when one is answered`, async () => {
     const user = await somebody();
-    const texts = words(locale.split('-')[0]);
+    const open = [];
+    for (let number = 0; number < 3; number += 1) open.push(await shown(await withdrawal(demo, user)));
+    const screen = await opened(desk, (await withdrawal(demo, user)).url, prepare);
+    await turned(screen, 'screen.busy.title', 'screen.busy.text');
+    assert.ok(await screen.isHidden('#qr'));
+    const phone = await opened(pocket, open[0].link);
+    await phone.click('#reject');
+    await ended(phone, 'request.rejected');
+    await screen.click('#again');
+    await says(screen, 'status', said('screen.waiting'));
+    for (const page of [phone, screen, ...open.map((one) => one.screen)]) await page.close();
+  });
+}
+
+test('whose phones were removed is told how to go on, with recovery codes and without', async () => {
+  const user = await somebody();
+  const { url } = await withdrawal(demo, user);
+  const headers = { Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}` };
+  const authenticators = `${demo.baseUrl}/users/${user}/authenticators`;
+  for (const { userAuthenticatorId } of await fetch(authenticators, { headers }).then((answer) => answer.json())) {
+    const removed = await fetch(`${authenticators}/${userAuthenticatorId}`, { method: 'DELETE', headers });
+    assert.equal(removed.status, 200);
+  }
+  const withCodes = await opened(desk, url);
+  await turned(withCodes, 'screen.lost.title', 'screen.lost.text');
+  assert.ok(await withCodes.isVisible('#recovery'));
+  const without = await opened(desk, url, (page) => page.route('**/client/user-authenticators', async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { ...await response.json(), recoveryCodesLeft: 0 } });
+  }));
+  await turned(without, 'screen.lost.title', 'screen.lost.none');
+  assert.ok(await without.isHidden('#recovery'));
+  for (const page of [withCodes, without]) await page.close();
+});
+
+for (const locale of ['de-AT', 'fr-CA', 'es-MX', 'ja-JP', 'ar-EG']) {
+  test(`${locale}: a browser that wishes it gets it, on the screen and on the phone`, async () => {
+    const user = await somebody();
+    const code = locale.split('-')[0];
     const own = await openBrowser({ locale });
     try {
       const screen = await opened(own, (await withdrawal(demo, user)).url);
-      await says(screen, 'status', texts['screen.waiting']);
-      assert.equal(await screen.getAttribute('html', 'dir'), direction);
-      assert.equal(await screen.title(), texts['page.challenge']);
-      for (const [id, key] of [['title', 'screen.title'], ['lead', 'screen.lead'], ['here', 'screen.here'], ['lost', 'screen.lost']]) assert.equal(await screen.textContent(`#${id}`), texts[key]);
-      assert.equal(await screen.getAttribute('#code', 'alt'), texts['screen.code']);
-      await accessible(screen);
-      await fits(screen);
+      await says(screen, 'status', textOf(code, 'screen.waiting'));
+      assert.equal(await screen.title(), textOf(code, 'page.challenge'));
+      assert.equal(await screen.getAttribute('#code', 'alt'), textOf(code, 'screen.code'));
+      await everyLanguage(screen, { title: 'screen.title', status: 'screen.waiting', lead: 'screen.lead', here: 'screen.here', lost: 'screen.lost' });
       await screen.click('#lost');
-      await fits(screen);
-
-      const phone = await opened(pocket, await screen.getAttribute('#here', 'href'));
-      await phone.selectOption('#language', locale.split('-')[0]);
-      await says(phone, 'request-title', texts['request.title'].replace('{action}', 'withdrawal'));
-      assert.equal(await phone.getAttribute('html', 'dir'), direction);
-      await accessible(phone);
-      await fits(phone);
-      await phone.click('#reject');
-      await says(phone, 'done-title', texts['request.rejected.title']);
-      await fits(phone);
-      await phone.selectOption('#language', 'en');
-      await phone.close();
-      await says(screen, 'title', texts['screen.rejected.title']);
-      assert.equal(await screen.textContent('#status'), texts['screen.rejected.text']);
-      await accessible(screen);
-      await fits(screen);
+      await everyLanguage(screen, { 'recovery-confirm': 'recovery.confirm', 'recovery-enrol': 'recovery.enrol' });
+      const phone = await opened(own, '/authenticator');
+      await says(phone, 'start-scan-empty', textOf(code, 'empty.scan'));
+      await everyLanguage(phone, { 'start-scan-empty': 'empty.scan' });
     } finally {
       await own.close();
     }
+    const { screen, link } = await shown(await withdrawal(demo, user));
+    const phone = await opened(pocket, link);
+    await phone.waitForSelector('#request:not([hidden])');
+    await everyLanguage(phone, { 'request-title': 'request.title' }, { action: 'withdrawal' });
+    await phone.close();
+    await screen.close();
   });
 }
 

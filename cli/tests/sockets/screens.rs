@@ -14,6 +14,8 @@ use crate::TENANT;
 
 /// The variable with the service's address.
 pub const SERVER: &str = "STEPUP_SOCKETS_SERVER";
+/// The variable with the number of the service among all: its screens have addresses of their own.
+pub const HOUSE: &str = "STEPUP_SOCKETS_HOUSE";
 /// The variable with the number of screens.
 pub const COUNT: &str = "STEPUP_SOCKETS_COUNT";
 /// Before the ids of all challenges, once each screen shows one.
@@ -27,6 +29,7 @@ const AT_ONCE: usize = 64;
 /// Opens the screens and listens until it is killed; does nothing unless it was started for that.
 pub fn run() {
     let (Ok(server), Some(count)) = (std::env::var(SERVER), crate::number(COUNT)) else { return };
+    let house = crate::number(HOUSE).unwrap_or(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let gate = Arc::new(Semaphore::new(AT_ONCE));
@@ -37,7 +40,7 @@ pub fn run() {
             screens.spawn(async move {
                 let (mut stream, id) = {
                     let _turn = gate.acquire().await.expect("it is never closed");
-                    show(&server, n).await.unwrap_or_else(|error| panic!("screen {n}: {error}"))
+                    show(&server, house, n).await.unwrap_or_else(|error| panic!("screen {n}: {error}"))
                 };
                 note(&shown, id.clone(), count);
                 listen(&mut stream, &id).await.unwrap_or_else(|error| panic!("screen {n} was cut off: {error}"))
@@ -60,11 +63,11 @@ fn note(shown: &Mutex<Vec<String>>, id: String, count: usize) {
 }
 
 /// Connects, asks for a challenge, and gives its id once it is there.
-async fn show(server: &str, n: usize) -> io::Result<(TcpStream, String)> {
+async fn show(server: &str, house: usize, n: usize) -> io::Result<(TcpStream, String)> {
     let address = server.parse().map_err(io::Error::other)?;
     let socket = TcpSocket::new_v4()?;
-    // An address has some 28,000 ports towards one service; several addresses have enough for any number.
-    socket.bind(format!("127.0.0.{}:0", 2 + n / 10_000).parse().map_err(io::Error::other)?)?;
+    // An address has some 28,000 ports, for all services together; several addresses have enough for any number.
+    socket.bind(format!("127.1.{house}.{}:0", 1 + n / 10_000).parse().map_err(io::Error::other)?)?;
     let mut stream = socket.connect(address).await?;
     let head = format!(
         "GET /ws-v1-challenge HTTP/1.1\r\nhost: {server}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\

@@ -63,7 +63,8 @@ interface PolledState {
 }
 
 interface Polled extends QrCodeChallengeResponse {
-  deviceCode: string;
+  /** With which only the screen that made the challenge polls it. */
+  deviceCode: string | undefined;
   qr?: RollingQr;
 }
 
@@ -119,6 +120,8 @@ export class QrCode {
   #params: ChallengeParams | undefined;
   #shown = '';
   readonly #rolling = new RollingCode((text) => this.#params?.onQrCode?.(text));
+  /** What was last told of it. */
+  #state: ChallengeState = 'unclaimed';
   /** Counts starts and ends, so that what was begun before hears that it is not meant any more. */
   #round = 0;
 
@@ -130,7 +133,7 @@ export class QrCode {
       this.disconnect();
       this.#params = params;
       const round = this.#round;
-      const made = await (params.polling ? this.#poll() : this.#listen());
+      const made = await (params.polling ? this.#create() : this.#listen());
       if (round === this.#round) this.#refreshLater(params.refreshInterval ?? 540_000);
       return made;
     });
@@ -183,7 +186,7 @@ export class QrCode {
     const socket = new WebSocket(address, ['authsignal-ws', credential]);
     this.#socket = socket;
     return new Promise((resolve, reject) => {
-      let created = false;
+      let created: Polled | undefined;
       socket.onopen = () => {
         const data = { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}), ...this.#rolls };
         socket.send(JSON.stringify({ type: 'CREATE_CHALLENGE', data }));
@@ -196,10 +199,12 @@ export class QrCode {
           this.disconnect();
           reject(new StepupError(0, data.errorCode ?? 'unknown', data.errorDescription));
         } else if (type === 'CHALLENGE_CREATED') {
-          created = true;
-          this.#shown = data.challengeId ?? '';
+          const { challengeId = '', deviceCode, expiresAt = '' } = data;
+          created = { challengeId, deviceCode, expiresAt, state: 'unclaimed' };
+          this.#shown = challengeId;
+          this.#state = 'unclaimed';
           this.#rolling.take(qr);
-          resolve(data as unknown as QrCodeChallengeResponse);
+          resolve({ challengeId, expiresAt, state: 'unclaimed' });
         } else if (data?.challengeId === this.#shown) {
           if (type === 'STATE_CHANGE') {
             this.#tell(data.state as ChallengeState, data.accessToken);
@@ -215,30 +220,38 @@ export class QrCode {
       socket.onerror = () => undefined;
       socket.onclose = () => {
         if (round !== this.#round) return;
-        const replaced = created;
-        this.#poll(replaced ? this.#shown : undefined).then((made) => (replaced ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
+        if (created?.deviceCode) this.#poll(created, 0);
+        else this.#create().then((made) => (created ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
       };
     });
   }
 
-  /** `followed` is what a socket that broke had on show: the server goes on with it if a phone has it. */
-  async #poll(followed?: string): Promise<QrCodeChallengeResponse> {
+  /** Makes a challenge without a socket. */
+  async #create(): Promise<QrCodeChallengeResponse> {
     const round = this.#round;
-    const tenant = `Basic ${toBase64(utf8(this.tenantId))}`;
-    const authorization = this.token === undefined ? tenant : `Bearer ${this.token}`;
-    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...this.#rolls, ...(followed ? { challengeId: followed } : {}) } });
-    const { challengeId, deviceCode, expiresAt } = made;
-    if (round === this.#round) this.#rolling.take(made.qr);
-    let last: ChallengeState = 'unclaimed';
+    const authorization = this.token === undefined ? this.#tenant : `Bearer ${this.token}`;
+    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...this.#rolls } });
+    if (round === this.#round) {
+      this.#state = 'unclaimed';
+      this.#rolling.take(made.qr);
+      this.#poll(made);
+    }
+    return { challengeId: made.challengeId, expiresAt: made.expiresAt, state: 'unclaimed' };
+  }
+
+  /** Asks what becomes of a challenge, as the screen that made it: only that has its device code. */
+  #poll({ challengeId, deviceCode, expiresAt }: Polled, first?: number): void {
+    const round = this.#round;
+    const interval = this.#params?.pollInterval ?? 3000;
     let code: string | undefined;
     const ask = async (): Promise<void> => {
       try {
         const url = `${this.baseUrl}/client/verify/qr-code`;
-        const { state, accessToken, matchCode, claimedBy, qr } = await send<PolledState>({ method: 'POST', url, authorization: tenant, body: { challengeId, deviceCode } });
+        const { state, accessToken, matchCode, claimedBy, qr } = await send<PolledState>({ method: 'POST', url, authorization: this.#tenant, body: { challengeId, deviceCode } });
         if (round !== this.#round) return;
         if (this.#params?.onQrCode) this.#rolling.take(qr);
-        if (state !== last) {
-          this.#tell((last = state), accessToken);
+        if (state !== this.#state) {
+          this.#tell(state, accessToken);
           if (claimedBy) this.#params?.onClaimedBy?.(claimedBy);
         }
         if (matchCode && matchCode !== code) this.#params?.onMatchCode?.((code = matchCode));
@@ -247,14 +260,18 @@ export class QrCode {
       }
       if (round !== this.#round) return;
       if (Date.now() > Date.parse(expiresAt) + 60_000) this.#tell('expired');
-      else this.#timer = setTimeout(ask, this.#params?.pollInterval ?? 3000);
+      else this.#timer = setTimeout(ask, interval);
     };
-    if (round === this.#round) this.#timer = setTimeout(ask, this.#params?.pollInterval ?? 3000);
-    return { challengeId, expiresAt, state: 'unclaimed' };
+    this.#timer = setTimeout(ask, first ?? interval);
+  }
+
+  get #tenant(): string {
+    return `Basic ${toBase64(utf8(this.tenantId))}`;
   }
 
   #tell(state: ChallengeState, accessToken?: string): void {
     const { onStateChange } = this.#params ?? {};
+    this.#state = state;
     clearTimeout(this.#refreshing);
     this.#rolling.stop();
     if (state !== 'claimed' && state !== 'unclaimed') this.disconnect();

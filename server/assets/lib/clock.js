@@ -2,6 +2,9 @@
 
 let ahead = 0;
 
+/** How far `now` may be ahead of the service, in milliseconds, because the service tells whole seconds. */
+export const BLUR = 500;
+
 /** Milliseconds since 1970 by the service's clock. */
 export const now = () => Date.now() - ahead;
 
@@ -11,7 +14,7 @@ export const skew = () => ahead;
 /** Learns from the `Date` header of an answer, which counts whole seconds. */
 export function learn(response) {
   const date = Date.parse(response.headers.get('date') ?? '');
-  if (!Number.isNaN(date)) ahead = Date.now() - (date + 500);
+  if (!Number.isNaN(date)) ahead = Date.now() - (date + BLUR);
 }
 
 /** Asks for the time. Without an answer the device's own clock has to do. */

@@ -38,78 +38,106 @@ export function claims(token) {
  */
 export function live({ tenant, token, action, custom, rolling = false, forcePolling = false }, on) {
   let closed = false;
+  let polls = forcePolling || !window.WebSocket;
   let socket;
   let timer;
+  let followed;
 
   const create = () => ({ type: 'CREATE_CHALLENGE', data: { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}) } });
 
   function openSocket() {
     const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws-v1-challenge`;
     const credential = token ? `x.authsignal.token.${token}` : `x.authsignal.tenant.${tenant}`;
-    let followed;
+    let made;
     socket = new WebSocket(address, ['authsignal-ws', credential]);
     socket.onopen = () => socket.send(JSON.stringify(create()));
     socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === 'CHALLENGE_CREATED') {
-        followed = message.data.challengeId;
-        on.created(message.data);
+        made = message.data;
+        on.created(made);
       } else if (message.type === 'STATE_CHANGE') on.state(message.data.state, message.data.accessToken, message.data);
       else if (message.type === 'MATCH_CODE') on.code?.(message.data.matchCode, message.data);
       else if (message.type === 'QR') on.steps?.(message.data);
       else if (message.type === 'EXPIRED') on.state('expired', undefined, message.data);
-      else if (message.type === 'ERROR') on.error(new Refused(message.data ?? {}, 0));
+      else if (message.type === 'ERROR') {
+        // What follows is for SDKs that know no errors: a challenge that nobody can claim, and its end.
+        leave();
+        on.error(new Refused(message.data ?? {}, 0));
+      }
     };
     socket.onclose = () => {
       if (closed) return;
+      polls = true;
       on.fallback?.();
-      // The one that a phone has already goes on; one that nobody has claimed is replaced.
-      startPolling(followed);
+      // The screen goes on with what it shows, and proves with the device code that it is its own.
+      if (made) follow(made);
+      else createPolled();
     };
   }
 
-  async function startPolling(followed) {
+  function leave() {
+    if (!socket) return;
+    socket.onmessage = socket.onclose = undefined;
+    socket.close();
+    socket = undefined;
+  }
+
+  async function createPolled() {
     try {
-      const made = await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}), ...(followed ? { challengeId: followed } : {}) } });
-      on.created(made);
-      let last = '';
-      const poll = async () => {
-        if (closed) return;
-        try {
-          const answer = await call('POST', '/v1/client/verify/qr-code', { tenant: tenant ?? claims(token).aud, body: { challengeId: made.challengeId, deviceCode: made.deviceCode } });
-          if (answer.qr) on.steps?.(answer.qr);
-          if (['expired', 'superseded'].includes(answer.state)) return on.state(answer.state, undefined, { challengeId: made.challengeId });
-          const state = answer.isVerified ? 'approved' : answer.isClaimed && answer.isConsumed ? 'rejected' : answer.isClaimed ? 'claimed' : '';
-          if (state && state !== last) on.state((last = state), answer.accessToken, { challengeId: made.challengeId });
-          if (answer.matchCode) on.code?.(answer.matchCode, { challengeId: made.challengeId });
-          if (state === 'approved' || state === 'rejected') return;
-        } catch (error) {
-          if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429) {
-            on.state('expired', undefined, { challengeId: made.challengeId });
-            return;
-          }
-        }
-        timer = setTimeout(poll, 2000);
-      };
-      timer = setTimeout(poll, 1000);
+      follow(await call('POST', '/v1/client/challenge/qr-code', { tenant, bearer: token, body: { action, ...(custom ? { custom } : {}), ...(rolling ? { rollingQr: true } : {}) } }));
     } catch (error) {
       on.error(error);
     }
   }
 
-  if (forcePolling || !window.WebSocket) startPolling();
-  else openSocket();
+  function follow({ challengeId, deviceCode, ...made }) {
+    if (closed) return;
+    followed = challengeId;
+    on.created({ challengeId, ...made });
+    let last = '';
+    const poll = async () => {
+      if (closed || followed !== challengeId) return;
+      try {
+        const answer = await call('POST', '/v1/client/verify/qr-code', { tenant: tenant ?? claims(token).aud, body: { challengeId, deviceCode } });
+        if (answer.qr) on.steps?.(answer.qr);
+        if (['expired', 'superseded'].includes(answer.state)) return on.state(answer.state, undefined, { challengeId });
+        const state = answer.isVerified ? 'approved' : answer.isClaimed && answer.isConsumed ? 'rejected' : answer.isClaimed ? 'claimed' : '';
+        if (state && state !== last) on.state((last = state), answer.accessToken, { challengeId });
+        if (answer.matchCode) on.code?.(answer.matchCode, { challengeId });
+        if (state === 'approved' || state === 'rejected') return;
+      } catch (error) {
+        if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429) {
+          on.state('expired', undefined, { challengeId });
+          return;
+        }
+      }
+      timer = setTimeout(poll, 2000);
+    };
+    // Something may have happened while nobody listened.
+    poll();
+  }
+
+  function openAgain() {
+    if (polls) createPolled();
+    else if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(create()));
+    else {
+      leave();
+      openSocket();
+    }
+  }
+
+  openAgain();
 
   return {
     refresh() {
       clearTimeout(timer);
-      if (socket && socket.readyState === socket.OPEN) socket.send(JSON.stringify(create()));
-      else startPolling();
+      openAgain();
     },
     close() {
       closed = true;
       clearTimeout(timer);
-      socket?.close();
+      leave();
     },
   };
 }

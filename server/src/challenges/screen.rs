@@ -47,8 +47,6 @@ pub struct Ask {
     pub origin: Origin,
     /// Challenges that this screen shows now and will not show any more.
     pub shows_already: Vec<ChallengeId>,
-    /// The challenge that this screen followed until it lost its socket: it goes on with that one, if a phone has it.
-    pub resumes: Option<ChallengeId>,
 }
 
 /// A challenge on a screen.
@@ -108,9 +106,6 @@ pub async fn show<W>(
             (challenge, None, ask.shows_already)
         }
         Screen::Identified(holder) => {
-            if let Some(resumed) = resumed(app, holder, ask.resumes, now).await? {
-                return Ok((Shown::of(&resumed), watch(resumed.id())));
-            }
             match identified(app, holder, Way::By(Kind::Qr), &ask.shows_already, now).await? {
                 Next::Adopted(challenge) => {
                     let watching = watch(challenge.id());
@@ -131,24 +126,6 @@ pub async fn show<W>(
         retire(app, screen.tenant(), predecessor, now).await?;
     }
     Ok((shown, watching))
-}
-
-/// The challenge that the screen wants to go on with: one of its own action that a phone has claimed or answered.
-async fn resumed(
-    app: &App,
-    holder: &Holder,
-    wanted: Option<ChallengeId>,
-    now: Timestamp,
-) -> Result<Option<Challenge>, ApiError> {
-    let Some(id) = wanted.filter(|_| now < holder.expires_at) else { return Ok(None) };
-    let Some(stored) = app.store.challenge(&holder.tenant, id).await.map_err(refusals::store)? else { return Ok(None) };
-    let frozen = stored.challenge.frozen();
-    let is_own = stored.decision.is_some()
-        && stored.challenge.user() == Some(&holder.user)
-        && (&frozen.action, &frozen.idempotency_key) == (&holder.action, &holder.idempotency_key);
-    let has_phone =
-        matches!(stored.challenge.state(), State::Claimed(_) | State::Approved { .. } | State::Rejected { .. });
-    Ok((is_own && has_phone).then_some(stored.challenge))
 }
 
 /// Records a new challenge; the screen of the one whose place it takes hears of it.

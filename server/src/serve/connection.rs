@@ -106,7 +106,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
                     this.read_timer.restart(Phase::Head, this.header_timeout);
                 }
                 Phase::New | Phase::Idle | Phase::Head => {}
-                Phase::Busy | Phase::Upgraded => this.read_timer.stop(),
+                Phase::Busy => this.read_timer.stop(),
+                Phase::Upgraded => this.read_timer = Timer::default(),
             }
             return Poll::Ready(result);
         }
@@ -114,8 +115,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         let late = match phase {
             Phase::New | Phase::Head => this.read_timer.passed(phase, this.header_timeout, cx),
             Phase::Idle => this.read_timer.passed(phase, this.idle_timeout, cx),
-            Phase::Busy | Phase::Upgraded => {
+            Phase::Busy => {
                 this.read_timer.stop();
+                false
+            }
+            Phase::Upgraded => {
+                // Not only stopped: until it rings, a timer keeps alive the task that it would have woken, which is hyper's.
+                this.read_timer = Timer::default();
                 false
             }
         };

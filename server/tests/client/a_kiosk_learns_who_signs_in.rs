@@ -88,6 +88,35 @@ async fn a_rejection_reaches_socket_and_poller() {
 }
 
 #[tokio::test]
+async fn a_kiosk_that_lost_its_socket_goes_on_by_polling() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    for breaks_after_the_claim in [true, false] {
+        let mut screen = Screen::anonymous(&server).await;
+        let created = screen.create("kiosk-login", None).await;
+        if breaks_after_the_claim {
+            phone.claim(&server, &id(&created)).await.ok();
+            assert_eq!(screen.state(&id(&created)).await.0, "claimed");
+        }
+        drop(screen);
+        let polling = PollingScreen::resume(&server, &created);
+        assert_eq!(polling.poll(&server).await.ok()["isClaimed"], breaks_after_the_claim);
+        if !breaks_after_the_claim {
+            phone.claim(&server, &id(&created)).await.ok();
+        }
+        phone.answer(&server, &id(&created), true).await.ok();
+        let polled = polling.poll(&server).await.ok();
+        assert_eq!(polled["isVerified"], true);
+        assert!(polled["accessToken"].is_string());
+    }
+    // A refused screen gets an id that nobody has, and no code to ask with.
+    let mut screen = Screen::anonymous(&server).await;
+    screen.ask("no-such-action", None).await;
+    assert_eq!(screen.next().await["type"], "ERROR");
+    assert!(screen.next().await["data"].get("deviceCode").is_none());
+}
+
+#[tokio::test]
 async fn a_policy_that_blocks_refuses_the_claim_and_leaves_the_code_to_others() {
     let server = Server::start().await;
     let phone = enrolled(&server, "ann", Sdk::Ios).await;

@@ -179,6 +179,13 @@ impl PollingScreen {
         }
     }
 
+    /// What was a screen with a socket, until that broke: it polls the challenge that it was told of as `created`.
+    pub fn resume(server: &Server, created: &Value) -> PollingScreen {
+        let text = |name: &str| created[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {created}")).to_owned();
+        let (challenge_id, device_code) = (text("challengeId"), text("deviceCode"));
+        PollingScreen { challenge_id, device_code, authorization: server.browser_basic() }
+    }
+
     /// One poll.
     pub async fn poll(&self, server: &Server) -> Reply {
         self.poll_with(server, &self.device_code).await

@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use challenge::signature::Signature;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use server::clock::Clock;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
 use crate::harness::{self, OTHER_TENANT, Reply, Server};
 use crate::phone::{Phone, Sdk};
 use crate::phone_v2::{self, Decide};
-use crate::screen::PollingScreen;
+use crate::screen::{PollingScreen, Screen};
 
 const BASE: &str = "/v1/client/user-authenticators/qr-code";
 
@@ -58,6 +60,10 @@ impl<'a> Before<'a> {
         assert_eq!((reply.status, reply.body["error"].as_str()), (status, Some(code)), "{what}: {}", reply.body);
         assert_eq!(reply.body["errorCode"], code, "{what}");
         assert!(reply.body["errorDescription"].is_string(), "{what}");
+        self.unchanged(what).await;
+    }
+
+    async fn unchanged(&self, what: &str) {
         assert_eq!(rows(self.server).await, self.rows, "{what} changed something");
     }
 }
@@ -76,6 +82,60 @@ async fn post(server: &Server, path: &str, authorization: &str, body: Value) -> 
 /// An anonymous screen's challenge.
 async fn shown(server: &Server) -> String {
     PollingScreen::create(server, None, json!({"action": "kiosk-login"})).await.expect("a challenge").challenge_id
+}
+
+#[tokio::test]
+async fn a_bad_socket() {
+    let server = &Server::start_with(|config| {
+        config.server.socket_timeout_s = 1;
+        config.defaults.allowed_origins = vec!["https://shop.example".to_owned()];
+    })
+    .await;
+    let phone = enrolled(server, "ann", Sdk::Ios).await;
+    enrolled(server, "bob", Sdk::Android).await;
+    let mut good = Screen::anonymous(server).await;
+    let followed = good.create("kiosk-login", None).await;
+    shown(server).await;
+    shown(server).await;
+
+    let before = Before::now(server).await;
+    let watched = server.app.notifier.watched();
+    let anonymous = format!("x.authsignal.tenant.{}", server.tenant);
+    let elsewhere = Screen::open(server, &anonymous, Some("https://evil.example")).await.err().expect("a refusal");
+    assert_eq!((elsewhere.status, elsewhere.body["error"].as_str()), (403, Some("origin_refused")));
+    before.unchanged("a socket of another site's page").await;
+    for (what, frame, code) in [
+        // Of one that is too large the rest lies unread, and may take our last word with it.
+        ("a message that is too large", Some(Message::text("x".repeat(4097))), None),
+        ("a frame of 64 KiB", Some(Message::text("x".repeat(70_000))), None),
+        ("a binary frame", Some(Message::binary(ask("kiosk-login"))), Some(1003)),
+        ("a socket that never asks for a challenge", None, Some(1008)),
+    ] {
+        let mut screen = Screen::anonymous(server).await;
+        if let Some(frame) = frame {
+            screen.socket.send(frame).await.expect("a write");
+        }
+        let last = screen.socket.next().await;
+        match (&last, code) {
+            (Some(Ok(Message::Close(Some(closed)))), Some(code)) => assert_eq!(u16::from(closed.code), code, "{what}"),
+            (Some(Ok(Message::Close(_)) | Err(_)) | None, None) => {}
+            _ => panic!("{what}: {last:?}"),
+        }
+        before.unchanged(what).await;
+        assert_eq!(server.app.notifier.watched(), watched, "{what}");
+    }
+
+    // Nor does the end of one that has a challenge on show end the challenge.
+    good.socket.send(Message::binary(vec![0; 16])).await.expect("a write");
+    assert!(good.next_or_close().await.is_none());
+    before.unchanged("a binary frame on a socket that waits").await;
+    let polling = PollingScreen::resume(server, &followed);
+    phone.claim(server, &polling.challenge_id).await.ok();
+    assert_eq!(polling.poll(server).await.ok()["isClaimed"], true);
+}
+
+fn ask(action: &str) -> String {
+    json!({"type": "CREATE_CHALLENGE", "data": {"challengeType": "QR_CODE", "actionCode": action}}).to_string()
 }
 
 #[tokio::test]

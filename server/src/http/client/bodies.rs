@@ -73,8 +73,6 @@ pub struct CreateBody {
     pub action: ActionCode,
     pub custom: Object,
     pub rolling: bool,
-    /// The challenge that a screen followed until it lost its socket.
-    pub resumes: Option<ChallengeId>,
 }
 
 /// `{challengeId, publicKey, signature}` of an app; version 2 comes after a claim.
@@ -242,8 +240,7 @@ impl CreateBody {
         let rolling = fields.boolean("rollingQr").unwrap_or(false);
         fields.finish()?;
         let action = required(body, "action", |text| ActionCode::parse(text).ok())?;
-        let resumes = optional(body, "challengeId", |text| ChallengeId::parse(text).ok())?;
-        Ok(CreateBody { action, custom, rolling, resumes })
+        Ok(CreateBody { action, custom, rolling })
     }
 }
 

@@ -29,7 +29,7 @@ pub async fn create(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
-    let CreateBody { action, custom, rolling, resumes } = CreateBody::read(&body)?;
+    let CreateBody { action, custom, rolling } = CreateBody::read(&body)?;
     let screen = match caller {
         Caller::Tenant(tenant) => Screen::Anonymous(tenant),
         Caller::Holder(holder) => match &holder.bearer {
@@ -43,7 +43,7 @@ pub async fn create(
         },
     };
     let origin = anonymous::origin(&app, visit.client, &headers);
-    let ask = Ask { action, custom, origin, shows_already: Vec::new(), resumes };
+    let ask = Ask { action, custom, origin, shows_already: Vec::new() };
     let (shown, ()) = screen::show(&app, &screen, ask, |_| ()).await?;
     let mut answer = if rolling { screen::rolling_qr(&app, &shown) } else { Map::new() };
     answer.insert("challengeId".into(), json!(shown.id));

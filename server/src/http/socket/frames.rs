@@ -66,7 +66,7 @@ pub fn read(text: &str) -> Result<Request, ApiError> {
     Ok(Request::Create(Create { action, custom, rolling }))
 }
 
-/// `CHALLENGE_CREATED`, with our additions for pages that can draw a rolling QR.
+/// `CHALLENGE_CREATED`, with our additions: what pages draw that can draw a rolling QR, and the code with which to poll.
 pub fn created(challenge: ChallengeId, expires_at: Timestamp, additions: &Map<String, Value>) -> Value {
     let mut data = additions.clone();
     data.insert("challengeId".into(), json!(challenge));

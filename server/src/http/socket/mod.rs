@@ -25,6 +25,7 @@ use crate::challenges::screen::Screen;
 use crate::challenges::{anonymous, tokens};
 use crate::error::{ApiError, Problem};
 use crate::limits::Subject;
+use session::Session;
 
 /// The subprotocol that both sides speak.
 const PROTOCOL: &str = "authsignal-ws";
@@ -35,7 +36,7 @@ const TOKEN: &str = "x.authsignal.token.";
 const MESSAGE: usize = 4 * 1024;
 /// What is kept to read into, for as long as the socket is open: what screens say is shorter, and a longer message comes in
 /// several reads.
-const READ: usize = 1024;
+const READ: usize = 256;
 /// How much may wait for a slow reader.
 const WAITING: usize = 64 * 1024;
 
@@ -76,8 +77,11 @@ async fn upgrade(
         .max_message_size(MESSAGE)
         .max_frame_size(MESSAGE)
         .on_failed_upgrade(|error| tracing::debug!(%error, "a socket was not opened"))
-        // Boxed: the library keeps a future by value, and twice.
-        .on_upgrade(move |socket| Box::pin(session::run(app, screen, origin, client, socket))))
+        .on_upgrade(async move |socket| {
+            let session = Box::new(Session::new(app, screen, origin, client, socket));
+            // A task of its own: the library's would keep all that the socket was made of.
+            tokio::spawn(session.run());
+        }))
 }
 
 /// Who opens the socket, by the second word of the protocol header.

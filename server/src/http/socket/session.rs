@@ -7,10 +7,10 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use challenge::ChallengeId;
 use challenge::state::Origin;
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
-use serde_json::{Map, Value};
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::frames::{self, Create, Request};
 use crate::app::App;
@@ -24,60 +24,8 @@ use crate::notify::{Change, Watch};
 const MOST_OPEN: usize = 8;
 /// Unreadable frames after which we stop listening.
 const MOST_BAD_FRAMES: u32 = 8;
-/// A challenge changes at most a handful of times, so this never fills for a socket that is read.
-const QUEUE: usize = 64;
 /// Silent rounds of pings after which the other side is gone.
 const MOST_SILENT_ROUNDS: u32 = 2;
-
-/// Serves the socket until either side ends it.
-pub async fn run(app: App, screen: Screen, origin: Origin, client: IpAddr, mut socket: WebSocket) {
-    let (changes, mut inbox) = mpsc::channel(QUEUE);
-    let patience = &app.config.server;
-    let (first_within, ping_every) = (seconds(patience.socket_timeout_s), seconds(patience.ping_s));
-    let write_within = seconds(patience.write_timeout_s);
-    let closing = app.closing.clone();
-    let mut session = Session {
-        app,
-        screen,
-        origin,
-        client,
-        changes,
-        open: Vec::new(),
-        bad_frames: 0,
-        silent_rounds: 0,
-        asked: false,
-    };
-    let mut ping = interval(ping_every);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ping.reset();
-    let mut first = pin!(sleep(first_within));
-
-    let end = loop {
-        let event = tokio::select! {
-            frame = socket.next() => match frame {
-                Some(Ok(frame)) => Event::Said(frame),
-                // Too large, not UTF-8, unmasked, …: the protocol is broken, there is nobody to talk to.
-                Some(Err(_)) => Event::Ends(End::Close(close_code::POLICY, "frame refused")),
-                None => Event::Ends(End::Gone),
-            },
-            Some(change) = inbox.recv() => Event::Changed(change),
-            _ = ping.tick() => Event::Beat,
-            () = first.as_mut(), if !session.asked => {
-                Event::Ends(End::Close(close_code::POLICY, "no challenge was asked for"))
-            }
-            () = closing.cancelled() => Event::Ends(End::Close(close_code::RESTART, "restarting")),
-        };
-        // Boxed: a socket waits nearly all its life, and acting needs five times the memory of waiting.
-        if let Err(end) = Box::pin(session.act(&mut socket, event)).await {
-            break end;
-        }
-    };
-    if let End::Close(code, reason) = end {
-        let frame = CloseFrame { code, reason: reason.into() };
-        // The socket ends here whether or not the other side hears why.
-        let _ = timeout(write_within, socket.send(Message::Close(Some(frame)))).await;
-    }
-}
 
 /// What a socket waits for.
 enum Event {
@@ -85,8 +33,8 @@ enum Event {
     Said(Message),
     /// A challenge changed.
     Changed(Change),
-    /// It is time to ask whether anybody is there.
-    Beat,
+    /// The time is up: to ask for a challenge, and from then on to say that anybody is there.
+    Rang,
     /// It is over.
     Ends(End),
 }
@@ -99,12 +47,15 @@ enum End {
     Close(u16, &'static str),
 }
 
-struct Session {
+/// One open socket, and all that it has to remember.
+pub struct Session {
     app: App,
+    socket: WebSocket,
     screen: Screen,
     origin: Origin,
     client: IpAddr,
-    changes: mpsc::Sender<Change>,
+    changes: UnboundedSender<Change>,
+    inbox: UnboundedReceiver<Change>,
     open: Vec<Open>,
     bad_frames: u32,
     /// Pings since the other side was last heard.
@@ -123,31 +74,88 @@ struct Open {
 }
 
 impl Session {
-    async fn act(&mut self, socket: &mut WebSocket, event: Event) -> Result<(), End> {
+    /// A socket that was just opened from `origin`, by the address `client`.
+    pub fn new(app: App, screen: Screen, origin: Origin, client: IpAddr, socket: WebSocket) -> Session {
+        // Unbounded, but it holds little: a challenge changes a handful of times, and a socket whose other side does not
+        // read makes no new ones.
+        let (changes, inbox) = unbounded();
+        Session {
+            app,
+            socket,
+            screen,
+            origin,
+            client,
+            changes,
+            inbox,
+            open: Vec::new(),
+            bad_frames: 0,
+            silent_rounds: 0,
+            asked: false,
+        }
+    }
+
+    /// Serves the socket until either side ends it. Boxed: an `async fn` keeps its arguments twice.
+    pub async fn run(mut self: Box<Self>) {
+        let patience = &self.app.config.server;
+        let (first_within, ping_every) = (seconds(patience.socket_timeout_s), seconds(patience.ping_s));
+        let write_within = seconds(patience.write_timeout_s);
+        let closing = self.app.closing.clone();
+        let mut alarm = pin!(sleep(first_within));
+
+        let end = loop {
+            let event = tokio::select! {
+                frame = self.socket.next() => match frame {
+                    Some(Ok(frame)) => Event::Said(frame),
+                    // Too large, not UTF-8, unmasked, …: the protocol is broken, there is nobody to talk to.
+                    Some(Err(_)) => Event::Ends(End::Close(close_code::POLICY, "frame refused")),
+                    None => Event::Ends(End::Gone),
+                },
+                Some(change) = self.inbox.next() => Event::Changed(change),
+                () = alarm.as_mut() => Event::Rang,
+                () = closing.cancelled() => Event::Ends(End::Close(close_code::RESTART, "restarting")),
+            };
+            let (rang, had_asked) = (matches!(event, Event::Rang), self.asked);
+            // Boxed: a socket waits nearly all its life, and acting needs five times the memory of waiting.
+            if let Err(end) = Box::pin(self.act(event)).await {
+                break end;
+            }
+            if rang || self.asked != had_asked {
+                alarm.as_mut().reset(Instant::now() + ping_every);
+            }
+        };
+        if let End::Close(code, reason) = end {
+            let frame = CloseFrame { code, reason: reason.into() };
+            // The socket ends here whether or not the other side hears why.
+            let _ = timeout(write_within, self.socket.send(Message::Close(Some(frame)))).await;
+        }
+    }
+
+    async fn act(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::Said(frame) => {
                 self.silent_rounds = 0;
-                self.receive(socket, frame).await
+                self.receive(frame).await
             }
-            Event::Changed(change) => self.tell(socket, &change).await,
-            Event::Beat => {
+            Event::Changed(change) => self.tell(&change).await,
+            Event::Rang if !self.asked => Err(End::Close(close_code::POLICY, "no challenge was asked for")),
+            Event::Rang => {
                 self.silent_rounds += 1;
-                if self.silent_rounds > MOST_SILENT_ROUNDS { Err(End::Gone) } else { self.beat(socket).await }
+                if self.silent_rounds > MOST_SILENT_ROUNDS { Err(End::Gone) } else { self.beat().await }
             }
             Event::Ends(end) => Err(end),
         }
     }
 
-    async fn receive(&mut self, socket: &mut WebSocket, frame: Message) -> Result<(), End> {
+    async fn receive(&mut self, frame: Message) -> Result<(), End> {
         match frame {
             Message::Text(text) => match frames::read(&text) {
                 Ok(Request::Create(create)) => {
                     self.asked = true;
-                    self.create(socket, create).await
+                    self.create(create).await
                 }
                 Err(refusal) => {
                     self.bad_frames += 1;
-                    self.say(socket, frames::error(&refusal)).await?;
+                    self.say(frames::error(&refusal)).await?;
                     if self.bad_frames < MOST_BAD_FRAMES {
                         Ok(())
                     } else {
@@ -162,14 +170,16 @@ impl Session {
         }
     }
 
-    async fn create(&mut self, socket: &mut WebSocket, create: Create) -> Result<(), End> {
+    async fn create(&mut self, create: Create) -> Result<(), End> {
         let rolling = create.rolling;
         match self.show(create).await {
             Ok(shown) => {
-                let additions = if rolling { screen::rolling_qr(&self.app, &shown) } else { Map::new() };
-                self.say(socket, frames::created(shown.id, shown.expires_at, &additions)).await
+                let mut additions = if rolling { screen::rolling_qr(&self.app, &shown) } else { Map::new() };
+                // If this socket breaks, the screen goes on by polling, as the one that made the challenge.
+                additions.insert("deviceCode".into(), json!(self.app.keys.device_code(&shown.id).expose()));
+                self.say(frames::created(shown.id, shown.expires_at, &additions)).await
             }
-            Err(refusal) => self.refuse(socket, &refusal).await,
+            Err(refusal) => self.refuse(&refusal).await,
         }
     }
 
@@ -184,87 +194,88 @@ impl Session {
             return Err(ApiError::new(Problem::TooManyRequests, detail));
         }
         let Create { action, custom, rolling } = create;
-        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten, resumes: None };
+        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten };
         let watching = |id| self.app.notifier.watch(id, self.changes.clone());
         let (shown, watch) = screen::show(&self.app, &self.screen, ask, watching).await?;
         self.open.retain(|open| open.claimed);
+        // Nearly every screen shows one at a time.
+        self.open.reserve_exact(1);
         self.open.push(Open { shown, claimed: false, rolling, _watch: watch });
         Ok(shown)
     }
 
     /// Every half minute: is anybody there, and the next steps of the QR codes on show.
-    async fn beat(&self, socket: &mut WebSocket) -> Result<(), End> {
-        self.write(socket, Message::Ping("".into())).await?;
-        for open in self.open.iter().filter(|open| open.rolling && !open.claimed) {
-            self.say(socket, frames::next_steps(open.shown.id, screen::rolling_qr(&self.app, &open.shown))).await?;
+    async fn beat(&mut self) -> Result<(), End> {
+        self.write(Message::Ping("".into())).await?;
+        let drawn = self.open.iter().filter(|open| open.rolling && !open.claimed);
+        for shown in drawn.map(|open| open.shown).collect::<Vec<_>>() {
+            self.say(frames::next_steps(shown.id, screen::rolling_qr(&self.app, &shown))).await?;
         }
         Ok(())
     }
 
     /// Says no in a way that a stock SDK notices: it waits for `CHALLENGE_CREATED` for ever, and knows no `ERROR`.
     /// So it gets an id that nobody can claim, and hears at once that it was rejected.
-    async fn refuse(&self, socket: &mut WebSocket, refusal: &ApiError) -> Result<(), End> {
-        self.say(socket, frames::error(refusal)).await?;
+    async fn refuse(&mut self, refusal: &ApiError) -> Result<(), End> {
+        self.say(frames::error(refusal)).await?;
         let nobody = ChallengeId::from_random(self.app.random.bytes());
-        self.say(socket, frames::created(nobody, self.app.clock.now(), &Map::new())).await?;
-        self.say(socket, frames::state_change(nobody, "rejected", None)).await
+        self.say(frames::created(nobody, self.app.clock.now(), &Map::new())).await?;
+        self.say(frames::state_change(nobody, "rejected", None)).await
     }
 
     /// Passes on what became of one of this socket's challenges.
-    async fn tell(&mut self, socket: &mut WebSocket, change: &Change) -> Result<(), End> {
+    async fn tell(&mut self, change: &Change) -> Result<(), End> {
         let Some(index) = self.open.iter().position(|open| open.shown.id == change.challenge) else { return Ok(()) };
         match change.state {
             "claimed" => {
                 self.open[index].claimed = true;
                 let claimer = self.claimer(change.challenge).await;
-                self.say(socket, frames::claimed(change.challenge, claimer)).await?;
-                if change.asks_code { self.show_code(socket, change.challenge).await } else { Ok(()) }
+                self.say(frames::claimed(change.challenge, claimer)).await?;
+                if change.asks_code { self.show_code(change.challenge).await } else { Ok(()) }
             }
             "approved" => {
                 self.open.remove(index);
                 match screen::access_token(&self.app, &self.screen, change.challenge).await {
-                    Ok(token) => {
-                        self.say(socket, frames::state_change(change.challenge, "approved", Some(&token))).await
-                    }
-                    Err(refusal) => self.say(socket, frames::error(&refusal)).await,
+                    Ok(token) => self.say(frames::state_change(change.challenge, "approved", Some(&token))).await,
+                    Err(refusal) => self.say(frames::error(&refusal)).await,
                 }
             }
             "expired" => {
                 self.open.remove(index);
-                self.say(socket, frames::expired(change.challenge)).await?;
-                self.say(socket, frames::state_change(change.challenge, "expired", None)).await
+                self.say(frames::expired(change.challenge)).await?;
+                self.say(frames::state_change(change.challenge, "expired", None)).await
             }
             other => {
                 self.open.remove(index);
-                self.say(socket, frames::state_change(change.challenge, other, None)).await
+                self.say(frames::state_change(change.challenge, other, None)).await
             }
         }
     }
 
     /// Who took a challenge that was for anybody, so that a person whose code somebody else scanned sees it. That it is
     /// claimed is said though this cannot be found out.
-    async fn claimer(&self, challenge: ChallengeId) -> Option<Value> {
+    async fn claimer(&mut self, challenge: ChallengeId) -> Option<Value> {
         let Screen::Anonymous(tenant) = &self.screen else { return None };
         claimer::of(&self.app, tenant, challenge).await.ok().flatten()
     }
 
     /// Shows the digits that the claimer must type: here, and on no other screen (T-20).
-    async fn show_code(&self, socket: &mut WebSocket, challenge: ChallengeId) -> Result<(), End> {
+    async fn show_code(&mut self, challenge: ChallengeId) -> Result<(), End> {
         match claiming::code_of(&self.app, self.screen.tenant(), challenge).await {
-            Ok(Some(code)) => self.say(socket, frames::match_code(challenge, &code)).await,
+            Ok(Some(code)) => self.say(frames::match_code(challenge, &code)).await,
             // It has been answered in the meantime.
             Ok(None) => Ok(()),
-            Err(refusal) => self.say(socket, frames::error(&refusal)).await,
+            Err(refusal) => self.say(frames::error(&refusal)).await,
         }
     }
 
-    async fn say(&self, socket: &mut WebSocket, message: Value) -> Result<(), End> {
-        self.write(socket, Message::Text(message.to_string().into())).await
+    async fn say(&mut self, message: Value) -> Result<(), End> {
+        self.write(Message::Text(message.to_string().into())).await
     }
 
     /// A reader that takes nothing for too long is dropped.
-    async fn write(&self, socket: &mut WebSocket, message: Message) -> Result<(), End> {
-        match timeout(seconds(self.app.config.server.write_timeout_s), socket.send(message)).await {
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        match timeout(seconds(self.app.config.server.write_timeout_s), self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
