@@ -48,6 +48,7 @@ export async function everyLanguage(page, keys, values = {}) {
   if (toured.has(name)) return;
   toured.add(name);
   for (const code of LANGUAGES) {
+    // Last is English, which the tests go on in.
     await page.selectOption('#language', code);
     for (const [id, key] of Object.entries(keys)) await says(page, id, textOf(code, key, values));
     assert.equal(await page.getAttribute('html', 'lang'), code);
