@@ -384,7 +384,8 @@ for (const [way, prepare] of [['a socket', undefined], ['polling', WITHOUT_A_SOC
   test(`too many open requests, by ${way}: the screen says to wait, not that it cannot be confirmed, and goes on when one is answered`, async () => {
     const user = await somebody();
     const open = [];
-    for (let number = 0; number < 3; number += 1) open.push(await shown(await withdrawal(demo, user)));
+    // The third is that of the enrolment, which nobody has answered.
+    for (let number = 0; number < 2; number += 1) open.push(await shown(await withdrawal(demo, user)));
     const screen = await opened(desk, (await withdrawal(demo, user)).url, prepare);
     await turned(screen, 'screen.busy.title', 'screen.busy.text');
     assert.ok(await screen.isHidden('#qr'));
@@ -432,7 +433,6 @@ for (const locale of ['de-AT', 'fr-CA', 'es-MX', 'ja-JP', 'ar-EG']) {
       await screen.click('#lost');
       await everyLanguage(screen, { 'recovery-confirm': 'recovery.confirm', 'recovery-enrol': 'recovery.enrol' });
       const phone = await opened(own, '/authenticator');
-      await says(phone, 'start-scan-empty', textOf(code, 'empty.scan'));
       await everyLanguage(phone, { 'start-scan-empty': 'empty.scan' });
     } finally {
       await own.close();
