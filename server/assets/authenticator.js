@@ -2,7 +2,7 @@
 
 import { ask, skew } from './lib/clock.js';
 import { clock, facts, fill, find, make, show } from './lib/dom.js';
-import { credentials, forget } from './lib/key.js';
+import { credentials, forget, keep } from './lib/key.js';
 import { claim, decide, enrol, scanned } from './lib/phone.js';
 import { scan } from './lib/scan.js';
 import { hasText, language, start, text } from './lib/text.js';
@@ -121,10 +121,11 @@ async function take(what) {
   const known = await credentials();
   if (known.length === 0) return shows(() => show(find('empty')));
   let last;
-  // A phone with several accounts tries each: a refused claim changes nothing.
+  // A phone with several accounts tries each, the likeliest first: a refused claim changes nothing, but the service allows few.
   for (const credential of known) {
     try {
       current = { credential, claimed: await claim(credential, what) };
+      await keep({ ...credential, used: new Date().toISOString() });
       find('match-code').value = '';
       return present();
     } catch (error) {

@@ -136,6 +136,20 @@ test('already claimed: the phone that comes second learns that another was faste
   await screen.close();
 });
 
+test('a phone with several accounts asks with the one that was used last', async () => {
+  const [older, newer] = [await somebody(), await somebody()];
+  const claims = async (user) => {
+    const { screen, link } = await shown(await withdrawal(demo, user));
+    let asked = 0;
+    const phone = await opened(pocket, link, (page) => page.on('request', (request) => { asked += request.url().endsWith('/challenge/claim') ? 1 : 0; }));
+    await phone.click('#reject');
+    await ended(phone, 'request.rejected');
+    for (const page of [phone, screen]) await page.close();
+    return asked;
+  };
+  assert.deepEqual([await claims(newer), await claims(older), await claims(older)], [1, 2, 1]);
+});
+
 test('clock skew: a phone that is half an hour ahead is told about its clock, not that the request has expired', async () => {
   const user = await somebody();
   const { screen, link } = await shown(await withdrawal(demo, user));

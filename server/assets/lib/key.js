@@ -43,8 +43,12 @@ export async function sign(pair, text) {
 /** SHA-256 as unpadded base64url. */
 export const digest = async (bytes) => toBase64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 
-/** All credentials of this phone: `{ id, tenant, issuer, user, name, pair, publicKey, since }`. */
-export const credentials = () => within('readonly', (store) => store.getAll());
+/** All credentials of this phone, the one that was used last first: `{ id, tenant, issuer, user, name, pair, publicKey, since, used? }`. */
+export async function credentials() {
+  const used = (credential) => credential.used ?? credential.since;
+  const all = await within('readonly', (store) => store.getAll());
+  return all.sort((a, b) => used(b).localeCompare(used(a)));
+}
 
 /** Keeps a credential. */
 export const keep = (credential) => within('readwrite', (store) => store.put(credential));
