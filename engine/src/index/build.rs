@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     BITS, Index, MOST_CHEAP, Numbering, Place, Rows, Word,
     feature::{Feature, Point, Prepared, Source, source_of, takes_intervals},
+    line::Line,
     order::{Candidate, arrange},
     partition::{Domain, Partition},
     quick::Quick,
@@ -73,11 +74,10 @@ impl Index {
         }
         let mut index = Index {
             rules: order.iter().filter_map(|rule| places.get(*rule).copied()).collect(),
-            summary: if words > 1 { words.div_ceil(BITS) } else { 0 },
+            stride: words.div_ceil(Line::WORDS),
             cheap,
             ..Index::default()
         };
-        index.stride = index.summary + words;
         let mut all = vec![0; words];
         (0..places.len()).for_each(|position| set(&mut all, position));
         index.add_row(&all);
@@ -92,7 +92,7 @@ impl Index {
 
     /// Adds a feature with a row for each of its classes.
     fn feature(&mut self, topic: Topic, drafts: &[Draft<'_>], position_of: &[usize], numbering: &Numbering) {
-        let width = self.stride - self.summary;
+        let width = position_of.len().div_ceil(BITS);
         let bits: Vec<Vec<usize>> = topic
             .tests
             .iter()
@@ -163,7 +163,7 @@ impl Index {
     }
 
     fn rows_of(&mut self, (may, sure): (Vec<u64>, Vec<u64>)) -> Rows {
-        let start = self.table.len();
+        let start = self.lines.len();
         self.add_row(&may);
         if may != sure {
             self.add_row(&sure);
@@ -172,17 +172,12 @@ impl Index {
     }
 
     fn add_row(&mut self, words: &[u64]) {
-        let filled = |block: &[u64]| {
-            let filled = block.iter().enumerate().filter(|(_, word)| **word != 0);
-            filled.fold(0, |summary, (place, _)| summary | 1 << place)
-        };
-        self.table.extend(words.chunks(BITS).take(self.summary).map(filled));
-        self.table.extend_from_slice(words);
+        self.lines.extend(words.chunks(Line::WORDS).map(Line::of));
     }
 
     /// The words, each with the features it looks at only on behalf of some rules.
     fn words(&mut self, ordered: &[&Candidate]) {
-        let first = if self.summary == 0 { 0 } else { self.cheap };
+        let first = if ordered.len() <= BITS { 0 } else { self.cheap };
         for rules in ordered.chunks(BITS) {
             let mut tests: BTreeMap<usize, u64> = BTreeMap::new();
             for (position, candidate) in rules.iter().enumerate() {

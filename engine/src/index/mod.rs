@@ -9,12 +9,14 @@
 //! some test can be neither told true nor false has a second row with the rules whose tests it settles. Evidence that
 //! lies across two classes is left to the condition itself, for the rules that all else lets through.
 //!
-//! Rules that share a selective test stand together, and a row begins with a summary: a bit for each of its words that
-//! is not empty. The conjunction of the summaries is the words to look at, a few of many. In reading order: what is read and how a test is told in a class (`feature`), from a value to its class
-//! (`partition`; `number` and `quick` for fields), from rules to the index (`build`, `order`), from an event to rules (here).
+//! Rules that share a selective test stand together, so that the first few rows leave nothing of most lines; a line is what
+//! the processor reads and combines at once. In reading order: what is read and how a test is told in a class (`feature`),
+//! from a value to its class (`partition`; `number` and `quick` for fields), from rules to the index (`line`, `build`,
+//! `order`), from an event to rules (here).
 
 mod build;
 mod feature;
+mod line;
 mod number;
 mod order;
 mod partition;
@@ -23,13 +25,15 @@ mod quick;
 use smallvec::SmallVec;
 
 pub(crate) use self::number::Numbering;
-use self::{feature::Feature, quick::Quick};
+use self::{feature::Feature, line::Line, quick::Quick};
 use crate::evaluate::{Lead, Scene};
 
 /// Rules in one word.
 const BITS: usize = 64;
 /// Of more features than this, those that refuse least count as dear.
 const MOST_CHEAP: usize = 32;
+/// After so many rows, of the features that refuse most, it is asked whether anything is left of a line.
+const FIRST_ROWS: usize = 4;
 
 /// An index over the rules of some policies.
 #[derive(Debug, Default)]
@@ -42,10 +46,8 @@ pub(crate) struct Index {
     cheap: usize,
     /// The words of rules, in order.
     words: Vec<Word>,
-    /// Rows of bits, each of `stride` words: first the summary, then the rules. The first row is all rules, the second none.
-    table: Vec<u64>,
-    /// Words of a row's summary; none in an index of a single word.
-    summary: usize,
+    /// Rows of bits, each of `stride` lines. The first row is all rules, the second none.
+    lines: Vec<Line>,
     stride: usize,
     /// By position in the words.
     rules: Vec<Place>,
@@ -77,6 +79,8 @@ struct Word {
 struct Rows(u32);
 
 impl Rows {
+    /// What no test refuses.
+    const ALL: Rows = Rows(0);
     /// What lies across several classes: refused by none of them and settled by none.
     const ACROSS: Rows = Rows(1);
 
@@ -122,7 +126,7 @@ impl Index {
 
     /// Up to 64 rules: a feature is looked at only if a rule that is left tests it.
     fn search_word(&self, word: &Word, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
-        let mut may = self.row(0);
+        let mut may = self.word(0, 0);
         let (mut unsettled, mut across) = (false, false);
         for (feature, rules) in &word.tests {
             if may & rules == 0 {
@@ -131,7 +135,7 @@ impl Index {
             let rows = self.rows(*feature, scene);
             unsettled |= rows.unsettled();
             across |= rows == Rows::ACROSS;
-            may &= self.row(rows.may());
+            may &= self.word(rows.may(), 0);
             if may == 0 {
                 return;
             }
@@ -139,78 +143,71 @@ impl Index {
         let mut sure = may;
         if unsettled {
             for (feature, _) in word.tests.iter().filter(|(_, rules)| may & rules != 0) {
-                sure &= self.row(self.rows(*feature, scene).sure(self.stride));
+                sure &= self.word(self.rows(*feature, scene).sure(self.stride), 0);
             }
         }
-        self.tell(0, may, sure, across, found);
+        self.tell(0, Left { may, sure, across }, found);
     }
 
     /// More rules: the cheap features are looked at once, without a branch between them.
     fn search_words(&self, words: &[Word], scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
         let numbers = scene.located.event.fields.numbers();
-        let mut kept = [Rows::ACROSS; MOST_CHEAP];
-        let mut starts = [0_u32; MOST_CHEAP];
-        let mut unsettled_bits = 0;
+        let mut kept = [Rows::ALL; MOST_CHEAP];
         let features = self.features.iter().zip(&self.quick).take(self.cheap);
-        for ((kept, start), (feature, quick)) in kept.iter_mut().zip(&mut starts).zip(features) {
-            let rows = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
-            (*kept, *start) = (rows, rows.0 >> 1);
-            unsettled_bits |= rows.0;
+        for (kept, (feature, quick)) in kept.iter_mut().zip(features) {
+            *kept = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
         }
+        let settled = !Rows(kept.iter().fold(0, |bits, rows| bits | rows.0)).unsettled();
         let cheap = kept.get(..self.cheap).unwrap_or_default();
-        let settled = unsettled_bits & 1 == 0;
-        let cheap_across = !settled && cheap.contains(&Rows::ACROSS);
-        let starts = starts.get(..self.cheap).unwrap_or_default();
-        let (first, others) = starts.split_at(starts.len() / 2);
-        let narrow = |may: u64, starts: &[u32], place: usize| {
-            let table = self.table.get(place..).unwrap_or_default();
-            starts.iter().fold(may, |may, start| may & table.get(*start as usize).copied().unwrap_or(u64::MAX))
-        };
-        for block in 0..self.summary {
-            let mut visit = narrow(self.row(block), starts, block);
-            while visit != 0 {
-                let number = block * BITS + visit.trailing_zeros() as usize;
-                visit &= visit - 1;
-                let place = self.summary + number;
-                // The features that refuse most come first, and one time in two nothing is left behind them.
-                let mut may = narrow(self.row(place), first, place);
-                if may == 0 {
-                    continue;
-                }
-                may = narrow(may, others, place);
-                if may == 0 {
-                    continue;
-                }
+        let (first, others) = cheap.split_at_checked(FIRST_ROWS).unwrap_or((cheap, &[]));
+        for group in 0..self.stride {
+            let mut may = self.lines.get(group).copied().unwrap_or_default();
+            self.narrow(&mut may, group, first);
+            if may.is_empty() {
+                continue;
+            }
+            self.narrow(&mut may, group, others);
+            for (place, may) in may.filled() {
+                let number = group * Line::WORDS + place;
                 let tests = words.get(number).map_or(&[][..], |word| &word.tests);
-                if settled && tests.is_empty() {
-                    self.places(number, may).for_each(|place| found(place, Told::True));
-                    continue;
-                }
-                let (mut unsettled, mut across) = (!settled, cheap_across);
-                let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
-                for (feature, rules) in tests {
-                    if may & rules != 0 {
-                        let rows = self.rows(*feature, scene);
-                        unsettled |= rows.unsettled();
-                        across |= rows == Rows::ACROSS;
-                        may &= self.row(rows.may() + place);
-                        dear.push(rows);
-                    }
-                }
-                let mut sure = may;
-                if unsettled {
-                    let sures = cheap.iter().chain(&dear).map(|rows| self.row(rows.sure(self.stride) + place));
-                    sure = sures.fold(may, |sure, row| sure & row);
-                }
-                self.tell(number, may, sure, across, found);
+                let left = if settled && tests.is_empty() {
+                    Left { may, sure: may, across: false }
+                } else {
+                    self.look_closer(number, tests, cheap, may, scene)
+                };
+                self.tell(number, left, found);
             }
         }
     }
 
+    /// Keeps what none of these rows refuses. A function of its own, so that the line stays in vector registers.
+    #[inline(never)]
+    fn narrow(&self, may: &mut Line, group: usize, rows: &[Rows]) {
+        let lines = rows.iter().filter_map(|rows| self.lines.get(rows.may() + group));
+        *may = lines.fold(*may, Line::and);
+    }
+
+    /// What dear features leave of a word, and what of it is certain.
+    fn look_closer(&self, number: usize, tests: &[(usize, u64)], cheap: &[Rows], may: u64, scene: &Scene<'_>) -> Left {
+        let mut left = Left { may, sure: may, across: cheap.contains(&Rows::ACROSS) };
+        let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
+        for (feature, rules) in tests {
+            if left.may & rules != 0 {
+                let rows = self.rows(*feature, scene);
+                left.across |= rows == Rows::ACROSS;
+                left.may &= self.word(rows.may(), number);
+                dear.push(rows);
+            }
+        }
+        let sures = cheap.iter().chain(&dear).map(|rows| self.word(rows.sure(self.stride), number));
+        left.sure = sures.fold(left.may, |sure, row| sure & row);
+        left
+    }
+
     /// A word of a row.
     #[inline]
-    fn row(&self, place: usize) -> u64 {
-        self.table.get(place).copied().unwrap_or(u64::MAX)
+    fn word(&self, row: usize, number: usize) -> u64 {
+        self.lines.get(row + number / Line::WORDS).map_or(u64::MAX, |line| line.word(number % Line::WORDS))
     }
 
     #[inline]
@@ -220,24 +217,36 @@ impl Index {
         noted.unwrap_or_else(|| self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene)))
     }
 
-    #[inline]
-    fn tell(&self, word: usize, may: u64, sure: u64, across: bool, found: &mut impl FnMut(&Place, Told)) {
-        for place in self.places(word, may & sure) {
-            found(place, Told::True);
-        }
-        if may & !sure != 0 {
-            let told = if across { Told::Across } else { Told::Unknown };
-            self.places(word, may & !sure).for_each(|place| found(place, told));
+    #[inline(always)]
+    fn tell(&self, number: usize, left: Left, found: &mut impl FnMut(&Place, Told)) {
+        let rules = self.rules.get(number * BITS..).unwrap_or_default();
+        for bit in bits(left.may) {
+            let told = match (left.sure >> bit & 1 == 1, left.across) {
+                (true, _) => Told::True,
+                (false, true) => Told::Across,
+                (false, false) => Told::Unknown,
+            };
+            rules.get(bit).into_iter().for_each(|place| found(place, told));
         }
     }
+}
 
-    /// The rules of a word's bits.
-    #[inline]
-    fn places(&self, word: usize, mut bits: u64) -> impl Iterator<Item = &Place> {
-        std::iter::from_fn(move || {
-            let place = self.rules.get(word * BITS + bits.trailing_zeros() as usize).filter(|_| bits != 0);
-            bits &= bits.wrapping_sub(1);
-            place
-        })
-    }
+/// The rules that are left of a word.
+struct Left {
+    /// Those that no test refuses.
+    may: u64,
+    /// Those of them whose tests all hold.
+    sure: u64,
+    /// Whether evidence lies across classes.
+    across: bool,
+}
+
+/// The places of a word's bits.
+#[inline]
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (word != 0).then(|| word.trailing_zeros() as usize);
+        word &= word.wrapping_sub(1);
+        place
+    })
 }

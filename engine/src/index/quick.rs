@@ -67,21 +67,17 @@ impl Quick {
     /// The rows of the field's number, if it is noted. Of an event's noted numbers.
     #[inline(always)]
     pub fn rows(&self, numbers: &[i64]) -> Option<Rows> {
+        let number = |noted: usize| numbers.get(noted).copied().filter(|number| *number != SEE_VALUE);
         match self {
             Quick::Slow => None,
             Quick::Table { noted, low, rows } => {
-                let number = *numbers.get(*noted).filter(|number| **number != SEE_VALUE)?;
-                rows.get((above(*low, number) as usize).min(rows.len() - 1)).copied()
+                rows.get((above(*low, number(*noted)?) as usize).min(rows.len() - 1)).copied()
             }
             Quick::Classes { noted, low, classes, rows } => {
-                let number = *numbers.get(*noted).filter(|number| **number != SEE_VALUE)?;
-                let class = classes.get((above(*low, number) as usize).min(classes.len() - 1))?;
+                let class = classes.get((above(*low, number(*noted)?) as usize).min(classes.len() - 1))?;
                 rows.get(usize::from(*class)).copied()
             }
-            Quick::Cuts(cuts) => {
-                let number = *numbers.get(cuts.noted).filter(|number| **number != SEE_VALUE)?;
-                Some(cuts.find(number))
-            }
+            Quick::Cuts(cuts) => number(cuts.noted).map(|number| cuts.find(number)),
         }
     }
 }
@@ -112,9 +108,11 @@ impl Cuts {
         let bucket = bucket(above(self.low, number)).min(self.hints.len() - 2);
         let hint = |bucket: usize| self.hints.get(bucket).map_or(0, |place| usize::from(*place));
         let from = hint(bucket);
-        let within = self.cuts.get(from..hint(bucket + 1)).unwrap_or_default();
-        // Mostly one or two; but one number far below can crowd all others into one bucket.
-        let place = from + within.partition_point(|cut| *cut < number);
+        // Mostly at most one, which needs no branch; but one number far below can crowd all others into one bucket.
+        let mut place = from + usize::from(self.cuts.get(from).is_some_and(|cut| *cut < number));
+        if let Some(others @ [_, ..]) = self.cuts.get(from + 1..hint(bucket + 1)) {
+            place += others.partition_point(|cut| *cut < number);
+        }
         let exactly = self.cuts.get(place) == Some(&number);
         self.rows.get(2 * place + usize::from(exactly)).copied().unwrap_or(Rows::ACROSS)
     }

@@ -44,9 +44,9 @@ pub fn case(seed: u64, number: u64) -> Case {
     let mut dice = Dice::of(seed, number);
     // Every third pack asks about the past.
     let history = number % 3 == 1;
-    // Every tenth pack is a large one of plain comparisons, which is what an index is for.
+    // Every tenth pack is a large one of plain comparisons, which is what an index is for; some need rows of two lines.
     let (rules, flat) = match number % 10 {
-        0 => (200, true),
+        0 => (if number % 50 == 20 { 600 } else { 200 }, true),
         2 | 5 | 8 => (20 + dice.below(21), dice.once_in(2)),
         _ => (1 + dice.below(12), false),
     };
