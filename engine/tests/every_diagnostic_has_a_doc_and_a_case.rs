@@ -137,7 +137,8 @@ fn certain_fixes_are_made_and_what_they_fixed_is_gone() {
         let fixed: Vec<grammar::Diagnostic> = after.fixed.iter().map(|fixed| fixed.finding.clone()).collect();
         assert!(!after.fixed.is_empty(), "{}: no fix made it better", case.display());
         let left = &after.compilation.diagnostics;
-        assert_eq!(errors(left) + errors(&fixed), errors(&before), "{}: {left:#?}", case.display());
+        // What a slip hid may be found now, and nothing vanishes.
+        assert!(errors(left) + errors(&fixed) >= errors(&before), "{}: {left:#?}", case.display());
         let text = after.pack.files.get("case.rules").expect("the case is still there");
         if update {
             fs::write(&expected, text).expect("the expectation is writable");

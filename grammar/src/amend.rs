@@ -58,6 +58,11 @@ impl<'a> Amended<'a> {
     }
 }
 
+/// A name of the same length in the place of one that is not ASCII.
+pub(crate) fn stand_in(name: &str) -> String {
+    name.bytes().map(|byte| if byte.is_ascii() { char::from(byte) } else { '_' }).collect()
+}
+
 /// Whether an edit belongs to these bytes. What is inserted belongs to what is before it.
 pub(crate) fn lies_in(edit: &Change, region: &Range<usize>) -> bool {
     let inserted_before = edit.start == edit.end && edit.start == region.start;

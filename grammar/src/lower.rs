@@ -9,10 +9,10 @@ mod literal;
 mod policy;
 mod test;
 
-use crate::amend::Amended;
+use crate::amend::{Amended, stand_in};
 use crate::ast::{Ident, Item, ListName, Path, PolicyMember, RuleMember, Target, TestMember, Text};
 use crate::diagnostic::Diagnostic;
-use crate::source::{FileId, Span};
+use crate::source::{SourceFile, Span};
 use pest::iterators::Pair as PestPair;
 pub(crate) use policy::{judge_policy, judge_rule};
 
@@ -25,7 +25,7 @@ pub(crate) type Pair<'a> = PestPair<'a, Rule>;
 
 /// Where the parsed slice lies, and what was wrong with its literals.
 pub(crate) struct Lower<'a> {
-    pub file: FileId,
+    pub source: &'a SourceFile,
     /// The text that was parsed, and where it stands in the file.
     pub amended: &'a Amended<'a>,
     pub problems: Vec<Diagnostic>,
@@ -50,11 +50,18 @@ impl Lower<'_> {
 
     pub fn span(&self, pair: &Pair) -> Span {
         let span = pair.as_span();
-        Span::new(self.file, self.amended.original(span.start()), self.amended.original(span.end()))
+        Span::new(self.source.id, self.amended.original(span.start()), self.amended.original(span.end()))
+    }
+
+    /// A name, as its author wrote it.
+    fn name(&self, read: &str, span: Span) -> String {
+        let written = self.source.slice(span);
+        if !written.is_ascii() && stand_in(written) == read { written.to_owned() } else { read.to_owned() }
     }
 
     fn ident(&mut self, pair: Pair) -> Option<Ident> {
-        Some(Ident { name: pair.as_str().to_owned(), span: self.span(&pair) })
+        let span = self.span(&pair);
+        Some(Ident { name: self.name(pair.as_str(), span), span })
     }
 
     /// A name that is being given, rather than used.
@@ -81,7 +88,8 @@ impl Lower<'_> {
     }
 
     fn list_name(&mut self, pair: Pair) -> Option<ListName> {
-        Some(ListName { name: pair.as_str().strip_prefix('@')?.to_owned(), span: self.span(&pair) })
+        let span = self.span(&pair);
+        Some(ListName { name: self.name(pair.as_str(), span).strip_prefix('@')?.to_owned(), span })
     }
 
     fn path(&mut self, pair: Pair) -> Option<Path> {
@@ -89,7 +97,8 @@ impl Lower<'_> {
         let mut start = span.start as usize;
         let mut segments = Vec::new();
         for name in pair.as_str().split('.') {
-            segments.push(Ident { name: name.to_owned(), span: Span::new(self.file, start, start + name.len()) });
+            let span = Span::new(self.source.id, start, start + name.len());
+            segments.push(Ident { name: self.name(name, span), span });
             start += name.len() + 1;
         }
         Some(Path { segments, span })

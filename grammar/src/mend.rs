@@ -1,7 +1,8 @@
 //! Certain fixes made in the text itself, and kept only where they make it better.
 
+use crate::diagnostic::codes::CODES;
 use crate::diagnostic::{Diagnostic, Edit, Fix};
-use crate::source::{Position, SourceFile};
+use crate::source::{Position, SourceFile, Span};
 use std::collections::BTreeMap;
 
 /// Fixes can uncover others; more rounds than this no text has needed.
@@ -46,8 +47,10 @@ impl Fixed {
 
 /// Makes every certain fix of what `check` finds in the files, again until there is none left.
 ///
-/// Of fixes that overlap only the first is made in one round. A round is kept if what it fixed is no longer found and no
-/// error is found that was not there before; else its fixes are tried one by one, and those that fail this are left to people.
+/// Of fixes that overlap only the first is made in one round. A round is kept if what it fixed is no longer found and it made
+/// no error; else its fixes are tried one by one, and those that fail this are left to people. An error that was not found
+/// before was hidden, not made, if it is one of meaning and stands in text that no fix wrote: what cannot be read, or has no
+/// type, is not looked at further.
 /// `check` is told which files may be changed, and finds things in no others.
 pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<Diagnostic>) -> Mended {
     let mut left = check(&files);
@@ -120,16 +123,27 @@ fn better(
     fixes: &[Diagnostic],
     check: &mut impl FnMut(&[SourceFile]) -> Vec<Diagnostic>,
 ) -> Option<(Vec<SourceFile>, Vec<Diagnostic>)> {
-    let changed = with_fixes(files, fixes.iter().filter_map(Diagnostic::certain_fix))?;
+    let (changed, written) = with_fixes(files, fixes.iter().filter_map(Diagnostic::certain_fix))?;
     let after = check(&changed);
     let (had, has) = (counted(before), counted(&after));
     let count = |counts: &BTreeMap<Key, usize>, key: &Key| counts.get(key).copied().unwrap_or_default();
     let gone = counted(fixes).iter().all(|(key, fixed)| count(&has, key) + fixed <= count(&had, key));
     let no_worse = after.iter().filter(|finding| finding.is_error()).all(|finding| {
         let key = key(finding);
-        count(&has, &key) <= count(&had, &key)
+        count(&has, &key) <= count(&had, &key) || was_hidden(finding, &written)
     });
     (gone && no_worse).then_some((changed, after))
+}
+
+/// Whether a new error was there before, where nobody could see it yet.
+fn was_hidden(finding: &Diagnostic, written: &[Span]) -> bool {
+    let syntax = CODES.iter().any(|doc| doc.code == finding.code);
+    let touches = |place: Span, written: &Span| {
+        place.file == written.file
+            && place.start < written.end.max(written.start + 1)
+            && written.start < place.end.max(place.start + 1)
+    };
+    !syntax && finding.span().is_some_and(|place| !written.iter().any(|written| touches(place, written)))
 }
 
 /// What makes a finding the same after its place has moved.
@@ -147,17 +161,23 @@ fn counted(findings: &[Diagnostic]) -> BTreeMap<Key, usize> {
     counts
 }
 
-/// The files with these fixes made; nothing if one does not fit.
-fn with_fixes<'a>(files: &[SourceFile], fixes: impl Iterator<Item = &'a Fix>) -> Option<Vec<SourceFile>> {
+/// The files with these fixes made, and where the fixes wrote; nothing if one does not fit.
+fn with_fixes<'a>(
+    files: &[SourceFile],
+    fixes: impl Iterator<Item = &'a Fix>,
+) -> Option<(Vec<SourceFile>, Vec<Span>)> {
     let mut edits: Vec<&Edit> = fixes.flat_map(|fix| &fix.edits).collect();
     edits.sort();
     let mut changed = files.to_vec();
+    let mut written = Vec::new();
     for file in &mut changed {
         let mut text = String::with_capacity(file.text.len());
         let mut at = 0;
         for edit in edits.iter().filter(|edit| edit.span.file == file.id) {
             text.push_str(file.text.get(at..edit.span.start as usize)?);
+            let start = u32::try_from(text.len()).ok()?;
             text.push_str(&edit.replacement);
+            written.push(Span { file: file.id, start, end: u32::try_from(text.len()).ok()? });
             at = edit.span.end as usize;
         }
         if at > 0 || !text.is_empty() {
@@ -165,5 +185,5 @@ fn with_fixes<'a>(files: &[SourceFile], fixes: impl Iterator<Item = &'a Fix>) ->
             file.text = text;
         }
     }
-    Some(changed)
+    Some((changed, written))
 }

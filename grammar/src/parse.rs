@@ -1,9 +1,9 @@
 //! Rule text to a syntax tree, item by item.
 
 use crate::MAX_FILE_BYTES;
-use crate::amend::{Amended, Change, lies_in};
+use crate::amend::{Amended, Change, lies_in, stand_in};
 use crate::ast;
-use crate::diagnostic::{Diagnostic, Edit, Findings, Fix};
+use crate::diagnostic::{Diagnostic, Findings, Fix};
 use crate::expected;
 use crate::lower::{Grammar, Lower, Pair, Rule};
 use crate::recover;
@@ -95,6 +95,9 @@ pub(crate) fn parse_scan(scan: &Scan) -> Parsed {
     for fix in scan.problems.as_slice().iter().filter_map(Diagnostic::certain_fix) {
         parser.amend(fix);
     }
+    for name in &scan.foreign_names {
+        parser.stand_in(*name);
+    }
     let mut items = Vec::new();
     for region in recover::items(scan) {
         if let Some(finding) = recover::unknown_item(scan, &region) {
@@ -184,6 +187,19 @@ impl<'a> Parser<'a> {
             replacement: edit.replacement.clone(),
         });
         let changes: Vec<Change> = changes.collect();
+        self.change(changes)
+    }
+
+    /// Reads on past a name that is not ASCII as if it were one: it has been said, and hides nothing else.
+    fn stand_in(&mut self, name: Span) {
+        let written = self.scan.source.slice(name);
+        let (start, end) = (name.start as usize, name.end as usize);
+        if self.change(vec![Change { start, end, replacement: stand_in(written) }]) {
+            self.lost.insert(written.trim_start_matches('@').to_owned());
+        }
+    }
+
+    fn change(&mut self, changes: Vec<Change>) -> bool {
         if changes.iter().any(|change| self.overlaps(change)) {
             return false;
         }
@@ -276,9 +292,11 @@ impl<'a> Parser<'a> {
         let amended = Amended::of(&self.scan.source.text, bytes.clone(), &self.changes);
         let mut pairs = match Grammar::parse(rule, &amended.text) {
             Ok(pairs) => pairs,
+            // Among names that are not ASCII, what else is wrong cannot be told.
+            Err(_) if self.scan.foreign_names_in(&bytes) => return Err(None),
             Err(error) => return Err(Some(Box::new(expected::diagnose(self.scan, region, &amended, &error)))),
         };
-        let mut lowering = Lower { file: self.scan.source.id, amended: &amended, problems: Vec::new() };
+        let mut lowering = Lower { source: self.scan.source, amended: &amended, problems: Vec::new() };
         let inner = pairs.next().and_then(|whole| whole.into_inner().next());
         let lowered = inner.and_then(|pair| lower(&mut lowering, pair));
         self.diagnostics.extend(std::mem::take(&mut lowering.problems));
@@ -323,11 +341,14 @@ impl<'a> Parser<'a> {
 
     /// Whether something is wrong in these bytes that no certain fix puts right.
     fn is_spoiled(&self, bytes: &Range<usize>) -> bool {
-        let made = |edit: &Edit| {
-            let change = self.change_at(edit.span.start as usize, edit.span.end as usize);
+        let changed = |span: Span| {
+            let change = self.change_at(span.start as usize, span.end as usize);
             change.is_some_and(|change| lies_in(change, bytes))
         };
-        let unfixed = |problem: &Diagnostic| problem.certain_fix().is_none_or(|fix| !fix.edits.iter().all(made));
+        let unfixed = |problem: &Diagnostic| match problem.certain_fix() {
+            Some(fix) => !fix.edits.iter().all(|edit| changed(edit.span)),
+            None => !problem.span().is_some_and(changed),
+        };
         self.scan.is_muted(bytes) || self.scan.problems_in(bytes).any(unfixed)
     }
 

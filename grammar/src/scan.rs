@@ -65,6 +65,8 @@ pub(crate) struct Scan<'a> {
     pub notices: Vec<Diagnostic>,
     /// Places that nothing is to be parsed across, besides those problems; in order.
     pub muted: Vec<usize>,
+    /// Names with letters that are not ASCII, each a problem without a fix; in order.
+    pub foreign_names: Vec<Span>,
 }
 
 impl<'a> Scan<'a> {
@@ -81,6 +83,7 @@ impl<'a> Scan<'a> {
                 problems,
                 notices: Vec::new(),
                 muted: Vec::new(),
+                foreign_names: Vec::new(),
             };
         }
         let mut scanner = Scanner {
@@ -91,17 +94,18 @@ impl<'a> Scan<'a> {
             comments: Vec::new(),
             problems: Findings::default(),
             muted: Vec::new(),
+            foreign_names: Vec::new(),
             returns: Vec::new(),
             passed_over: None,
             no_conflict_ends: false,
         };
         scanner.run();
         let notices = scanner.lone_returns().into_iter().collect();
-        let Scanner { mut tokens, comments, mut problems, muted, .. } = scanner;
+        let Scanner { mut tokens, comments, mut problems, muted, foreign_names, .. } = scanner;
         let brackets = Brackets::of(source, &mut tokens, &mut problems);
         characters::judge(source, &tokens, &mut problems);
         problems.sort();
-        Scan { source, tokens, comments, brackets, problems, notices, muted }
+        Scan { source, tokens, comments, brackets, problems, notices, muted, foreign_names }
     }
 
     pub fn text(&self, token: &Token) -> &'a str {
@@ -136,6 +140,12 @@ impl<'a> Scan<'a> {
         self.problems_in(region).next().is_some() || self.is_muted(region)
     }
 
+    /// Whether a name that is not ASCII lies in these bytes.
+    pub fn foreign_names_in(&self, region: &Range<usize>) -> bool {
+        let first = self.foreign_names.partition_point(|name| (name.start as usize) < region.start);
+        self.foreign_names.get(first).is_some_and(|name| (name.start as usize) < region.end)
+    }
+
     /// Whether these bytes hold a place that nothing is to be parsed across.
     pub fn is_muted(&self, region: &Range<usize>) -> bool {
         let first = self.muted.partition_point(|place| *place < region.start);
@@ -151,6 +161,7 @@ struct Scanner<'a> {
     comments: Vec<Comment>,
     problems: Findings,
     muted: Vec<usize>,
+    foreign_names: Vec<Span>,
     /// Carriage returns that no line feed follows.
     returns: Vec<usize>,
     /// The side of a merge conflict that is not read: where it starts and ends.

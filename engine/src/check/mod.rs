@@ -93,11 +93,17 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
         files.push(parsed.file);
     }
     let mut checker = Checker::new(pack, &sources, limits);
-    checker.parsed = diagnostics.len();
+    let parsed = diagnostics.len();
+    checker.parsed = parsed;
     checker.diagnostics = diagnostics;
     checker.broken = lost;
     checker.pack(&files);
     let Checker { mut diagnostics, draft, .. } = checker;
+    let checked = diagnostics.split_off(parsed);
+    // Whatever is to be said of a name that is not ASCII, it has to be another one first.
+    let foreign = diagnostics.iter().filter(|finding| finding.code == "unexpected-character");
+    let foreign: BTreeSet<Span> = foreign.filter_map(Diagnostic::span).collect();
+    diagnostics.extend(checked.into_iter().filter(|finding| finding.span().is_none_or(|span| !foreign.contains(&span))));
     diagnostics.sort();
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);

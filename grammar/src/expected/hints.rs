@@ -195,6 +195,14 @@ fn chained_comparison(stop: &Stop) -> Option<Diagnostic> {
         }
         if COMPARISONS.contains(&text) {
             let middle = stop.scan.source.text.get(token.end..again.start).unwrap_or_default().trim();
+            if middle.is_empty() {
+                let both = stop.scan.span(token).to(stop.scan.span(again));
+                return Some(
+                    Diagnostic::error("wrong-operator", format!("`{text}{}` is not an operator", stop.word()))
+                        .at(both, "two comparisons with nothing between them")
+                        .help("compare with `==`, `!=`, `<`, `<=`, `>` or `>=`"),
+                );
+            }
             let help = if middle.len() <= 40 && !middle.contains('\n') {
                 format!("say it twice: `… {text} {middle} and {middle} {} …`, or use `between`", stop.word())
             } else {

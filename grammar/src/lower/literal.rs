@@ -162,7 +162,7 @@ pub(super) fn text(lower: &mut Lower, pair: &Pair) -> Option<Text> {
             Err(length) => {
                 let start = span.start as usize + 1 + (raw.len() - escape.len());
                 let shown = escape.get(..length)?;
-                let place = Span::new(lower.file, start, start + length);
+                let place = Span::new(lower.source.id, start, start + length);
                 lower.problems.push(
                     Diagnostic::error("unknown-escape", format!("`{shown}` has no meaning in a string"))
                         .at(place, "not an escape")

@@ -183,9 +183,12 @@ impl Scanner<'_> {
             (Some(plain), Some((odd, (letter, script)))) => finding
                 .at(span, format!("its `{odd}` is {script}, and only looks like `{letter}`"))
                 .correct(format!("write `{plain}` in plain letters"), span, plain),
-            _ => finding
-                .at(span, "not made of ASCII letters, digits and `_`")
-                .help("write the name in ASCII letters; anything may stand in a string or a comment"),
+            _ => {
+                self.foreign_names.push(span);
+                finding
+                    .at(span, "not made of ASCII letters, digits and `_`")
+                    .help("write the name in ASCII letters; anything may stand in a string or a comment")
+            }
         });
         let kind = if listed == 1 { TokenKind::ListName } else { TokenKind::Word };
         self.token(kind, start + length);
