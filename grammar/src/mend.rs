@@ -162,10 +162,7 @@ fn counted(findings: &[Diagnostic]) -> BTreeMap<Key, usize> {
 }
 
 /// The files with these fixes made, and where the fixes wrote; nothing if one does not fit.
-fn with_fixes<'a>(
-    files: &[SourceFile],
-    fixes: impl Iterator<Item = &'a Fix>,
-) -> Option<(Vec<SourceFile>, Vec<Span>)> {
+fn with_fixes<'a>(files: &[SourceFile], fixes: impl Iterator<Item = &'a Fix>) -> Option<(Vec<SourceFile>, Vec<Span>)> {
     let mut edits: Vec<&Edit> = fixes.flat_map(|fix| &fix.edits).collect();
     edits.sort();
     let mut changed = files.to_vec();

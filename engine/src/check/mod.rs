@@ -103,7 +103,8 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
     // Whatever is to be said of a name that is not ASCII, it has to be another one first.
     let foreign = diagnostics.iter().filter(|finding| finding.code == "unexpected-character");
     let foreign: BTreeSet<Span> = foreign.filter_map(Diagnostic::span).collect();
-    diagnostics.extend(checked.into_iter().filter(|finding| finding.span().is_none_or(|span| !foreign.contains(&span))));
+    diagnostics
+        .extend(checked.into_iter().filter(|finding| finding.span().is_none_or(|span| !foreign.contains(&span))));
     diagnostics.sort();
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);

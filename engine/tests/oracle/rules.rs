@@ -85,6 +85,26 @@ impl fmt::Display for Policy {
     }
 }
 
+impl Policy {
+    /// The rules that ask a script, themselves or by a `let`.
+    pub fn scripted(&self) -> impl Iterator<Item = &str> {
+        let mut words: Vec<&str> = SCRIPTS.iter().filter_map(|(file, _)| file.strip_suffix(".rhai")).collect();
+        let asks = |text: &str, words: &[&str]| {
+            text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| words.contains(&word))
+        };
+        for (name, body) in self.members.iter().filter_map(|member| member.strip_prefix("let ")?.split_once(" = ")) {
+            if asks(body, &words) {
+                words.push(name);
+            }
+        }
+        let scripted = move |rule: &&Rule| {
+            let mut conditions = [Some(&rule.when), rule.unless.as_ref()].into_iter().flatten();
+            conditions.any(|condition| asks(&condition.to_string(), &words))
+        };
+        self.rules.iter().filter(scripted).map(|rule| rule.name.as_str())
+    }
+}
+
 /// What the policies of one pack are like.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -310,9 +330,7 @@ impl Writer<'_> {
                     "mood is missing",
                 ])
                 .to_owned(),
-            // What waits for a script hangs on the outcome, which a late event may leave open.
-            25 if !self.style.late => self.scripted(),
-            25 => format!("mood == {}", self.field(Type::Text)),
+            25 => self.scripted(),
             0..=8 => {
                 let ty = self.dice.pick(&ORDERED);
                 let op = self.dice.pick(&COMPARISONS);
