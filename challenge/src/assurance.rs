@@ -21,7 +21,7 @@ pub enum Acr {
     /// The same, claimed with a code that was on a screen within 30 seconds.
     #[serde(rename = "qr.fresh")]
     QrFresh,
-    /// The same, on a challenge made by a registered terminal.
+    /// The same, on a challenge made by a registered terminal. Like the two above it a name only: nothing reaches it yet.
     #[serde(rename = "qr.trusted_origin")]
     QrTrustedOrigin,
     /// The same, with evidence that phone and screen are near each other.

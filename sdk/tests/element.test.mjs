@@ -116,6 +116,32 @@ test('a refusal on the phone offers a new code, in the words of the page', async
   await opened.close();
 });
 
+test('who stands at a kiosk sees that somebody else was faster, and takes a new code', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'erwin');
+  const { opened, complaints, until, status, code } = await open('action="kiosk_login"');
+  const made = opened.evaluate(() => new Promise((done) => { window.made = done; }));
+  await opened.evaluate(() => {
+    const { WebSocket } = window;
+    window.WebSocket = class extends WebSocket {
+      constructor(...all) {
+        super(...all);
+        this.addEventListener('message', ({ data }) => JSON.parse(data).type === 'CHALLENGE_CREATED' && window.made(JSON.parse(data).data.challengeId));
+      }
+    };
+    document.querySelector('stepup-challenge').setAttribute('rolling', '');
+  });
+  assert.ok((await phone.qrCode.claimChallenge({ challengeId: await made })).data);
+  await until('claimed');
+  await opened.getByText('scanned this code. Not you?').waitFor();
+  assert.equal(await status.textContent(), 'Now confirm on your phone.\u2068e•••\u2069 scanned this code. Not you?');
+  await opened.getByRole('button', { name: 'Show a new code' }).click();
+  await code.waitFor();
+  await opened.getByText('Scan this code with your phone.').waitFor();
+  assert.equal(await status.textContent(), 'Scan this code with your phone.');
+  assert.deepEqual(complaints, []);
+  await opened.close();
+});
+
 test('a screen that knows nobody goes on with its challenge when the socket breaks', async () => {
   const phone = await enrolledPhone(demo, stepup, 'enno');
   let made;

@@ -65,6 +65,23 @@ for (const polling of [false, true]) {
     assert.equal(await until('rejected'), undefined);
   });
 
+  test(`${way}: a screen for anybody hears who has its code, one for a known user does not`, async () => {
+    const userId = `claims-${way}`;
+    const phone = await enrolledPhone(demo, stepup, userId);
+    const heard = [];
+    const params = { polling, onClaimedBy: (claimer) => heard.push(claimer) };
+    const kiosk = await show(undefined, { ...params, action: 'kiosk_login' });
+    await phone.qrCode.claimChallenge(kiosk.answer.data);
+    await kiosk.until('claimed');
+    await phone.qrCode.updateChallenge({ challengeId: kiosk.answer.data.challengeId, approved: true });
+    await kiosk.until('approved');
+    const known = await show((await withdrawal(stepup, userId)).token, params);
+    await phone.qrCode.claimChallenge(known.answer.data);
+    await phone.qrCode.updateChallenge({ challengeId: known.answer.data.challengeId, approved: false });
+    await known.until('rejected');
+    assert.deepEqual(heard, [{ name: 'c•••', devicePlatform: 'other' }]);
+  });
+
   test(`${way}: a wrong tenant is an answer`, async () => {
     const screen = new Screen({ tenantId: '00000000-0000-4000-8000-000000000000', baseUrl: demo.baseUrl });
     assert.equal((await screen.qrCode.challenge({ action: 'kiosk_login', polling, onStateChange() {} })).errorCode, 'unauthorized');

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { film, openBrowser } from './browser.mjs';
 import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from './harness.mjs';
-import { accessible, everyLanguage, openPage, track, withdrawal } from './pages.mjs';
+import { accessible, everyLanguage, fits, openPage, track, withdrawal } from './pages.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const pictures = join(resolve(root, process.env.CARGO_TARGET_DIR ?? 'target'), 'screenshots');
@@ -349,6 +349,29 @@ test('the first phone says yes to a second one', async () => {
     await phone.click('#do-enrol');
     await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Enrolled');
     await hosted.close();
+
+    // The first one is told of it with every request, until it has approved one.
+    const request = async () => {
+      const screen = await opened(browser, (await tracked('vera')).url);
+      await screen.waitForSelector('#here:not([hidden])');
+      const told = await opened(first, await screen.getAttribute('#here', 'href'));
+      await told.waitForSelector('#request:not([hidden])');
+      await screen.close();
+      return told;
+    };
+    const told = await request();
+    const words = await told.textContent('#added[role=alert]:not([hidden])');
+    assert.match(words, /^Added to this account since you last approved here: \u2068.+\u2069 \(.+\)\. If that was not you, reject this/);
+    await accessible(told);
+    await fits(told);
+    await picture(told, 'phone-added');
+    await told.click('#reject');
+    await told.waitForFunction(() => document.getElementById('done-title').textContent === 'Rejected');
+    const again = await request();
+    assert.equal(await again.textContent('#added:not([hidden])'), words);
+    await again.click('#approve');
+    await again.waitForFunction(() => document.getElementById('done-title').textContent === 'Approved');
+    assert.ok(await (await request()).isHidden('#added'));
   } finally {
     await first.close();
     await second.close();

@@ -66,7 +66,7 @@ export interface ClaimChallengeResponse {
   context?: Context;
   /** Whether the person must type the number that the screen shows. */
   needsCode?: boolean;
-  /** Only in version 2: the person's phones that were added after this one last answered. Show them: one may be a thief's. */
+  /** Only in version 2: the person's phones that were added after this one last approved. Show them: one may be a thief's. */
   phonesAdded?: { deviceName: string | null; devicePlatform: string; addedAt: string }[];
 }
 

@@ -2,10 +2,11 @@
 
 import { qrSvg, Stepup, type ChallengeState } from './index.js';
 
-/** What the element says; set `texts` to say it in another language. `{code}` is the number to type on the phone. */
+/** What the element says; set `texts` to say it in another language. `{code}` is the number to type on the phone, `{name}` the masked name of whoever scanned. */
 export interface Texts {
   scan: string;
   claimed: string;
+  claimedBy: string;
   matchCode: string;
   approved: string;
   rejected: string;
@@ -18,6 +19,7 @@ export interface Texts {
 export const ENGLISH: Texts = {
   scan: 'Scan this code with your phone.',
   claimed: 'Now confirm on your phone.',
+  claimedBy: '{name} scanned this code. Not you?',
   matchCode: 'Type this number on your phone: {code}',
   approved: 'Confirmed.',
   rejected: 'Declined on the phone.',
@@ -35,6 +37,7 @@ const STYLE = `
   .code[data-state=claimed] { opacity: .15 }
   .code[hidden], button[hidden] { display: none }
   p { margin-block: .75em; overflow-wrap: anywhere }
+  p:empty { display: none }
   p[data-code] { font-size: 1.25em; font-weight: 600 }
   button { font: inherit; padding: .5em 1em; min-block-size: 2.75em }
 `;
@@ -60,7 +63,9 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
     #stepup: Stepup | undefined;
     #soon = false;
     readonly #code = document.createElement('div');
-    readonly #status = document.createElement('p');
+    readonly #status = document.createElement('div');
+  readonly #said = document.createElement('p');
+  readonly #claimer = document.createElement('p');
     readonly #again = document.createElement('button');
 
     constructor() {
@@ -69,6 +74,7 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
       root.adoptedStyleSheets = [sheet];
       this.#code.className = 'code';
       this.#status.setAttribute('role', 'status');
+      this.#status.append(this.#said, this.#claimer);
       this.#again.type = 'button';
       this.#again.addEventListener('click', () => this.#begin());
       root.append(this.#code, this.#status, this.#again);
@@ -132,6 +138,7 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
         ...(this.#custom ? { custom: this.#custom } : {}),
         ...(this.hasAttribute('rolling') ? { onQrCode: (text: string) => stepup === this.#stepup && this.#draw(text) } : { onRefresh: (challengeId: string) => this.#draw(challengeId) }),
         onMatchCode: (matchCode) => this.#say('matchCode', matchCode),
+        onClaimedBy: ({ name }) => this.#name(name),
         onStateChange: (state, accessToken) => stepup === this.#stepup && this.#follow(state, accessToken),
       });
       if (stepup !== this.#stepup) return;
@@ -158,14 +165,22 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
       this.dispatchEvent(new CustomEvent('failed', { detail: { errorCode, errorDescription } }));
     }
 
-    #say(what: Exclude<keyof Texts, 'again'>, code = ''): void {
+    /** Whoever stands here and did not scan sees that somebody was faster, and can have a code of their own. */
+    #name(claimer: string): void {
+      // A name with signs of the other direction in it turns no other text around.
+      this.#claimer.textContent = this.#texts.claimedBy.replace('{name}', () => `\u2068${claimer}\u2069`);
+      this.#again.hidden = false;
+    }
+
+    #say(what: Exclude<keyof Texts, 'again' | 'claimedBy'>, code = ''): void {
       const shows = ['scan', 'claimed', 'matchCode'].includes(what);
       this.#code.hidden = !shows;
       this.#code.dataset.state = what === 'scan' ? 'unclaimed' : 'claimed';
-      this.#again.hidden = !['rejected', 'expired', 'failed'].includes(what);
+      if (what !== 'matchCode') this.#claimer.textContent = '';
+      this.#again.hidden = !['rejected', 'expired', 'failed'].includes(what) && this.#claimer.textContent === '';
       this.#again.textContent = this.#texts.again;
-      this.#status.toggleAttribute('data-code', what === 'matchCode');
-      this.#status.textContent = this.#texts[what].replace('{code}', code);
+      this.#said.toggleAttribute('data-code', what === 'matchCode');
+      this.#said.textContent = this.#texts[what].replace('{code}', code);
     }
   }
 

@@ -222,7 +222,7 @@ async fn t22_the_phone_that_was_there_hears_of_a_new_one() {
     server.pass(Duration::from_secs(60)).await;
     let (first, challenge) = claimed().await;
     assert_eq!(first["phonesAdded"], told);
-    // Until it answers: whoever answers has seen it.
+    // Until it approves: whoever does has seen it and says it is well.
     assert_eq!(claimed().await.0["phonesAdded"], told);
     let answer = phone_v2::decision(&server, &credential, &challenge, &first, "approve");
     phone_v2::decide(&server, &old, &challenge, true, &answer.text()).await.ok();

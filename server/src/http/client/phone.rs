@@ -69,7 +69,7 @@ pub async fn claim(
     Ok(Json(answer))
 }
 
-/// The user's phones that came after this one last answered. Whoever did not add one should hear of it, and no backend
+/// The user's phones that came after this one last approved. Whoever did not add one should hear of it, and no backend
 /// can forget to tell (T-22).
 async fn added_since(app: &App, claim: &Claim, tenant: &TenantId) -> Result<Vec<Value>, ApiError> {
     let phones = app.store.credentials(tenant, &claim.user).await.map_err(refusals::store)?;
