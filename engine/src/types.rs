@@ -84,6 +84,31 @@ impl Type {
         NAMED.iter().map(|(name, _)| *name)
     }
 
+    /// A constant of the type, as rules write it; none of those that have no constants.
+    #[must_use]
+    pub fn example(&self) -> Option<&'static str> {
+        Some(match self {
+            Type::Bool => "true",
+            Type::Int => "3",
+            Type::Decimal => "1.5",
+            Type::Percent => "40%",
+            Type::Money => "30 EUR",
+            Type::Duration => "15m",
+            Type::Timestamp => "2026-01-31T12:00:00Z",
+            Type::Weekday => "monday",
+            Type::Country => "NZ",
+            Type::Currency => "EUR",
+            Type::Asn => "AS64500",
+            Type::Ip => "203.0.113.9",
+            Type::Cidr => "203.0.113.0/24",
+            Type::Speed => "1000 km/h",
+            Type::Distance => "200 km",
+            Type::Text | Type::User | Type::Device => "\"text\"",
+            Type::Status => "\"allowed\"",
+            Type::Geo | Type::List(_) => return None,
+        })
+    }
+
     /// Whether `<` makes sense.
     #[must_use]
     pub fn ordered(&self) -> bool {

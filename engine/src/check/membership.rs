@@ -268,6 +268,8 @@ impl<'a> Checker<'a> {
         let text = format!("{} in {}", value_typed.text, set_typed.text);
         let ask = match (&value_typed.ty, &set_typed.ty, set_typed.expr) {
             (Type::Ip, Type::Cidr, Expr::Const(Value::Cidr(net))) => Ask::Within(value_typed.expr, [net].into()),
+            (Type::Ip, Type::Cidr, expr) => Ask::Contains(value_typed.expr, expr),
+            (Type::Ip, Type::List(element), expr) if **element == Type::Cidr => Ask::Contains(value_typed.expr, expr),
             (ty, Type::List(element), expr) if ty.compares_with(element) => Ask::Contains(value_typed.expr, expr),
             // An element of a set that is a path: the same value.
             (ty, other, expr) if ty.compares_with(other) => Ask::Compare(Comparison::Equal, value_typed.expr, expr),

@@ -145,7 +145,10 @@ impl<'a> Checker<'a> {
                 let text = format!("`{value}` is {ty}, and {wanted} is wanted");
                 let finding = Diagnostic::error("type-mismatch", text).at(span, format!("not {wanted}"));
                 let finding = self.constant_as_wanted(finding, span, &value, wanted);
-                self.report(finding);
+                self.report(match wanted.example() {
+                    Some(example) => finding.or_help(format!("{wanted} is written like `{example}`")),
+                    None => finding,
+                });
                 None
             }
         }

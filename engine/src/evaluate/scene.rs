@@ -197,6 +197,15 @@ impl<'a> Scene<'a> {
             },
             Ask::Contains(element, list) => match (self.read(element), self.read(list)) {
                 (Reading::Unknown(why), _) => (Tri::Unknown, Some(why)),
+                (Reading::Known(Value::Ip(ip)), Reading::Known(Value::Cidr(network))) => {
+                    (Tri::from(network.contains(&ip)), None)
+                }
+                (Reading::Known(Value::Ip(ip)), Reading::Known(Value::List(values)))
+                    if matches!(values.first(), Some(Value::Cidr(_))) =>
+                {
+                    let around = |value: &Value| matches!(value, Value::Cidr(network) if network.contains(&ip));
+                    (Tri::from(values.iter().any(around)), None)
+                }
                 (value, Reading::Known(Value::List(values))) => among(&value, &values, self.exchange),
                 (_, other) => unknown(other),
             },

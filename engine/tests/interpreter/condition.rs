@@ -369,6 +369,7 @@ fn one_of<'a>(value: &'a ast::Expr, set: &'a ast::Expr) -> Question<'a> {
         ast::ExprKind::Path(path) if ["tags", "codes"].contains(&path.text().as_str()) => {
             Question::Contains(value, set)
         }
+        ast::ExprKind::Path(path) if path.text() == "net" => Question::Within(value, set),
         _ => Question::Compare(value, CompareOp::Equal, set),
     }
 }

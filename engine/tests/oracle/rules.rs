@@ -328,6 +328,8 @@ impl Writer<'_> {
                     "mood matches \"^[ab]\"",
                     "(mood ?? \"b\") == \"b\"",
                     "mood is missing",
+                    "ip in net",
+                    "ip not in net",
                 ])
                 .to_owned(),
             25 => self.scripted(),
