@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 
 use super::{Checker, declare::moment};
 use crate::{
-    codes::{COUNTRIES, Country},
+    codes::{COUNTRIES, Country, Currency},
     lists::canonical,
-    money::{Money, MoneyError},
+    money::Money,
     types::Type,
     value::Value,
 };
@@ -73,29 +73,38 @@ impl Checker<'_> {
 
     fn money(&mut self, money: &ast::Money) -> Option<Money> {
         let currency = self.currency(&money.currency)?;
-        match Money::parse(&money.amount.digits(), currency) {
+        let digits = money.amount.digits();
+        let (whole, decimals) = digits.split_once('.').unwrap_or((&digits, ""));
+        // Even if they are zeros: where a point groups digits, `10.000 EUR` is ten thousand.
+        if decimals.len() > usize::try_from(currency.exponent()).unwrap_or(usize::MAX) {
+            self.too_many_decimals(currency, money.amount.span, whole, decimals);
+            return None;
+        }
+        match Money::parse(&digits, currency) {
             Ok(money) => {
                 if !self.draft.currencies.contains(&currency) {
                     self.draft.currencies.push(currency);
                 }
                 Some(money)
             }
-            Err(MoneyError::TooManyDecimals { exponent, .. }) => {
-                let decimals = match exponent {
-                    0 => "no decimals".to_owned(),
-                    1 => "1 decimal".to_owned(),
-                    many => format!("{many} decimals"),
-                };
-                self.report(
-                    Diagnostic::error("too-many-decimals", format!("{currency} has {decimals}"))
-                        .at(money.amount.span, "finer than the smallest unit"),
-                );
-                None
-            }
-            Err(error @ (MoneyError::NotANumber(_) | MoneyError::UnknownCurrency(_) | MoneyError::TooLarge(_))) => {
-                self.in_range(None, money.amount.span, &error.to_string())
-            }
+            Err(error) => self.in_range(None, money.amount.span, &error.to_string()),
         }
+    }
+
+    fn too_many_decimals(&mut self, currency: Currency, span: Span, whole: &str, decimals: &str) {
+        let has = match currency.exponent() {
+            0 => "no decimals".to_owned(),
+            1 => "1 decimal".to_owned(),
+            many => format!("{many} decimals"),
+        };
+        let finding = Diagnostic::error("too-many-decimals", format!("{currency} has {has}"))
+            .at(span, "finer than the smallest unit");
+        let grouped = format!("{whole}_{decimals}");
+        self.report(if decimals.len() == 3 && !whole.trim_start_matches('-').starts_with('0') {
+            finding.suggest(format!("digits are grouped by `_`: did you mean `{grouped}`?"), span, grouped)
+        } else {
+            finding
+        });
     }
 
     pub(super) fn duration(&mut self, duration: &ast::Duration) -> Option<i64> {

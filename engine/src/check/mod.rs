@@ -100,11 +100,10 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
     checker.pack(&files);
     let Checker { mut diagnostics, draft, .. } = checker;
     let checked = diagnostics.split_off(parsed);
-    // Whatever is to be said of a name that is not ASCII, it has to be another one first.
-    let foreign = diagnostics.iter().filter(|finding| finding.code == "unexpected-character");
-    let foreign: BTreeSet<Span> = foreign.filter_map(Diagnostic::span).collect();
-    diagnostics
-        .extend(checked.into_iter().filter(|finding| finding.span().is_none_or(|span| !foreign.contains(&span))));
+    // What cannot be read has been said: that it means nothing either is no second mistake.
+    let unread = diagnostics.iter().filter(|finding| finding.is_error() && finding.certain_fix().is_none());
+    let unread: BTreeSet<Span> = unread.filter_map(Diagnostic::span).collect();
+    diagnostics.extend(checked.into_iter().filter(|finding| finding.span().is_none_or(|span| !unread.contains(&span))));
     diagnostics.sort();
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);

@@ -23,6 +23,7 @@ impl<'a> Checker<'a> {
                 self.let_in(Some(index), definition);
             }
         }
+        self.lets_that_hide_fields(policies);
         self.draft.plan.asked = vec![Asked::default(); self.draft.events.len()];
         let mut names: HashMap<&str, Span> = HashMap::new();
         let mut rules: HashMap<&str, Span> = HashMap::new();
@@ -55,6 +56,26 @@ impl<'a> Checker<'a> {
             }
             self.policy(index, policy);
         }
+    }
+
+    /// A `let` with the name of a field would be read in its place, unnoticed.
+    fn lets_that_hide_fields(&mut self, policies: &[&'a ast::Policy]) {
+        let mut findings = Vec::new();
+        for ((policy, name), definition) in &self.lets {
+            let target = policy.and_then(|index| policies.get(index)).map(|policy| &policy.target);
+            let hidden =
+                self.draft.events.iter().filter(|event| event.field(name).is_some()).find(|event| match target {
+                    None => true,
+                    Some(ast::Target::Any) => false,
+                    Some(ast::Target::Events(names)) => names.iter().any(|other| *other.name == *event.name),
+                });
+            findings.extend(hidden.map(|event| {
+                Diagnostic::error("duplicate-name", format!("`{name}` is a field of the event `{}`", event.name))
+                    .at(definition.definition.name.span, "would be read in its place")
+                    .help("choose another name")
+            }));
+        }
+        findings.into_iter().for_each(|finding| self.report(finding));
     }
 
     fn twice(&mut self, what: &str, name: &ast::Ident, first: Span) {

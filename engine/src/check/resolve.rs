@@ -6,6 +6,7 @@ use grammar::{Diagnostic, ast};
 
 use super::{Checker, OptionalRead, Scope};
 use crate::{
+    codes::Country,
     codes::Currency,
     event::EventId,
     ir::{Expr, Signal},
@@ -164,9 +165,15 @@ impl Checker<'_> {
         let lets = self.lets.keys().filter(|(policy, _)| policy.is_none() || *policy == scope.policy);
         candidates.extend(lets.map(|(_, name)| name.clone()));
         candidates.sort();
-        let finding = Diagnostic::error("unknown-signal", format!("there is no signal `{text}`"))
-            .at(path.span, "not a signal")
-            .near(text, path.span, candidates.iter().map(String::as_str));
+        let finding =
+            Diagnostic::error("unknown-signal", format!("there is no signal `{text}`")).at(path.span, "not a signal");
+        if let Some(help) = another_kind(text) {
+            return self.report(finding.help(help));
+        }
+        if let Some(day) = day_in_short(text) {
+            return self.report(finding.suggest(format!("a day is written in full: `{day}`"), path.span, day));
+        }
+        let finding = finding.near(text, path.span, candidates.iter().map(String::as_str));
         if finding.fix.is_some() {
             return self.report(finding);
         }
@@ -187,7 +194,14 @@ impl Checker<'_> {
                 event.name
             )),
             Some(event) => finding.help(format!("`{text}` is a field of another event, `{}`", event.name)),
-            None => finding.help("declare it on the event: `event … { name: type }`"),
+            None => match Country::parse(&text.to_ascii_uppercase()) {
+                Some(country) => {
+                    let help =
+                        format!("declare it on the event; if a country is meant, it is two capitals: `{country}`");
+                    finding.suggest(help, path.span, country.to_string())
+                }
+                None => finding.help("declare it on the event: `event … { name: type }`"),
+            },
         };
         self.report(finding);
     }
@@ -206,6 +220,29 @@ impl Checker<'_> {
         };
         Some((format!("write `{written}`"), written.to_owned()))
     }
+}
+
+/// `sat`, `Monday`
+fn day_in_short(text: &str) -> Option<&'static str> {
+    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let lower = text.to_ascii_lowercase();
+    DAYS.into_iter().find(|day| lower.len() >= 3 && day.starts_with(&lower))
+}
+
+/// How to ask for what is no signal, but something else.
+fn another_kind(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "completed" | "status" => "it is known of past events only: write it inside `where (…)`",
+        "challenge.issued" | "challenge.succeeded" | "challenge.declined" | "challenge.expired" => {
+            "it is an event of the past: count it, as in `count() of challenge.declined by user over 10m`, or look `since` it"
+        }
+        "day" | "weekday" | "day_of_week" => {
+            "ask `weekday(time, \"UTC\")`, or in the user's zone: `weekday(time, user.tz ?? \"UTC\")`"
+        }
+        "hour" | "time_of_day" => "ask for a range of the clock: `time in 22:00..06:00 tz user.tz ?? \"UTC\"`",
+        "today" | "yesterday" | "tomorrow" => "a moment is written from `now`, as in `now - 1d`, or as a date",
+        _ => return None,
+    })
 }
 
 /// What a path names.

@@ -1,5 +1,7 @@
 //! The usual slips, each with what was meant. Tried in order; the first that fits speaks.
 
+mod spoken;
+
 use super::{Stop, is_reserved, keyword, list};
 use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
@@ -8,7 +10,7 @@ use crate::scan::{Scan, Token, TokenKind, meant_unit, twelve_hours};
 use crate::source::Span;
 
 pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
-    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 35] = [
+    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 42] = [
         colon_of_yaml,
         comma_between_effects,
         step_with_colon,
@@ -26,6 +28,13 @@ pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
         set_in_parentheses,
         quoted_key,
         negative_length,
+        spoken::dash_in_name,
+        spoken::currency_first,
+        spoken::nothing_compared,
+        spoken::calendar_without_zone,
+        spoken::other_aggregate,
+        spoken::unit_in_words,
+        spoken::comparison_in_words,
         other_words,
         where_without_parentheses,
         window_before_key,
