@@ -65,7 +65,16 @@ async fn the_backend_is_asked_to_push_and_the_phones_one_signature_decides() {
         let nothing = phone.pending(&server, None).await.ok();
         assert_eq!(nothing, json!({"userAuthenticatorId": credential}), "nothing is pending");
 
-        let tracked = server.pay(&user, "k1").await;
+        let tracked = server
+            .track(
+                &user,
+                "pay",
+                json!({
+                    "idempotencyKey": "k1", "ipAddress": "8.8.8.8", "userAgent": "Firefox", "deviceId": "desk",
+                    "custom": {"amount": {"value": "20.00", "currency": "EUR"}, "payee": "Bakery"},
+                }),
+            )
+            .await;
         let page = token(&tracked);
         let challenge = id(&send(&server, &page).await.ok());
         let pushed = pushes(&server).await.pop().expect("a push");
@@ -96,6 +105,7 @@ async fn the_backend_is_asked_to_push_and_the_phones_one_signature_decides() {
             "{asked}"
         );
         assert_eq!((&asked["custom"]["payee"], &asked["ipAddress"]), (&json!("Bakery"), &json!("8.8.8.8")));
+        assert_eq!((&asked["userAgent"], &asked["deviceId"]), (&json!("Firefox"), &json!("desk")));
 
         let waiting = poll(&server, &page, &challenge).await.ok();
         assert_eq!((&waiting["isVerified"], &waiting["isConsumed"]), (&json!(false), &json!(false)));

@@ -128,7 +128,7 @@ pub async fn pending(
         // A whole number here, a text elsewhere: mobile SDKs fail on the other one.
         answer["expiresAt"] = json!(frozen.expires_at.as_second());
         if let Some(device) = &frozen.origin.device {
-            answer["device"] = json!(device);
+            answer["deviceId"] = json!(device);
         }
         if version == Version::V2 {
             answer["context"] = json!(frozen.context.to_base64url());
