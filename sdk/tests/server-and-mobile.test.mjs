@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
@@ -212,3 +213,42 @@ test('a token of another tenant makes no key', async () => {
 
 /** The methods of a store, free of their class. */
 const methods = (store) => Object.fromEntries(['create', 'read', 'write', 'remove', 'random'].map((name) => [name, store[name].bind(store)]));
+
+const types = readFileSync(new URL('../src/server/types.ts', import.meta.url), 'utf8');
+
+/** The fields of an interface, its parents' among them: one that is left out is one that nobody who writes TypeScript can read. */
+function fieldsOf(name) {
+  const found = new RegExp(`^export interface ${name}(?: extends (.+?))? \\{\\n(.*?)^\\}`, 'ms').exec(types);
+  assert.ok(found, `there is no interface ${name}`);
+  const own = [...found[2].matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field);
+  return [...own, ...(found[1]?.split(', ') ?? []).flatMap(fieldsOf)];
+}
+
+test('what the server answers on the way of a payment is in the types', async () => {
+  const answers = [];
+  const told = async (name, asked) => {
+    const answer = await asked;
+    for (const part of [answer].flat()) answers.push([name, part]);
+    return answer;
+  };
+  const userId = 'typed';
+  const phone = await enrolledPhone(demo, stepup, userId);
+  const tracked = await told('TrackResponse', withdrawal(stepup, userId, { redirectUrl: 'https://elsewhere.example/' }));
+  const screen = await open(demo, tracked.token);
+  await told('GetChallengeResponse', stepup.getChallenge({ userId }));
+  await phone.qrCode.claimChallenge(screen);
+  await phone.qrCode.updateChallenge({ challengeId: screen.challengeId, approved: true });
+  const { accessToken: token } = await poll(demo, screen);
+  await told('ValidateChallengeResponse', stepup.validateChallenge({ token, action: 'sign_in' }));
+  assert.equal((await told('ValidateChallengeResponse', stepup.validateChallenge({ token }))).link, 'signed');
+  const { idempotencyKey } = tracked;
+  await told('GetActionResponse', stepup.getAction({ userId, action: 'withdrawal', idempotencyKey }));
+  await told('ActionSummary', stepup.queryUserActions({ userId }));
+  await told('UserAuthenticator', stepup.getAuthenticators({ userId }));
+  await stepup.updateUser({ userId, attributes: { email: 'ann@shop.example', custom: { tier: 'gold' } } });
+  await told('GetUserResponse', stepup.getUser({ userId }));
+  await told('UserDevice', stepup.getDevices({ userId }));
+
+  const left = answers.flatMap(([name, answer]) => Object.keys(answer).filter((field) => !fieldsOf(name).includes(field)).map((field) => `${name}.${field}`));
+  assert.deepEqual([...new Set(left)], []);
+});

@@ -65,6 +65,18 @@ export interface TrackResponse {
   reasons: { code: string; text: string }[];
   policyVersion: string;
   flags: string[];
+  /** Ours: the precise words beside those of `enrolledVerificationMethods`, such as `QR_CODE`. */
+  enrolledVerificationMethodDetails?: string[];
+  /** Ours, with the outcome `challenge`: what the approval must be worth, what it is bound to and what else is shown. */
+  challenge?: {
+    challengeId?: string;
+    level: string;
+    bind: { field: string; value: string }[];
+    show: { field: string; value: string }[];
+    expiresAt?: string;
+  };
+  /** Ours: what will not be done as asked, such as a return to an origin that is not registered. */
+  warnings?: { pointer: string; code: string; detail: string }[];
 }
 
 export interface ActionKey {
@@ -95,6 +107,7 @@ export interface GetActionResponse extends ActionSummary {
   priorityRuleId: string | null;
   decisionId: string;
   outcome: 'allow' | 'challenge' | 'block';
+  output: Record<string, unknown>;
 }
 
 export interface QueryUserActionsRequest {
@@ -122,10 +135,19 @@ export interface ValidateChallengeResponse {
   actionCode?: string;
   idempotencyKey?: string;
   verificationMethod?: string;
+  verificationMethodDetail?: string;
+  /** Ours. */
+  challengeId?: string;
+  decisionId?: string;
   /** Ours: which proof it was, `recovery_code` at the bottom, and what was used. */
   acr?: string;
   amr?: string[];
+  /** Ours: who vouches that amount and payee are those that were shown: the phone's signature, our word, or nobody. */
+  link?: 'none' | 'server' | 'signed';
+  /** Ours: whether it is a strong customer authentication: two factors, where one alone is possession. */
+  sca?: boolean;
   error?: string;
+  errorCode?: string;
   errorDescription?: string;
   /** Ours: a token validates once. */
   alreadyValidated?: boolean;
@@ -183,6 +205,8 @@ export interface GetUserResponse extends UserAttributes {
   enrolledVerificationMethods?: string[];
   allowedVerificationMethods?: string[];
   defaultVerificationMethod?: string;
+  /** Ours: the precise words beside those of `enrolledVerificationMethods`, such as `QR_CODE`. */
+  enrolledVerificationMethodDetails?: string[];
   /** Ours: how many recovery codes are good. */
   recoveryCodesLeft?: number;
 }
@@ -265,6 +289,7 @@ export interface GetChallengeResponse {
   /** Seconds since 1970. */
   expiresAt?: number;
   verificationMethod?: string;
+  verificationMethodDetail?: string;
   action?: string;
   state?: string;
 }
