@@ -325,6 +325,17 @@ impl ApiError {
         ApiError::fields(Problem::InvalidField, vec![FieldIssue::new(pointer, code, detail)])
     }
 
+    /// The same where what it is about stands in this field of the body.
+    pub fn about(self, pointer: &str) -> ApiError {
+        match self.problem.place() {
+            Some(_) if self.errors.is_empty() => {
+                let issue = FieldIssue::new(pointer, self.problem.entry().slug, self.detail.clone());
+                ApiError { errors: vec![issue], ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The wire's 401, with the text that the published SDKs' suites pin.
     pub fn unauthorized() -> ApiError {
         ApiError::new(

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
-use crate::challenges::wire_method;
+use crate::challenges::{follow, wire_method};
 use crate::decode::Target;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
@@ -19,7 +19,9 @@ use crate::http::params::{Ids, Query};
 use crate::json::Fields;
 use crate::pipeline;
 use crate::policies::status_of;
-use crate::store::{ActionState, Decision, DecisionFilter, DecisionKey, PageRequest, StateChange, StateChangeError};
+use crate::store::{
+    ActionState, Decision, DecisionFilter, DecisionKey, PageRequest, StateChange, StateChangeError, StateChanged,
+};
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -107,10 +109,14 @@ pub(super) async fn update(
     let state = action_state(&body)?;
     let at = app.clock.now();
     let change = StateChange { key: key.clone(), state, actor: caller.key, at };
-    let decision = app.store.set_action_state(change).await.map_err(|error| match error {
-        StateChangeError::NotFound => ApiError::not_found("action"),
-        StateChangeError::Store(error) => refuse(error),
-    })?;
+    let StateChanged { decision, superseded } =
+        app.store.set_action_state(change).await.map_err(|error| match error {
+            StateChangeError::NotFound => ApiError::not_found("action"),
+            StateChangeError::Store(error) => refuse(error),
+        })?;
+    for step in &superseded {
+        follow::step(&app, step, at);
+    }
     if let Some(status) = status_of(state) {
         app.policies.settle(&key.tenant, &key.user, &key.action, &key.idempotency_key, status, at);
     }

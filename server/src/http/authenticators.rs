@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
+use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::params::Ids;
@@ -51,7 +52,7 @@ pub(super) async fn enrol(
     fields.finish()?;
     if method == RECOVERY_CODE {
         let fresh = issue::anew(&app, &caller.tenant, &user, &caller.key).await?;
-        let at = app.clock.now().to_string();
+        let at = whole_milliseconds(app.clock.now());
         return Ok(Json(json!({
             "authenticator": {
                 "userId": user.as_str(),

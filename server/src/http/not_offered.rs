@@ -14,7 +14,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/verify", any(code_by_message))
         .route("/v1/claim", any(code_by_message))
         .route("/v1/users/authenticators", any(passkeys))
-        .route("/v1/authenticators", get(management))
+        .route("/v1/authenticators", get(authenticators_of_all))
         .route("/v1/action-configurations", any(management))
         .route("/v1/action-configurations/{*rest}", any(management))
         .route("/v1/action_configurations", any(management))
@@ -27,6 +27,12 @@ async fn code_by_message(_: Caller, uri: Uri) -> ApiError {
 
 async fn passkeys(_: Caller) -> ApiError {
     ApiError::not_offered("enrolling PASSKEY credentials in batches")
+}
+
+async fn authenticators_of_all(_: Caller) -> ApiError {
+    ApiError::not_offered(
+        "listing the authenticators of all users (those of one are at `/v1/users/{userId}/authenticators`)",
+    )
 }
 
 async fn management(_: Caller) -> ApiError {

@@ -3,13 +3,13 @@
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::app::App;
 use crate::error::Problem;
 use crate::http::{
-    actions, authenticators, challenges, decisions, devices, lists, policies, resets, sessions, users, validate,
-    webhooks,
+    actions, authenticators, challenges, client, decisions, devices, lists, policies, resets, sessions, users,
+    validate, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -24,7 +24,8 @@ use crate::http::{
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
         policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,
         webhooks::redeliver,
-    )
+    ),
+    nest((path = "/client", api = client::ClientApi))
 )]
 struct Api;
 
@@ -39,7 +40,15 @@ async fn document() -> Json<utoipa::openapi::OpenApi> {
 fn openapi() -> utoipa::openapi::OpenApi {
     let mut api = Api::openapi();
     let mut components = api.components.take().unwrap_or_default();
-    components.add_security_scheme("secret", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    let told = [
+        ("secret", HttpAuthScheme::Basic, "backends: an API secret as the name, no password"),
+        ("tenant", HttpAuthScheme::Basic, "screens and phones: the tenant's id as the name, no password"),
+        ("token", HttpAuthScheme::Bearer, "screens and phones: the token of `track`, or of a fresh approval"),
+    ];
+    for (name, scheme, what) in told {
+        let http = HttpBuilder::new().scheme(scheme).description(Some(what)).build();
+        components.add_security_scheme(name, SecurityScheme::Http(http));
+    }
     api.components = Some(components);
     let problems: Vec<String> = Problem::ALL
         .iter()

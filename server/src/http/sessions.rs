@@ -46,7 +46,8 @@ pub(super) async fn create(
     fields.finish()?;
     let expectation = Expectation::read(&body)?;
     let now = app.clock.now();
-    sessions::begin(&app, &caller.tenant, &caller.key, &client, &expectation, now).await.map(pair)
+    let begun = sessions::begin(&app, &caller.tenant, &caller.key, &client, &expectation, now).await;
+    begun.map(pair).map_err(|refusal| refusal.about("/token"))
 }
 
 /// `POST /v1/sessions/validate`: whose session an access token stands for, now.
@@ -72,7 +73,8 @@ pub(super) async fn validate(
     }
     fields.finish()?;
     let now = app.clock.now();
-    let standing = sessions::standing(&app, &caller.tenant, &token, clients.as_deref(), now).await?;
+    let standing = sessions::standing(&app, &caller.tenant, &token, clients.as_deref(), now).await;
+    let standing = standing.map_err(|refusal| refusal.about("/accessToken"))?;
     let session = standing.session;
     let known = app.caches.user(&app.store, &caller.tenant, &session.user).await?;
     let mut user = known.map(|user| attributes(&user.attributes)).unwrap_or_default();
@@ -103,7 +105,8 @@ pub(super) async fn refresh(
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let token = token(&body, "refreshToken")?;
-    sessions::refresh(&app, &caller.tenant, &token, app.clock.now()).await.map(pair)
+    let next = sessions::refresh(&app, &caller.tenant, &token, app.clock.now()).await;
+    next.map(pair).map_err(|refusal| refusal.about("/refreshToken"))
 }
 
 /// `POST /v1/sessions/revoke`: ends the session of an access token, expired or not.
@@ -117,7 +120,8 @@ pub(super) async fn revoke(
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let token = token(&body, "accessToken")?;
-    sessions::revoke(&app, &caller.tenant, &caller.key, &token, app.clock.now()).await?;
+    let ended = sessions::revoke(&app, &caller.tenant, &caller.key, &token, app.clock.now()).await;
+    ended.map_err(|refusal| refusal.about("/accessToken"))?;
     Ok(Json(json!({"success": true})))
 }
 

@@ -92,7 +92,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     let token = query.text("token", 16 * 1024);
     query.finish()?;
     if let Some(token) = token {
-        return of_token(&app, &caller, &token).await;
+        return of_token(&app, &caller, &token).await.map_err(|refusal| refusal.about("/query/token"));
     }
     let page = app.store.users(&caller.tenant, &filter, &PageRequest { after, limit }).await.map_err(refuse)?;
     let mut body = json!({"users": page.items.iter().map(listed).collect::<Vec<_>>()});
@@ -102,7 +102,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     Ok(Json(body))
 }
 
-/// The user a track or result token is about, and the token's claims.
+/// The user a track token is about, and the token's claims.
 async fn of_token(app: &App, caller: &Caller, token: &str) -> Result<Json<Value>, ApiError> {
     let claims = crate::challenges::tokens::track_claims(app, token, app.clock.now())?;
     let user = UserId::parse(claims.registered.sub.as_str()).map_err(ApiError::internal)?;

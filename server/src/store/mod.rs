@@ -92,8 +92,8 @@ impl Store {
         self.inner.submit(verbs::RecordDecision(decision)).await
     }
 
-    /// Sets the state of an action from outside.
-    pub async fn set_action_state(&self, change: StateChange) -> Result<Decision, StateChangeError> {
+    /// Sets the state of an action from outside, and takes back what phones were asked about it.
+    pub async fn set_action_state(&self, change: StateChange) -> Result<StateChanged, StateChangeError> {
         self.inner.submit(verbs::SetActionState(change)).await
     }
 

@@ -355,6 +355,8 @@ async fn new_codes_make_the_old_ones_worthless() {
     let asked = json!({"verificationMethod": "RECOVERY_CODE"});
     let issued = server.backend("POST", "/v1/users/ann/authenticators", asked).await.ok();
     assert_eq!(issued["authenticator"]["verificationMethod"], "RECOVERY_CODE");
+    let created = issued["authenticator"]["createdAt"].as_str().expect("a time");
+    assert_eq!(created.len(), "2026-03-02T10:00:00.000Z".len(), "{created}");
     let new = texts(&issued);
     let tracked = server.track("ann", "login", json!({})).await;
     redeem(&server, &token(&tracked), &old[0], "approval").await.refused(400, "invalid_recovery_code");

@@ -54,6 +54,35 @@ async fn by_polling_a_rejection_fails_the_action() {
 }
 
 #[tokio::test]
+async fn t11_what_the_backend_decides_meanwhile_is_asked_of_no_phone_any_more() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let tracked = server.pay("ann", "k1").await;
+    let mut screen = Screen::identified(&server, &token(&tracked)).await;
+    let challenge = id(&screen.create("pay", None).await);
+    phone.claim(&server, &challenge).await.ok();
+    assert_eq!(screen.state(&challenge).await.0, "claimed");
+    let action = "/v1/users/ann/actions/pay/k1";
+    server.backend("PATCH", action, json!({"state": "CHALLENGE_REQUIRED"})).await.ok();
+    assert!(screen.is_silent().await, "that is no change");
+    server.backend("PATCH", action, json!({"state": "BLOCK"})).await.ok();
+    assert_eq!(screen.state(&challenge).await.0, "superseded");
+    phone.answer(&server, &challenge, true).await.refused(409, "challenge_superseded");
+    assert_eq!(server.backend("GET", "/v1/challenges?userId=ann", json!({})).await.ok(), json!({}));
+    assert_eq!(server.state("ann", "pay", "k1").await, "BLOCK");
+
+    // Also what a kiosk began.
+    let mut kiosk = Screen::anonymous(&server).await;
+    let challenge = id(&kiosk.create("kiosk-login", None).await);
+    let claimed = phone.claim(&server, &challenge).await.ok();
+    assert_eq!(kiosk.state(&challenge).await.0, "claimed");
+    let action = format!("/v1/users/ann/actions/kiosk-login/{}", claimed["idempotencyKey"].as_str().expect("a key"));
+    server.backend("PATCH", &action, json!({"state": "BLOCK"})).await.ok();
+    assert_eq!(kiosk.state(&challenge).await.0, "superseded");
+    phone.answer(&server, &challenge, true).await.refused(409, "challenge_superseded");
+}
+
+#[tokio::test]
 async fn nobody_else_can_claim_it() {
     let server = Server::start().await;
     let bob = enrolled(&server, "bob", Sdk::Android).await;

@@ -1,7 +1,7 @@
 //! What every store does, verb by verb. Another backend joins by opening itself in `World::new`.
 
 use challenge::state::Supersession;
-use challenge::{AnswerError, Effect, Subject};
+use challenge::{AnswerError, ClaimError, Effect, Subject};
 use server::store::*;
 use uuid::Uuid;
 
@@ -447,7 +447,7 @@ async fn decisions_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_state_set_from_outside_is_kept_and_journalled() {
+async fn a_state_set_from_outside_is_kept_and_journalled_and_asks_no_phone_any_more() {
     let world = World::new().await;
     let phone = Phone::enrolled(&world.store, "u1", "c1").await;
     let (new, challenge) = challenged("u1", "k1", 0);
@@ -460,17 +460,17 @@ async fn a_state_set_from_outside_is_kept_and_journalled() {
     };
     let change =
         StateChange { key: key.clone(), state: ActionState::ReviewRequired, actor: "key-1".to_owned(), at: at(5) };
-    let changed = world.store.set_action_state(change.clone()).await.unwrap();
+    let StateChanged { decision: changed, superseded } = world.store.set_action_state(change.clone()).await.unwrap();
+    assert_eq!(superseded.iter().map(|step| step.after.id()).collect::<Vec<_>>(), [challenge.id()]);
     assert_eq!((changed.state, changed.state_updated_at), (ActionState::ReviewRequired, at(5)));
     let entries = world.entries().await;
     world.store.set_action_state(change.clone()).await.unwrap();
     assert_eq!(world.entries().await, entries, "the same state again is no change");
-    // A late approval does not overrule what the backend said.
-    world.store.transition(phone.claim(challenge.id(), 6)).await.unwrap();
-    world.store.transition(phone.approve(challenge.id(), 7)).await.unwrap();
+    let late = world.store.transition(phone.claim(challenge.id(), 6)).await.unwrap_err();
+    assert!(matches!(late, TransitionError::Claim(ClaimError::Superseded)), "{late}");
     assert_eq!(world.store.decision_by_key(&key).await.unwrap().unwrap().state, ActionState::ReviewRequired);
     let ends: Vec<_> = world.store.journal(None, 10).await.unwrap().into_iter().filter_map(end).collect();
-    assert_eq!(ends, [Settlement::Set(ActionState::ReviewRequired), Settlement::Succeeded]);
+    assert_eq!(ends, [Settlement::Superseded, Settlement::Set(ActionState::ReviewRequired)]);
     let missing = StateChange { key: DecisionKey { user: user("nobody"), ..key }, ..change };
     assert!(matches!(world.store.set_action_state(missing).await, Err(StateChangeError::NotFound)));
 }

@@ -30,6 +30,12 @@ use crate::store::{
 };
 
 /// `POST /user-authenticators/{kind}`
+#[utoipa::path(post, path = "/user-authenticators/{kind}", tag = "client", security(("token" = [])),
+    params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
+    request_body(content = Object, description = "`{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?, version?, …}`"),
+    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
+        (status = 403, description = "`forbidden`: the token lets no phone in"),
+        (status = 409, description = "the key is another user's")))]
 pub async fn add(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -167,6 +173,8 @@ pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<Enrolm
 
 /// `GET /user-authenticators`: the phones of the token's user, without which a screen would show a code that nobody can
 /// answer.
+#[utoipa::path(get, path = "/user-authenticators", tag = "client", security(("token" = [])),
+    responses((status = 200, description = "`{userAuthenticators, …}`: the phones of the token's user", body = Object)))]
 pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>, ApiError> {
     let (tenant, user) = (holder.bearer.tenant()?, holder.bearer.user()?);
     if !holder.bearer.permits(READ) {
@@ -190,6 +198,11 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
 }
 
 /// `GET /user-authenticators/{kind}?publicKey=`
+#[utoipa::path(get, path = "/user-authenticators/{kind}", tag = "client", security(("tenant" = [])),
+    params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10"), ("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
+    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
+        (status = 400, description = "`invalid_credential`: it was removed"),
+        (status = 404, description = "`unknown_credential`")))]
 pub async fn get(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -233,6 +246,10 @@ fn public_key(query: &str) -> Option<String> {
 }
 
 /// `POST /user-authenticators/{kind}/remove`
+#[utoipa::path(post, path = "/user-authenticators/{kind}/remove", tag = "client", security(("tenant" = [])),
+    params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
+    request_body(content = Object, description = "`{publicKey, signature}`, or version 2 `{userAuthenticatorId, nonce, signature, version}`"),
+    responses((status = 200, description = "`{removedAuthenticatorId}`", body = Object)))]
 pub async fn remove(
     State(app): State<App>,
     Extension(door): Extension<Door>,

@@ -29,6 +29,9 @@ const WINDOW_S: i64 = 600;
 
 /// `POST /challenge`: the nonce that an enrolment or a removal signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
+#[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
+    request_body(content = Object, description = "`{action?}`"),
+    responses((status = 200, description = "`{challengeId, nonce}`: for an app that answers for itself, and for what version 2 signs at an enrolment or a removal", body = Object)))]
 pub async fn nonce(
     State(app): State<App>,
     caller: Caller,

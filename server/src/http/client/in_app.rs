@@ -15,6 +15,9 @@ use crate::http::body::JsonObject;
 
 /// `POST /verify/in-app`: `{challengeId, publicKey, signature}`, with the token of `track` or in the tenant's name. With
 /// version 2 the app has claimed the challenge and shown its context before.
+#[utoipa::path(post, path = "/verify/in-app", tag = "client", security(("tenant" = []), ("token" = [])),
+    request_body(content = Object, description = "`{challengeId, publicKey, signature, version?, …}`"),
+    responses((status = 200, description = "`{token, userId, userAuthenticatorId, username?}`", body = Object)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(door): Extension<Door>,

@@ -9,6 +9,9 @@ use crate::app::App;
 use crate::error::ApiError;
 
 /// `GET /v1/client/public/{tenant}/.well-known/jwks`: every tenant's tokens are signed with the same keys.
+#[utoipa::path(get, path = "/public/{tenantId}/.well-known/jwks", tag = "client", security(()),
+    params(("tenantId" = String, Path)),
+    responses((status = 200, description = "the keys that verify our tokens (RFC 7517); also at `/.well-known/jwks.json`", body = Object)))]
 pub async fn of_tenant(State(app): State<App>, Path(tenant): Path<String>) -> Result<Response, ApiError> {
     match known_tenant(&app, &tenant).await {
         Ok(_) => Ok(keys(&app)),

@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use challenge::state::Kind;
+use utoipa::OpenApi;
 
 use crate::app::App;
 use crate::error::{ApiError, Problem};
@@ -29,6 +30,31 @@ use crate::error::{ApiError, Problem};
 use doors::Door;
 
 pub(super) use caller::known_tenant;
+
+/// The client API for machines.
+#[derive(OpenApi)]
+#[openapi(paths(
+    screen::create,
+    screen::poll,
+    push::send,
+    push::poll,
+    enrolment::nonce,
+    in_app::verify,
+    recovery::redeem,
+    recovery::issue,
+    authenticators::list,
+    authenticators::add,
+    authenticators::get,
+    authenticators::remove,
+    phone::claim,
+    phone::answer,
+    push::nonce_to_ask,
+    push::pending,
+    push::nonce_to_update,
+    push::update,
+    jwks::of_tenant,
+))]
+pub(super) struct ClientApi;
 
 /// Every path of the client API.
 pub fn routes(app: &App) -> Router<App> {

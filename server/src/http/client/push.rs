@@ -30,7 +30,10 @@ use crate::store::{CredentialRefresh, DecisionKey, NewUse, RevokeError, Use, Use
 const SIGNATURE: &str = "x-authsignal-signature";
 
 /// `POST /challenge/push`: `{action}`, of a page that holds the token of `track`.
-pub async fn send(State(app): State<App>, holder: Holder, JsonObject(_): JsonObject) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(post, path = "/challenge/push", tag = "client", security(("token" = [])),
+    request_body(content = Object, description = "`{action}`"),
+    responses((status = 200, description = "`{challengeId, state}`; the message goes out as the webhook `push.created`", body = Object)))]
+pub async fn send(State(app): State<App>, holder: Holder, _: JsonObject) -> Result<Json<Value>, ApiError> {
     let screen = match &holder.bearer {
         Bearer::Screen(claims) => Screen::identified(claims)?,
         Bearer::Approved(_) => return Err(not_of_track()),
@@ -40,6 +43,9 @@ pub async fn send(State(app): State<App>, holder: Holder, JsonObject(_): JsonObj
 }
 
 /// `POST /verify/push`: `{challengeId}`, of the same page.
+#[utoipa::path(post, path = "/verify/push", tag = "client", security(("token" = [])),
+    request_body(content = Object, description = "`{challengeId}`"),
+    responses((status = 200, description = "`{isVerified, isConsumed, state, expiresAt, accessToken?, matchCode?}`", body = Object)))]
 pub async fn poll(
     State(app): State<App>,
     holder: Holder,
@@ -78,6 +84,9 @@ fn not_of_track() -> ApiError {
 }
 
 /// `POST /user-authenticators/push/challenge/sign?publicKey=`: what the phone signs before it asks what is pending.
+#[utoipa::path(post, path = "/user-authenticators/push/challenge/sign", tag = "client", security(("tenant" = [])),
+    params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
+    responses((status = 200, description = "`{message}` to sign in the header `X-Authsignal-Signature`", body = Object)))]
 pub async fn nonce_to_ask(
     State(app): State<App>,
     OfTenant { tenant }: OfTenant,
@@ -91,6 +100,9 @@ pub async fn nonce_to_ask(
 /// `GET /user-authenticators/push/challenge?publicKey=`: what is pending, if anything. Phones since 2026-06 sign the
 /// question; earlier ones do not, and their public key alone must do. With `version=2` it is signed, and the answer has the
 /// context's bytes: what the phone shows now is what its claim gives it to sign.
+#[utoipa::path(get, path = "/user-authenticators/push/challenge", tag = "client", security(("tenant" = [])),
+    params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more"), ("version" = Option<u8>, Query)),
+    responses((status = 200, description = "`{userAuthenticatorId, challengeId?, …}`; no `challengeId`: nothing is pending", body = Object)))]
 pub async fn pending(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -139,6 +151,9 @@ pub async fn pending(
 }
 
 /// `POST /user-authenticators/push/sign?publicKey=`: what the phone signs before it changes something about itself.
+#[utoipa::path(post, path = "/user-authenticators/push/sign", tag = "client", security(("tenant" = [])),
+    params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
+    responses((status = 200, description = "`{challengeId, message}` to sign", body = Object)))]
 pub async fn nonce_to_update(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -153,6 +168,9 @@ pub async fn nonce_to_update(
 }
 
 /// `PATCH /user-authenticators/push`: `{challengeId, publicKey, signature, pushToken?, resetExpiry?}`.
+#[utoipa::path(patch, path = "/user-authenticators/push", tag = "client", security(("tenant" = [])),
+    request_body(content = Object, description = "`{challengeId, publicKey, signature, pushToken?, resetExpiry?}`"),
+    responses((status = 200, description = "`{userAuthenticatorId, userId, lastVerifiedAt, …}`", body = Object)))]
 pub async fn update(
     State(app): State<App>,
     Extension(door): Extension<Door>,

@@ -21,6 +21,11 @@ use crate::store::{EnrolmentRight, RecoveryPurpose};
 
 /// `POST /verify/recovery-code` with the token of `track`: the phone is gone. `purpose` `approval` passes the challenge,
 /// `enrolment` gives a token that adds one phone.
+#[utoipa::path(post, path = "/verify/recovery-code", tag = "client", security(("token" = [])),
+    request_body(content = Object, description = "`{verificationCode, purpose?}`; `approval` or `enrolment`"),
+    responses((status = 200, description = "`{isVerified, recoveryCodesLeft, accessToken?, enrolmentToken?}`", body = Object),
+        (status = 400, description = "`invalid_recovery_code`"),
+        (status = 429, description = "five wrong ones")))]
 pub async fn redeem(
     State(app): State<App>,
     holder: Holder,
@@ -48,6 +53,8 @@ pub async fn redeem(
 }
 
 /// `POST /user-authenticators/recovery-code`: new codes in the place of the old, for whoever may add a phone.
+#[utoipa::path(post, path = "/user-authenticators/recovery-code", tag = "client", security(("token" = [])),
+    responses((status = 200, description = "`{recoveryCodes}`, in the place of all that were there", body = Object)))]
 pub async fn issue(State(app): State<App>, holder: Holder, _: JsonObject) -> Result<Json<Value>, ApiError> {
     match enrolment_right(&app, &holder.bearer).await? {
         EnrolmentRight::Scope => {}

@@ -22,6 +22,11 @@ use crate::http::context::Visit;
 use crate::limits::Subject;
 
 /// `POST /challenge/qr-code`
+#[utoipa::path(post, path = "/challenge/qr-code", tag = "client", security(("tenant" = []), ("token" = [])),
+    request_body(content = Object, description = "`{action, custom?, rollingQr?}`; with the token of `track` its action and data count"),
+    responses((status = 200, description = "`{challengeId, deviceCode, expiresAt, state, qr?}`; only who has the device code can ask what becomes of it", body = Object),
+        (status = 409, description = "`challenge_closed`: there is nothing to approve"),
+        (status = 429, description = "too many are open or were made for this user")))]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -54,6 +59,10 @@ pub async fn create(
 }
 
 /// `POST /verify/qr-code`
+#[utoipa::path(post, path = "/verify/qr-code", tag = "client", security(("tenant" = [])),
+    request_body(content = Object, description = "`{challengeId, deviceCode}`"),
+    responses((status = 200, description = "`{isClaimed, isConsumed, isVerified, state, expiresAt, accessToken?, matchCode?, claimedBy?, qr?}`", body = Object),
+        (status = 404, description = "`challenge_not_found`, also for a wrong device code")))]
 pub async fn poll(
     State(app): State<App>,
     caller: OfTenant,

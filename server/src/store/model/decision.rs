@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    ActionCode, ChallengeId, CredentialId, IdempotencyKey, NewChallenge, NewDevice, NewListEntry, Seq, TenantId, UserId,
+    ActionCode, ChallengeId, CredentialId, IdempotencyKey, NewChallenge, NewDevice, NewListEntry, Seq, TenantId,
+    Transitioned, UserId,
 };
 use crate::store::StoreError;
 
@@ -189,6 +190,15 @@ pub struct StateChange {
     pub actor: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What a change of state from outside came to.
+#[derive(Debug, Clone)]
+pub struct StateChanged {
+    /// The decision as it is now.
+    pub decision: Decision,
+    /// The challenges that asked for the action until then.
+    pub superseded: Vec<Transitioned>,
 }
 
 /// Why a state was not changed.

@@ -31,7 +31,7 @@ pub use credential::{
 };
 pub use decision::{
     ActionState, Decision, DecisionFilter, DecisionId, DecisionKey, NewDecision, RecordError, Recorded, StateChange,
-    StateChangeError,
+    StateChangeError, StateChanged,
 };
 pub use device::{DeviceChange, DeviceError, NewDevice, UserDevice};
 pub use guess::{GuessError, GuessLimit, NewGuess};

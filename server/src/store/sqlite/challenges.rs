@@ -254,17 +254,34 @@ async fn settle_claim(batch: &mut Batch, challenge: &Challenge, at: Timestamp) -
 pub(super) async fn cancel(
     batch: &mut Batch,
     open: Vec<StoredChallenge>,
+    reason: Supersession,
     at: Timestamp,
 ) -> Result<Vec<Transitioned>, Fault> {
     let mut cancelled = Vec::new();
     for stored in open {
-        let Ok(step) = stored.challenge.supersede(Supersession::Cancelled, at) else { continue };
+        let Ok(step) = stored.challenge.supersede(reason, at) else { continue };
         let frozen = stored.challenge.frozen();
-        let operation = Operation::Supersede(Supersession::Cancelled);
+        let operation = Operation::Supersede(reason);
         let request = TransitionRequest { tenant: frozen.tenant.clone(), challenge: frozen.id, operation, at };
         cancelled.push(apply(batch, &request, stored, None, step).await?);
     }
     Ok(cancelled)
+}
+
+/// The open challenges in which a tracked action is asked for, whoever began them.
+pub(super) async fn open_for(
+    conn: &mut SqliteConnection,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<Vec<StoredChallenge>, Fault> {
+    let mut open = open_of(conn, &decision.tenant, &decision.user, now).await?;
+    open.retain(|stored| {
+        let claimed = claimed_as(&stored.challenge);
+        stored.decision == Some(decision.id)
+            || claimed
+                .is_some_and(|key| key.action == decision.action && key.idempotency_key == decision.idempotency_key)
+    });
+    Ok(open)
 }
 
 /// The name under which an anonymous challenge's action was tracked once it was claimed: with the claimer as its user.

@@ -1,3 +1,4 @@
+use challenge::state::Supersession;
 use engine::program::CHALLENGE_CLAIM;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, SqlitePool};
@@ -71,7 +72,7 @@ pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recor
 }
 
 impl Verb for SetActionState {
-    type Done = Decision;
+    type Done = StateChanged;
     type Refused = StateChangeError;
 
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
@@ -81,8 +82,16 @@ impl Verb for SetActionState {
                 return Ok(Err(StateChangeError::NotFound));
             };
             if decision.state == change.state {
-                return Ok(Ok(decision));
+                return Ok(Ok(StateChanged { decision, superseded: Vec::new() }));
             }
+            // What a phone was asked is not the question any more (T-11).
+            let superseded = match change.state {
+                ActionState::ChallengeRequired => Vec::new(),
+                _ => {
+                    let open = challenges::open_for(batch.conn(), &decision, change.at).await?;
+                    challenges::cancel(batch, open, Supersession::ActionChanged, change.at).await?
+                }
+            };
             let entry = entry_of(batch.conn(), &decision.tenant, decision.id).await?;
             let after = Decision {
                 state: change.state,
@@ -99,7 +108,7 @@ impl Verb for SetActionState {
                 .tell(changed(&decision, &after))
                 .document(settled(&after, Settlement::Set(change.state), change.at)?);
             batch.append(leaf).await?;
-            Ok(Ok(after))
+            Ok(Ok(StateChanged { decision: after, superseded }))
         })
     }
 }

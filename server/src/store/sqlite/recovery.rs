@@ -1,3 +1,4 @@
+use challenge::state::Supersession;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
@@ -161,9 +162,8 @@ async fn spend(
 ) -> Result<RecoveryCodeUsed, Fault> {
     let mut cancelled = Vec::new();
     if used.purpose == RecoveryPurpose::Approval {
-        let open = challenges::open_of(batch.conn(), &used.tenant, &code.user, used.at).await?;
-        let own = open.into_iter().filter(|stored| stored.decision == Some(decision.id)).collect();
-        cancelled = challenges::cancel(batch, own, used.at).await?;
+        let open = challenges::open_for(batch.conn(), &decision, used.at).await?;
+        cancelled = challenges::cancel(batch, open, Supersession::Cancelled, used.at).await?;
     }
     let seq = batch.next_seq();
     let was = code.seq;
@@ -344,7 +344,7 @@ async fn reset(batch: &mut Batch, new: &NewReset) -> Result<ResetDone, Fault> {
     }
     let (credentials, codes) = (active.len() as u64, good.len() as u64);
     batch.flush().await?;
-    let cancelled = challenges::cancel(batch, open, at).await?;
+    let cancelled = challenges::cancel(batch, open, Supersession::Cancelled, at).await?;
     for credential in active {
         credentials::revoke(batch, credential, "reset", at).await?;
     }
