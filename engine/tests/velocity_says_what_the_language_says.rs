@@ -318,6 +318,61 @@ fn a_late_amount_does_not_stand_for_dropped_ones_in_another_currency() {
     assert_eq!(late.windows, [Maybe::Unknown(Why::Saturated)]);
 }
 
+/// An amount in another currency that has left the window takes nothing from what is known of those in it.
+#[test]
+fn a_foreign_amount_that_is_settled_late_does_not_make_later_sums_unknown() {
+    let (function, filter) = (Function::Sum(AMOUNT), Some(COMPLETED));
+    let unit = Unit::Money(Some(eur()));
+    let mut plan = empty_plan();
+    plan.intern_window(WindowSpec { function, filter, unit, ..count_by_user(Window::Sliding(HOUR), 0) });
+    let mut history = History::new(Arc::new(plan), limits());
+    let dollars = Value::Money(Money::parse_text("1 USD").expect("an amount"));
+    let undecided = with(plain(1, 0, "ann"), AMOUNT, dollars);
+    history.observe(&undecided);
+    for (seq, minutes) in [(2, 65), (3, 66)] {
+        let status = Status::Allowed;
+        history.observe(&Observation { status, ..with(plain(seq, minutes * MINUTE, "ann"), AMOUNT, euros(5)) });
+    }
+    assert_eq!(history.settle("ann", &undecided.reference, Status::Verified), Settled::Changed);
+    let cent = Value::Money(Money { minor: 1, currency: eur() });
+    let more = Maybe::Known(Interval::at_least(cent, Why::Saturated));
+    assert_eq!(history.observe(&plain(4, 67 * MINUTE, "ann")).windows, [more]);
+}
+
+/// The same where the amounts in euros have left the window, and the key has been a log until then.
+#[test]
+fn a_late_amount_does_not_stand_for_those_that_have_left_in_another_currency() {
+    let sum = WindowSpec {
+        function: Function::Sum(AMOUNT),
+        unit: Unit::Money(None),
+        including_this: true,
+        ..count_by_user(Window::Sliding(HOUR), 0)
+    };
+    let mut plan = empty_plan();
+    plan.intern_window(sum);
+    plan.intern_window(count_by_user(Window::Sliding(HOUR), 9));
+    let mut history = History::new(Arc::new(plan), limits());
+    history.observe(&with(plain(1, 0, "ann"), AMOUNT, euros(5)));
+    history.observe(&plain(2, 3 * HOUR, "ann"));
+    let dollars = Value::Money(Money::parse_text("1 USD").expect("an amount"));
+    let late = history.observe(&with(plain(3, HOUR / 2, "ann"), AMOUNT, dollars));
+    assert_eq!(late.windows[0], Maybe::Unknown(Why::Saturated));
+}
+
+/// A key can have a newest event of which nothing is kept: what comes before that is late all the same.
+#[test]
+fn an_event_is_late_to_one_that_did_not_count() {
+    let mut plan = empty_plan();
+    plan.intern_window(WindowSpec { filter: Some(FAILED), ..count_by_user(Window::Sliding(HOUR), 9) });
+    let mut history = History::new(Arc::new(plan), limits());
+    for (seq, minute, counts) in [(1, 180, false), (2, 60, true), (3, 50, true), (4, 70, true), (5, 181, true)] {
+        let mut event = Observation { status: Status::Allowed, ..plain(seq, minute * MINUTE, "ann") };
+        event.filters[usize::from(FAILED.0)] = [Tri::from(counts); 7];
+        let peeked = history.peek(&event);
+        assert_eq!(peeked, history.observe(&event), "{seq}");
+    }
+}
+
 #[test]
 fn beyond_the_threshold_a_count_says_no_more_than_that() {
     let mut both = History::new(

@@ -5,8 +5,7 @@ use crate::run;
 /// Options of the velocity suite.
 #[derive(clap::Args)]
 pub struct Velocity {
-    /// Comparisons of the bounded windows with the full history. Ten times as many find one answer that is wider than it must
-    /// be (docs/decisions/0020)
+    /// Comparisons of the bounded windows with the full history
     #[arg(long, default_value_t = 10_000_000)]
     comparisons: u64,
     /// Events on one key, and new keys, of the floods

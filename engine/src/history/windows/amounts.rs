@@ -39,7 +39,7 @@ pub(in crate::history) struct Amounts {
     recent: Queue<Entry>,
     /// The running total before the first of them.
     base: i128,
-    /// The currency of the first amount, until another one is seen.
+    /// The currency of the first amount.
     currency: Option<Currency>,
     mixed: bool,
     any_negative: bool,
@@ -61,6 +61,8 @@ struct More {
     unknown: Option<(Position, Why)>,
     /// The newest negative amount that was dropped: sums that may contain it have no lower end.
     dropped_negative: Option<Position>,
+    /// The newest amount that was dropped and not in the currency of the first.
+    dropped_foreign: Option<Position>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +101,7 @@ impl Amounts {
             more.perhaps.insert(place, (at, number));
             while more.perhaps.len() > room.entries {
                 if let Some((at, number)) = more.perhaps.pop_front() {
-                    more.note_dropped(at, number.steps < 0, dropped);
+                    more.note_dropped(at, number, self.currency, dropped);
                 }
             }
             return;
@@ -210,7 +212,7 @@ impl Amounts {
         let more = self.more.get_or_insert_default();
         if room.distinct {
             for (at, number) in oldest {
-                more.note_dropped(at, number.steps < 0, dropped);
+                more.note_dropped(at, number, self.currency, dropped);
             }
             return;
         }
@@ -251,7 +253,7 @@ impl Amounts {
                     return;
                 }
                 total -= part.sum();
-                more.drop_part(dropped);
+                more.drop_part(self.currency, dropped);
             }
         }
         while let Some(entry) = self.recent.first() {
@@ -266,10 +268,10 @@ impl Amounts {
 
     fn drop_entry(&mut self, dropped: &mut Lost) {
         if let Some((at, number)) = self.pop_front() {
-            dropped.extend(at, Why::Saturated);
-            if number.steps < 0 {
-                let more = self.more.get_or_insert_default();
-                more.dropped_negative = more.dropped_negative.max(Some(at));
+            if number.steps < 0 || number.currency != self.currency {
+                self.more.get_or_insert_default().note_dropped(at, number, self.currency, dropped);
+            } else {
+                dropped.extend(at, Why::Saturated);
             }
         }
     }
@@ -286,10 +288,10 @@ impl Amounts {
     pub fn purge(&mut self, horizon: Position, dropped: &mut Lost) {
         if let Some(more) = &mut self.more {
             while more.parts.front().is_some_and(|part| part.last < horizon) {
-                more.drop_part(dropped);
+                more.drop_part(self.currency, dropped);
             }
             while let Some((at, number)) = more.perhaps.pop_front_if(|(at, _)| *at < horizon) {
-                more.note_dropped(at, number.steps < 0, dropped);
+                more.note_dropped(at, number, self.currency, dropped);
             }
         }
         while self.recent.first().is_some_and(|entry| entry.at < horizon) {
@@ -366,13 +368,14 @@ impl Amounts {
             }
         }
         if let Some(cause) = gaps.affect(reach) {
-            let dropped_negative = self.more.as_ref().and_then(|more| more.dropped_negative);
-            let dropped_negative = dropped_negative.is_some_and(|at| at >= reach.start);
+            let dropped = |newest: fn(&More) -> Option<Position>| {
+                self.more.as_deref().and_then(newest).is_some_and(|at| at >= reach.start)
+            };
             let hidden_negative = !room.ones && gaps.hidden.affects(reach).is_some();
-            if dropped_negative || hidden_negative || self.mixed {
+            if hidden_negative || dropped(|more| more.dropped_negative) || dropped(|more| more.dropped_foreign) {
                 return Err(cause);
             }
-            // What was dropped was in the currency of all that were seen.
+            // What was dropped was in the currency of the first that was seen.
             if perhaps_currency.is_some_and(|other| self.currency.is_some_and(|currency| currency != other)) {
                 return Err(cause);
             }
@@ -484,17 +487,26 @@ impl Amounts {
 }
 
 impl More {
-    fn drop_part(&mut self, dropped: &mut Lost) {
+    /// `first` is the currency of the first amount.
+    fn drop_part(&mut self, first: Option<Currency>, dropped: &mut Lost) {
         if let Some(part) = self.parts.pop_front() {
             self.summarised = self.summarised.wrapping_sub(part.sum());
-            self.note_dropped(part.last, part.negative < 0, dropped);
+            let foreign = part.currencies(&mut OneCurrency(first)).is_err();
+            self.note(part.last, part.negative < 0, foreign, dropped);
         }
     }
 
-    fn note_dropped(&mut self, at: Position, negative: bool, dropped: &mut Lost) {
+    fn note_dropped(&mut self, at: Position, number: Number, first: Option<Currency>, dropped: &mut Lost) {
+        self.note(at, number.steps < 0, number.currency != first, dropped);
+    }
+
+    fn note(&mut self, at: Position, negative: bool, foreign: bool, dropped: &mut Lost) {
         dropped.extend(at, Why::Saturated);
         if negative {
             self.dropped_negative = self.dropped_negative.max(Some(at));
+        }
+        if foreign {
+            self.dropped_foreign = self.dropped_foreign.max(Some(at));
         }
     }
 }
