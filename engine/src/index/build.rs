@@ -80,18 +80,28 @@ impl Index {
         };
         let mut all = vec![0; words];
         (0..places.len()).for_each(|position| set(&mut all, position));
-        index.add_row(&all);
-        index.add_row(&vec![0; words]);
+        // As words while they grow: memory for lines is aligned, and growing that is dear.
+        let mut rows = Vec::new();
+        add_row(&mut rows, &all);
+        add_row(&mut rows, &vec![0; words]);
         for topic in topics {
-            index.feature(topic, &drafts, &position_of, numbering);
+            index.feature(topic, &drafts, &position_of, numbering, &mut rows);
         }
+        index.lines = rows.chunks(Line::WORDS).map(Line::of).collect();
         let ordered = order.iter().filter_map(|rule| candidates.get(*rule));
         index.words(&ordered.collect::<Vec<_>>());
         index
     }
 
     /// Adds a feature with a row for each of its classes.
-    fn feature(&mut self, topic: Topic, drafts: &[Draft<'_>], position_of: &[usize], numbering: &Numbering) {
+    fn feature(
+        &mut self,
+        topic: Topic,
+        drafts: &[Draft<'_>],
+        position_of: &[usize],
+        numbering: &Numbering,
+        table: &mut Vec<u64>,
+    ) {
         let width = position_of.len().div_ceil(BITS);
         let bits: Vec<Vec<usize>> = topic
             .tests
@@ -118,13 +128,13 @@ impl Index {
         let mut rows: Vec<Rows> = Vec::new();
         for point in [Point::Absent, Point::Unknown, Point::Odd] {
             let row = row(point);
-            rows.push(self.rows_of(row));
+            rows.push(rows_of(table, row));
         }
         let partition = match &topic.source {
             Source::Cond(_) | Source::List(_) => {
                 for truth in [Point::At(1), Point::At(3)] {
                     let row = row(truth);
-                    rows.push(self.rows_of(row));
+                    rows.push(rows_of(table, row));
                 }
                 match (&topic.source, topic.tests.first().and_then(|test| drafts.get(*test))) {
                     (Source::Cond(_), Some(draft)) => Partition::Condition(draft.cond.clone()),
@@ -145,7 +155,7 @@ impl Index {
                         Some(class) => *class,
                         None => {
                             let class = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-                            rows.push(self.rows_of(row.clone()));
+                            rows.push(rows_of(table, row.clone()));
                             known.insert(row, class);
                             class
                         }
@@ -162,19 +172,6 @@ impl Index {
         self.features.push(Feature { source: topic.source, partition, exact, classes: rows.into() });
     }
 
-    fn rows_of(&mut self, (may, sure): (Vec<u64>, Vec<u64>)) -> Rows {
-        let start = self.lines.len();
-        self.add_row(&may);
-        if may != sure {
-            self.add_row(&sure);
-        }
-        Rows::new(start, may != sure)
-    }
-
-    fn add_row(&mut self, words: &[u64]) {
-        self.lines.extend(words.chunks(Line::WORDS).map(Line::of));
-    }
-
     /// The words, each with the features it looks at only on behalf of some rules.
     fn words(&mut self, ordered: &[&Candidate]) {
         let first = if ordered.len() <= BITS { 0 } else { self.cheap };
@@ -189,6 +186,22 @@ impl Index {
             self.words.push(Word { tests: tests.into_iter().collect() });
         }
     }
+}
+
+/// Adds the rows of a class.
+fn rows_of(table: &mut Vec<u64>, (may, sure): (Vec<u64>, Vec<u64>)) -> Rows {
+    let start = table.len() / Line::WORDS;
+    add_row(table, &may);
+    if may != sure {
+        add_row(table, &sure);
+    }
+    Rows::new(start, may != sure)
+}
+
+/// Adds a row of whole lines.
+fn add_row(table: &mut Vec<u64>, words: &[u64]) {
+    table.extend_from_slice(words);
+    table.resize(table.len().next_multiple_of(Line::WORDS), 0);
 }
 
 fn set(row: &mut [u64], position: usize) {
