@@ -1,7 +1,7 @@
 // A backend and a phone with our packages, against the real server.
 
 import assert from 'node:assert/strict';
-import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
@@ -251,4 +251,31 @@ test('what the server answers on the way of a payment is in the types', async ()
 
   const left = answers.flatMap(([name, answer]) => Object.keys(answer).filter((field) => !fieldsOf(name).includes(field)).map((field) => `${name}.${field}`));
   assert.deepEqual([...new Set(left)], []);
+});
+
+test('what the maker says of a key goes along: the keystore is told the nonce, the app the whole enrolment', async () => {
+  const memory = memoryKeyStore();
+  const told = {};
+  const keyStore = {
+    ...methods(memory),
+    create: (name, challenge) => { told.challenge = challenge; return memory.create(name); },
+    sign: (name, bytes) => { told.message ??= bytes; return memory.sign(name, bytes); },
+    attest: async (name, hash) => { told.hash = hash; return { provider: 'APP_ATTEST', token: 'dG9rZW4=', keyId: 'a2V5' }; },
+  };
+  const { fetch } = globalThis;
+  const sent = [];
+  globalThis.fetch = (url, init) => { sent.push(JSON.parse(init.body)); return fetch(url, init); };
+  try {
+    const phone = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore });
+    const { token } = await stepup.track({ userId: 'vouched', action: 'device_enrol', attributes: { deviceId: 'd-vouched', ipAddress: '81.2.69.142', scope: 'add:authenticators' } });
+    sent.length = 0;
+    assert.equal((await phone.qrCode.addCredential({ token })).data.userId, 'vouched');
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  const { nonce, performAttestation } = sent.at(-1);
+  const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+  assert.deepEqual(performAttestation, { provider: 'APP_ATTEST', token: 'dG9rZW4=', keyId: 'a2V5' });
+  assert.equal(Buffer.from(told.challenge).toString('hex'), sha256(nonce));
+  assert.equal(Buffer.from(told.hash).toString('hex'), sha256(told.message));
 });

@@ -17,6 +17,7 @@ use crate::caches::Caches;
 use crate::challenges::prompts::Prompts;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, TenantConfig, TokenAlgorithm};
+use crate::evidence::Judges;
 use crate::keys::{Keys, KeysError};
 use crate::limits::Limits;
 use crate::notify::Notifier;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub atlas: ArcSwap<Atlas>,
     /// Our private keys.
     pub keys: Keys,
+    /// What to believe of what makers of phones say.
+    pub judges: Judges,
     /// How much anyone may ask.
     pub limits: Limits,
     /// Who waits for a challenge to change.
@@ -126,6 +129,7 @@ impl App {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| refused("database", &error))?;
         }
+        let judges = Judges::start(&config, clock.now())?;
         let webhooks = Webhooks::start(&config, resolver)?;
         let subscriptions = Arc::new(webhooks.subscriptions());
         let options = store::Options { subscriptions, ..store::Options::new(path, keys.log().clone()) };
@@ -146,6 +150,7 @@ impl App {
             policies,
             atlas: ArcSwap::from_pointee(atlas),
             keys,
+            judges,
             notifier: Notifier::default(),
             caches: Caches::default(),
             prompts,

@@ -2,6 +2,7 @@
 //!
 //! Every key has a default; an unknown key is refused with its name, because a misspelt limit is no limit.
 
+mod attestation;
 mod load;
 mod webhooks;
 
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::limits::LimitsConfig;
+pub use attestation::{AttestationConfig, AttestationPolicy, PlayConfig};
 pub use load::ConfigError;
 pub use webhooks::{EventPattern, HookUrl, WebhookConfig, WebhooksConfig};
 
@@ -245,6 +247,8 @@ pub struct TenantConfig {
     pub cooling_off_level: Option<CoolingOffLevel>,
     /// What lets a further phone in.
     pub second_phone: Option<SecondPhone>,
+    /// What is asked of the makers of phones.
+    pub attestation: Option<AttestationConfig>,
     /// The applications that may have sessions, by the `clientId` they are known by.
     pub clients: BTreeMap<String, ClientConfig>,
 }

@@ -57,6 +57,8 @@ pub enum Problem {
     InvalidChallengeId,
     InvalidPublicKey,
     KeyTaken,
+    AttestationRefused,
+    UserVerificationUnproven,
     CredentialRevoked,
     CredentialCoolingOff,
     InvalidRecoveryCode,
@@ -83,7 +85,7 @@ pub struct Entry {
 
 impl Problem {
     /// All problems, for the documentation and the test that pins them.
-    pub const ALL: [Problem; 51] = [
+    pub const ALL: [Problem; 53] = [
         Problem::MalformedRequest,
         Problem::MalformedJson,
         Problem::InvalidField,
@@ -125,6 +127,8 @@ impl Problem {
         Problem::InvalidChallengeId,
         Problem::InvalidPublicKey,
         Problem::KeyTaken,
+        Problem::AttestationRefused,
+        Problem::UserVerificationUnproven,
         Problem::CredentialRevoked,
         Problem::CredentialCoolingOff,
         Problem::InvalidRecoveryCode,
@@ -213,6 +217,12 @@ impl Problem {
             }
             Problem::InvalidPublicKey => ("invalid-public-key", 400, "invalid_public_key", "The key cannot be used"),
             Problem::KeyTaken => ("key-taken", 409, "key_taken", "The key belongs to another user"),
+            Problem::AttestationRefused => {
+                ("attestation-refused", 403, "attestation_refused", "The phone's maker does not vouch for the key")
+            }
+            Problem::UserVerificationUnproven => {
+                ("user-verification-unproven", 403, "user_verification_unproven", "The key may sign without its user")
+            }
             Problem::CredentialRevoked => ("credential-revoked", 403, "credential_revoked", "This phone was removed"),
             Problem::CredentialCoolingOff => {
                 ("credential-cooling-off", 403, "credential_cooling_off", "This phone was added too recently")
@@ -245,6 +255,7 @@ impl Problem {
             Problem::Unauthorized | Problem::InvalidToken | Problem::ExpiredToken => Some("/header/Authorization"),
             Problem::IdempotencyConflict => Some("/idempotencyKey"),
             Problem::InvalidRecoveryCode => Some("/verificationCode"),
+            Problem::AttestationRefused => Some("/performAttestation"),
             Problem::InvalidSignature | Problem::SignatureReused => Some("/signature"),
             Problem::InvalidChallengeId
             | Problem::ChallengeNotFound

@@ -12,6 +12,7 @@ pub mod serve;
 
 pub mod auth;
 pub mod error;
+pub mod evidence;
 pub mod http;
 pub mod json;
 pub mod limits;

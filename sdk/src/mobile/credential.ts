@@ -64,10 +64,12 @@ export class Credential {
       const before = await this.pinned(input.username);
       // Two names take turns, so that the new key has one of its own, and a crash leaves nothing that is not overwritten.
       const key = before?.key === `${name}.1` ? `${name}.2` : `${name}.1`;
-      const spki = await keyStore.create(key);
+      const nonce = this.isVersion2 ? (await this.post<{ nonce: string }>('/client/challenge', {}, `Bearer ${token}`)).nonce : undefined;
+      // A keystore wants its challenge before there is a key, so this is the one thing that it can be told.
+      const spki = await keyStore.create(key, nonce === undefined ? undefined : sha256(utf8(nonce)));
       let made: Described;
       try {
-        made = await this.#enrol(token, key, spki, input);
+        made = await this.#enrol(token, nonce, key, spki, input);
       } catch (error) {
         await keyStore.remove(key);
         throw error;
@@ -78,7 +80,7 @@ export class Credential {
     });
   }
 
-  async #enrol(token: string, key: string, spki: Uint8Array, { deviceName, showsRecoveryCodes, pushToken, username }: AddCredentialInput): Promise<Described> {
+  async #enrol(token: string, nonce: string | undefined, key: string, spki: Uint8Array, { deviceName, showsRecoveryCodes, pushToken, username }: AddCredentialInput): Promise<Described> {
     const { tenantId: tenant, keyStore, platform } = this.options;
     const authorization = `Bearer ${token}`;
     const publicKey = toBase64(spki);
@@ -90,11 +92,12 @@ export class Credential {
       ...(showsRecoveryCodes ? { recoveryCodes: true } : {}),
     };
     let issuer = '';
-    if (this.isVersion2) {
+    if (nonce !== undefined) {
       issuer = readToken(token).iss ?? '';
-      const { nonce } = await this.post<{ nonce: string }>('/client/challenge', {}, authorization);
       const text = message('enroll', { iss: issuer, tenant, nonce, key: hash(spki), token: hash(utf8(token)) });
       Object.assign(body, { version: 2, nonce, signature: toBase64(await keyStore.sign(key, utf8(text))) });
+      const attestation = await keyStore.attest?.(key, sha256(utf8(text)));
+      if (attestation) body['performAttestation'] = attestation;
     }
     type Enrolled = Described & { issuer?: string; tenantId?: string; qrKeys?: QrKey[] };
     const { issuer: _issuer, tenantId: _tenant, qrKeys, ...made } = await this.post<Enrolled>(this.path, body, authorization);

@@ -11,7 +11,7 @@ import type { StepupMobileOptions } from './types.js';
 
 export type { StepupResponse } from '../shared/http.js';
 export { memoryKeyStore, reactNativeKeyStore, webKeyStore } from './stores.js';
-export type { KeyStore, NativeKeys, TextStorage } from './stores.js';
+export type { Attestation, KeyStore, NativeKeys, TextStorage } from './stores.js';
 export type * from './types.js';
 export type { InApp } from './in-app.js';
 export type { Push } from './push.js';

@@ -201,10 +201,8 @@ async fn unfit_event(app: &App, call: &Call, unfit: &ApiError, now: Timestamp) -
         facts: [("challenge".to_owned(), call.challenge.to_string())].into(),
         at: now,
     };
-    match app.store.record_refusal(leaf).await {
-        Ok(_) => ApiError::new(Problem::ActionBlocked, "the policies cannot judge this claim, so it is refused"),
-        Err(error) => refusals::store(error),
-    }
+    let said = ApiError::new(Problem::ActionBlocked, "the policies cannot judge this claim, so it is refused");
+    refusals::written(app, leaf, said).await
 }
 
 fn action(name: &str) -> Result<ActionCode, ApiError> {

@@ -9,7 +9,7 @@ use challenge::keys::DeviceKey;
 use challenge::messages::{PhoneNonce, TypedCode};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
-use challenge::state::{Claim, Kind, Subject};
+use challenge::state::{Claim, Kind, Level, Subject};
 use challenge::{
     AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimNonce, ClaimProof,
     Credential, Decision, Effect, TenantId,
@@ -99,7 +99,7 @@ pub async fn claim(app: &App, call: Call, with: ClaimedWith) -> Result<Claimed, 
             }
             Effect::Moved | Effect::Repeated | Effect::WrongCode { .. } => stored.challenge.frozen().level,
         };
-        cooling::admit(app, &stored.challenge, level, &credential.id, "claim", now).await?;
+        may_confirm(app, &stored.challenge, level, &credential, "claim", now).await?;
     }
 
     let step = claiming::take(app, &call, &credential, attempt, now).await?;
@@ -125,8 +125,7 @@ pub async fn answer(
         let stored = app.store.challenge(&call.tenant, call.challenge).await.map_err(refusals::store)?;
         let stored = stored.ok_or_else(refusals::challenge_not_found)?;
         if stored.challenge.state().claim().is_some_and(|claim| claim.by == credential.id) {
-            cooling::admit(app, &stored.challenge, stored.challenge.frozen().level, &credential.id, "answer", now)
-                .await?;
+            may_confirm(app, &stored.challenge, stored.challenge.frozen().level, &credential, "answer", now).await?;
         }
         // A crash may have come between claim and decision; nothing is approved that no policy has judged.
         if is_anonymous(&stored.challenge) && stored.challenge.state().claim().is_some() {
@@ -170,6 +169,24 @@ pub(super) fn claim_attempt(app: &App, call: &Call, with: ClaimedWith) -> ClaimA
     ClaimAttempt { signature: call.signature, proof, nonce, match_code: None }
 }
 
+/// Refuses a phone that must not confirm what is of this level: it came too lately, or its key may sign without its user.
+async fn may_confirm(
+    app: &App,
+    challenge: &Challenge,
+    level: Level,
+    credential: &Credential,
+    what: &str,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    cooling::admit(app, challenge, level, &credential.id, what, now).await?;
+    if level < Level::Biometric || app.judges.user_is_asked_enough(&credential.tenant, credential.protection) {
+        return Ok(());
+    }
+    let detail = "this request needs a key whose hardware asks for a PIN, a finger or a face each time; enrol one that proves it";
+    let said = ApiError::new(Problem::UserVerificationUnproven, detail);
+    Err(refusals::of_phone(app, (challenge, &credential.id), what, said, now).await)
+}
+
 /// Writes down a claim that was refused before its challenge was recorded.
 pub(super) async fn refused(app: &App, call: &Call, why: ClaimError, now: Timestamp) -> ApiError {
     let leaf = NewRefusal {
@@ -179,10 +196,7 @@ pub(super) async fn refused(app: &App, call: &Call, why: ClaimError, now: Timest
         facts: [("challenge".to_owned(), call.challenge.to_string())].into(),
         at: now,
     };
-    match app.store.record_refusal(leaf).await {
-        Ok(_) => refusals::claim(why),
-        Err(error) => refusals::store(error),
-    }
+    refusals::written(app, leaf, refusals::claim(why)).await
 }
 
 /// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33).
@@ -211,8 +225,7 @@ pub(super) async fn known_credential(
         facts: facts.into(),
         at: now,
     };
-    app.store.record_refusal(leaf).await.map_err(refusals::store)?;
-    Err(refusal)
+    Err(refusals::written(app, leaf, refusal).await)
 }
 
 async fn take(app: &App, call: &Call, operation: Operation, now: Timestamp) -> Result<Transitioned, ApiError> {

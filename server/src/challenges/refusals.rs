@@ -4,10 +4,43 @@ use challenge::id::InvalidId;
 use challenge::keys::KeyError;
 use challenge::retire::{ExpireError, SupersedeError};
 use challenge::signature::SignatureError;
-use challenge::{AnswerError, ClaimError};
+use challenge::state::Challenge;
+use challenge::{AnswerError, ClaimError, CredentialId};
+use jiff::Timestamp;
 
+use crate::app::App;
 use crate::error::{ApiError, Problem};
-use crate::store::{StoreError, TransitionError};
+use crate::store::{NewRefusal, StoreError, TransitionError};
+
+/// Writes a refusal down, and then says it.
+pub async fn written(app: &App, leaf: NewRefusal, said: ApiError) -> ApiError {
+    match app.store.record_refusal(leaf).await {
+        Ok(_) => said,
+        Err(error) => store(error),
+    }
+}
+
+/// Refuses a phone something about a challenge, in writing. `what` is `claim` or `answer`.
+pub async fn of_phone(
+    app: &App,
+    (challenge, credential): (&Challenge, &CredentialId),
+    what: &str,
+    said: ApiError,
+    now: Timestamp,
+) -> ApiError {
+    let leaf = NewRefusal {
+        tenant: challenge.frozen().tenant.clone(),
+        what: what.to_owned(),
+        code: said.problem().entry().code.to_owned(),
+        facts: [
+            ("challenge".to_owned(), challenge.id().to_string()),
+            ("credential".to_owned(), credential.to_string()),
+        ]
+        .into(),
+        at: now,
+    };
+    written(app, leaf, said).await
+}
 
 /// A step that was not taken.
 pub fn transition(refused: TransitionError) -> ApiError {

@@ -107,6 +107,11 @@ fn shown(device: &StoredCredential) -> Value {
     if let Some(name) = &device.device_name {
         body["displayName"] = json!(name);
     }
+    let said = device.attestation.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    if let Some(said) = said {
+        body["attestation"] = said;
+        body["keyProtection"] = json!(device.credential.protection);
+    }
     body
 }
 

@@ -14,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::App;
 use crate::challenges::refusals;
 use crate::error::{ApiError, Problem};
-use crate::store::NewRefusal;
 
 /// Refuses the phone if it is cooling off and what is asked of it is of a level that waits. `what` is `claim` or `answer`.
 pub async fn admit(
@@ -31,20 +30,9 @@ pub async fn admit(
         return Ok(());
     }
     let Some(until) = until(app, tenant, credential, now).await? else { return Ok(()) };
-    let leaf = NewRefusal {
-        tenant: tenant.clone(),
-        what: what.to_owned(),
-        code: Problem::CredentialCoolingOff.entry().code.to_owned(),
-        facts: [
-            ("challenge".to_owned(), challenge.id().to_string()),
-            ("credential".to_owned(), credential.to_string()),
-        ]
-        .into(),
-        at: now,
-    };
-    app.store.record_refusal(leaf).await.map_err(refusals::store)?;
     let detail = format!("this phone was added lately and confirms requests of this level from {until} on");
-    Err(ApiError::new(Problem::CredentialCoolingOff, detail))
+    let said = ApiError::new(Problem::CredentialCoolingOff, detail);
+    Err(refusals::of_phone(app, (challenge, credential), what, said, now).await)
 }
 
 /// Until when the phone is cooling off; `None` if it is not.

@@ -136,8 +136,7 @@ async fn right_code(
         facts: [("decision".to_owned(), decision.id.to_string())].into(),
         at: now,
     };
-    app.store.record_refusal(leaf).await.map_err(refusals::store)?;
-    Err(wrong())
+    Err(refusals::written(app, leaf, wrong()).await)
 }
 
 /// Whether a code may do this at all. Nothing is used up by asking.

@@ -252,23 +252,3 @@ async fn of_two_first_phones_at_once_one_is_the_first() {
         assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 3, "{statuses:?}");
     }
 }
-
-#[tokio::test]
-async fn t25_a_claimed_attestation_is_worth_nothing() {
-    let server = start().await;
-    let phone = Phone::new(&server, Sdk::Ios);
-    let track = token(&server.track("ann", "login", json!({})).await);
-    let attestation = json!({"provider": "APP_ATTEST", "token": "bm90IGEgc3RhdGVtZW50", "keyId": "a2V5"});
-    let body = json!({"publicKey": phone.public_key(), "deviceName": "x", "devicePlatform": "ios", "performAttestation": attestation});
-    let bearer = [("authorization", format!("Bearer {track}"))];
-    let path = "/v1/client/user-authenticators/qr-code";
-    server.request("POST", path, &bearer, Some(body.to_string())).await.ok();
-    let tracked = server.track("ann", "login", json!({})).await;
-    let body = json!({"action": "login"});
-    let screen = PollingScreen::create(&server, Some(&token(&tracked)), body).await.expect("a challenge");
-    phone.claim(&server, &screen.challenge_id).await.ok();
-    phone.answer(&server, &screen.challenge_id, true).await.ok();
-    let approved = screen.poll(&server).await.ok();
-    let valid = server.validate(json!({"token": approved["accessToken"]})).await;
-    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
-}

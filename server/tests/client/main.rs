@@ -2,6 +2,8 @@
 
 mod every_endpoint_keeps_tenants_apart;
 mod harness;
+#[path = "../../../attestation/tests/support/maker.rs"]
+mod maker;
 mod phone;
 mod phone_v2;
 mod screen;
@@ -13,6 +15,7 @@ mod a_lost_phone_is_recovered;
 mod a_new_phone_cools_off;
 mod a_payment_is_approved_by_its_user;
 mod a_phone_is_added_found_and_removed;
+mod a_phones_maker_vouches_for_its_key;
 mod a_push_is_answered_by_the_phone;
 mod a_push_is_signed_as_it_is_shown;
 mod a_session_follows_an_approval;

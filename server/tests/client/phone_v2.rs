@@ -61,22 +61,33 @@ pub async fn enrol(server: &Server, phone: &Phone, track_token: &str) -> Reply {
     enrol_with(server, phone, track_token, json!({})).await
 }
 
-/// The same, with more members in the body.
-pub async fn enrol_with(server: &Server, phone: &Phone, track_token: &str, more: Value) -> Reply {
+/// The nonce that an enrolment under the token signs: the same for ten minutes.
+pub async fn nonce(server: &Server, track_token: &str) -> String {
     let bearer = [("authorization", format!("Bearer {track_token}"))];
     let asked = server.request("POST", "/v1/client/challenge", &bearer, Some("{}".into())).await.ok();
-    let nonce = asked["nonce"].as_str().expect("a nonce").to_owned();
+    asked["nonce"].as_str().expect("a nonce").to_owned()
+}
+
+/// What an enrolment signs.
+pub fn enrolment(server: &Server, phone: &Phone, track_token: &str, nonce: &str) -> String {
     let spki = base64::engine::general_purpose::STANDARD.decode(phone.public_key()).expect("a key");
-    let text = message(
+    message(
         "enroll",
         &[
             ("iss", &issuer(server)),
             ("tenant", &server.tenant),
-            ("nonce", &nonce),
+            ("nonce", nonce),
             ("key", &sha256(&spki)),
             ("token", &sha256(track_token.as_bytes())),
         ],
-    );
+    )
+}
+
+/// The same, with more members in the body.
+pub async fn enrol_with(server: &Server, phone: &Phone, track_token: &str, more: Value) -> Reply {
+    let bearer = [("authorization", format!("Bearer {track_token}"))];
+    let nonce = nonce(server, track_token).await;
+    let text = enrolment(server, phone, track_token, &nonce);
     let mut body = json!({
         "version": 2,
         "publicKey": phone.public_key(),

@@ -9,7 +9,7 @@ use challenge::messages::{RemovalWindow, verify_removal};
 use challenge::signature::Signature;
 use challenge::state::Kind;
 use challenge::token::TokenError;
-use challenge::{Credential, CredentialId, CredentialStatus, KeyProtection, Platform, TenantId, UserId};
+use challenge::{Credential, CredentialId, CredentialStatus, Platform, TenantId, UserId};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
 use crate::config::SecondPhone;
 use crate::error::{ApiError, Problem};
+use crate::evidence::{self, About, Verdict};
 use crate::http::body::JsonObject;
 use crate::recovery::issue;
 use crate::store::{
@@ -43,14 +44,20 @@ pub async fn add(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let body = AddBody::read(&body)?;
-    let proven = match &body.proof {
-        Some((nonce, signature)) => {
-            enrolment::verify(&app, &holder, &body.key, nonce, signature).await?;
-            true
-        }
-        None => false,
+    let about = match &body.proof {
+        Some((nonce, signature)) => About {
+            key: &body.key,
+            nonces: vec![nonce.clone()],
+            message: Some(enrolment::signed(&app, &holder, &body.key, nonce, signature)?),
+        },
+        None => About { key: &body.key, nonces: enrolment::nonces(&app, &holder.token), message: None },
     };
-    let (enrolled, codes) = enrol(&app, &holder.bearer, door, body).await?;
+    let verdict = evidence::admit(&app, &holder.bearer.tenant()?, body.evidence.as_ref(), &about).await?;
+    let proven = body.proof.is_some();
+    if let Some((nonce, _)) = &body.proof {
+        enrolment::use_up_for(&app, &holder, &body.key, nonce).await?;
+    }
+    let (enrolled, codes) = enrol(&app, &holder.bearer, door, body, verdict).await?;
     let credential = enrolled.credential;
     let mut answer = described(&credential);
     if let Some(codes) = codes {
@@ -74,6 +81,7 @@ async fn enrol(
     bearer: &Bearer,
     door: Door,
     body: AddBody,
+    verdict: Verdict,
 ) -> Result<(Enrolled, Option<Vec<String>>), ApiError> {
     let (tenant, user, now) = (bearer.tenant()?, bearer.user()?, app.clock.now());
     let right = enrolment_right(app, bearer).await?;
@@ -90,12 +98,12 @@ async fn enrol(
             key: body.key,
             platform: Platform::from_wire(&body.platform),
             status: CredentialStatus::Active,
-            protection: KeyProtection::Unattested,
+            protection: verdict.protection,
         },
         kind: door.key.to_owned(),
         device_name: body.device_name,
         device_platform: body.platform,
-        attestation: None,
+        attestation: verdict.kept,
         // Only where it is of use: it is personal.
         push_token: body.push_token.filter(|_| door.answers.contains(&Kind::Push)),
         enrolled_at: now,

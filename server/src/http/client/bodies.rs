@@ -36,7 +36,7 @@ pub struct AnswerBody {
     pub code: TypedCode,
 }
 
-/// `{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?}`; version 2 adds `nonce` and `signature`, and our
+/// `{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?: {provider, token?, keyId?, chain?}}`; version 2 adds `nonce` and `signature`, and our
 /// own phones `recoveryCodes`.
 pub struct AddBody {
     pub key: DeviceKey,
@@ -44,6 +44,8 @@ pub struct AddBody {
     pub platform: String,
     pub push_token: Option<String>,
     pub proof: Option<(ServerNonce, Signature)>,
+    /// What the phone's maker says of the key; looked at only where the tenant wishes it.
+    pub evidence: Option<Object>,
     /// Whether the phone will show recovery codes to the person.
     pub shows_recovery_codes: bool,
 }
@@ -142,8 +144,7 @@ impl AddBody {
         let device_name = fields.text("deviceName", 255);
         let platform = fields.text("devicePlatform", 32).unwrap_or_else(|| "other".to_owned());
         let push_token = fields.text("pushToken", 4096).filter(|token| !token.is_empty());
-        // Known to stock SDKs. Attestation is not offered, so it is checked and not kept.
-        let _ = fields.object("performAttestation");
+        let evidence = fields.object("performAttestation").cloned();
         let shows_recovery_codes = fields.boolean("recoveryCodes").unwrap_or(false);
         fields.finish()?;
         let proof = match version(body)? {
@@ -155,7 +156,7 @@ impl AddBody {
             }
         };
         let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
-        Ok(AddBody { key, device_name, platform, push_token, proof, shows_recovery_codes })
+        Ok(AddBody { key, device_name, platform, push_token, proof, evidence, shows_recovery_codes })
     }
 }
 

@@ -56,22 +56,32 @@ pub async fn nonce(
     })))
 }
 
-/// Whether the holder of a token has signed with the new key, for this token and with our nonce.
-pub async fn verify(
+/// The message that the holder of a token has signed with the new key, for this token and with this nonce.
+pub fn signed(
     app: &App,
     holder: &Holder,
     key: &DeviceKey,
     nonce: &ServerNonce,
     signature: &Signature,
-) -> Result<(), ApiError> {
+) -> Result<String, ApiError> {
     let tenant = holder.bearer.tenant()?;
     let issuer = app.issuer();
     let thumbprint = key.thumbprint();
     let message =
         enroll(&EnrollMessage { issuer: &issuer, tenant: &tenant, nonce, key: &thumbprint, token: &holder.token });
     key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
-    // The same phone may repeat a lost request, so the nonce is used up per key.
-    use_up(app, &tenant, &holder.token, nonce, &thumbprint.to_base64url()).await
+    Ok(message)
+}
+
+/// Uses the nonce up for this key. The same phone may repeat a lost request.
+pub async fn use_up_for(app: &App, holder: &Holder, key: &DeviceKey, nonce: &ServerNonce) -> Result<(), ApiError> {
+    use_up(app, &holder.bearer.tenant()?, &holder.token, nonce, &key.thumbprint().to_base64url()).await
+}
+
+/// The nonces that may be signed now.
+pub fn nonces(app: &App, asker: &str) -> Vec<ServerNonce> {
+    let current = window(app.clock.now());
+    [current, current - 1].map(|window| app.keys.nonce(asker, window)).into()
 }
 
 /// Whether the credential's own key has signed its removal with our nonce.
@@ -91,9 +101,7 @@ pub async fn verify_removal(
 
 async fn use_up(app: &App, tenant: &TenantId, asker: &str, nonce: &ServerNonce, by: &str) -> Result<(), ApiError> {
     let now = app.clock.now();
-    let current = window(now);
-    let ours = [current, current - 1].into_iter().any(|window| app.keys.nonce(asker, window) == *nonce);
-    if !ours {
+    if !nonces(app, asker).contains(nonce) {
         return Err(ApiError::field(
             "/nonce",
             "unknown-nonce",

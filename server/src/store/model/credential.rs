@@ -15,7 +15,7 @@ pub struct NewCredential {
     pub device_name: Option<String>,
     /// `devicePlatform` as the device said it.
     pub device_platform: String,
-    /// What the device sent to prove its key, as text of the caller's making.
+    /// What the device's maker said of the key and whether it was believed, as JSON.
     pub attestation: Option<String>,
     /// Where to push, if the device said.
     pub push_token: Option<String>,

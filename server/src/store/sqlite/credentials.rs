@@ -145,6 +145,7 @@ async fn insert(batch: &mut Batch, new: &NewCredential, door: Door) -> Result<St
         .fact("key", credential.key.thumbprint().to_base64url())
         .fact("platform", platform_word(credential.platform))
         .fact("protection", protection_word(credential.protection))
+        .opt_fact("attestation", stored.attestation.as_deref())
         .tell(told(EventType::CredentialAdded, &stored))
         .fact("right", right_word(new.right))
         .made(arrival(&stored, &new.token))

@@ -1,0 +1,264 @@
+//! T-25: attestation at enrolment, with a maker of phones of our own beside Google and Apple.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use server::app::App;
+use server::config::{AttestationConfig, AttestationPolicy, Config};
+
+use crate::a_lost_phone_is_recovered::{log, start_with};
+use crate::harness::{Reply, Server, token};
+use crate::maker::{Apple, BATCH_SERIAL, Described, Maker, sha256};
+use crate::phone::{Phone, Sdk};
+use crate::phone_v2;
+use crate::screen::PollingScreen;
+
+/// A service that believes this maker, and nobody else of the same names.
+struct Believer {
+    server: Server,
+    maker: Maker,
+    _files: tempfile::TempDir,
+}
+
+impl Believer {
+    async fn with(policy: AttestationPolicy, change: impl FnOnce(&mut AttestationConfig)) -> Believer {
+        let (maker, files) = (Maker::new(), tempfile::tempdir().expect("a folder"));
+        let root = files.path().join("root.pem");
+        std::fs::write(&root, maker.root_pem()).expect("a file");
+        let mut settings = AttestationConfig {
+            policy,
+            android_packages: vec!["com.example.bank".to_owned()],
+            apple_apps: vec!["TEAM123456.com.example.bank".to_owned()],
+            more_roots: vec![root],
+            ..AttestationConfig::default()
+        };
+        change(&mut settings);
+        let server = start_with(|config| config.defaults.attestation = Some(settings)).await;
+        Believer { server, maker, _files: files }
+    }
+
+    async fn of(policy: AttestationPolicy) -> Believer {
+        Believer::with(policy, |_| {}).await
+    }
+
+    async fn track(&self, user: &str) -> String {
+        token(&self.server.track(user, "hello", json!({})).await)
+    }
+
+    /// What the phone's keystore says of its key under this token.
+    async fn android(&self, phone: &Phone, track: &str, change: impl FnOnce(&mut Described)) -> Value {
+        let nonce = phone_v2::nonce(&self.server, track).await;
+        let mut described = Described::good(&sha256(nonce.as_bytes()));
+        change(&mut described);
+        chain(&self.maker, phone, &described)
+    }
+
+    async fn authenticators(&self, user: &str) -> Value {
+        self.server.backend("GET", &format!("/v1/users/{user}/authenticators"), Value::Null).await.ok()
+    }
+
+    /// The user approves what is of the level, and the backend reads what that is worth.
+    async fn approves(&self, phone: &Phone, credential: &str, user: &str, action: &str) -> Value {
+        let tracked = token(&self.server.track(user, action, json!({})).await);
+        let screen = PollingScreen::create(&self.server, Some(&tracked), json!({"action": action})).await.expect("one");
+        let claimed = phone_v2::claim(&self.server, phone, credential, &screen.challenge_id, "").await.ok();
+        let decision = phone_v2::decision(&self.server, credential, &screen.challenge_id, &claimed, "approve");
+        phone_v2::approve_with(&self.server, phone, &decision, "").await.ok();
+        let token = screen.poll(&self.server).await.ok()["accessToken"].clone();
+        self.server.validate(json!({"token": token})).await
+    }
+}
+
+fn chain(maker: &Maker, phone: &Phone, described: &Described) -> Value {
+    let spki = STANDARD.decode(phone.public_key()).expect("a key");
+    let chain: Vec<String> = maker.android(&spki, described).iter().map(|der| STANDARD.encode(der)).collect();
+    json!({"provider": "ANDROID_KEY", "chain": chain})
+}
+
+fn vouched(maker: &Maker, client_data: &str) -> Value {
+    let (object, key_id) = maker.apple(&Apple::good(&sha256(client_data.as_bytes())));
+    json!({"provider": "APP_ATTEST", "token": STANDARD.encode(object), "keyId": STANDARD.encode(key_id)})
+}
+
+async fn enrol(server: &Server, phone: &Phone, track: &str, evidence: Value) -> Reply {
+    phone_v2::enrol_with(server, phone, track, json!({"performAttestation": evidence})).await
+}
+
+/// As a stock SDK enrols: without a signature.
+async fn enrol_stock(server: &Server, phone: &Phone, track: &str, evidence: Value) -> Reply {
+    let body = json!({
+        "publicKey": phone.public_key(), "deviceName": "x", "devicePlatform": "ios", "performAttestation": evidence,
+    });
+    let bearer = [("authorization", format!("Bearer {track}"))];
+    server.request("POST", &phone.path(""), &bearer, Some(body.to_string())).await
+}
+
+#[tokio::test]
+async fn t25_a_key_in_hardware_that_asks_for_a_finger_is_two_factors() {
+    let believer = Believer::with(AttestationPolicy::Require, |settings| settings.biometric_is_proven = true).await;
+    let server = &believer.server;
+    let phone = Phone::new(server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let evidence = believer.android(&phone, &track, |_| {}).await;
+    let enrolled = enrol(server, &phone, &track, evidence).await.ok();
+    let credential = enrolled["userAuthenticatorId"].as_str().expect("an id").to_owned();
+
+    let known = believer.authenticators("ann").await;
+    let said = &known[0]["attestation"];
+    assert_eq!((&said["provider"], &said["namesKey"]), (&json!("ANDROID_KEY"), &json!(true)), "{known}");
+    assert_eq!(said["facts"]["level"], "trusted_environment");
+    assert_eq!(said["evidence"].as_str().map(str::len), Some(43), "{known}");
+    assert_eq!(known[0]["keyProtection"], json!({"hardware": {"unlock": "biometric"}}));
+
+    let valid = believer.approves(&phone, &credential, "ann", "vault").await;
+    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["hwk", "bio"]), &json!(true)), "{valid}");
+}
+
+#[tokio::test]
+async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
+    let believer = Believer::of(AttestationPolicy::Require).await;
+    let server = &believer.server;
+    let (phone, other) = (Phone::new(server, Sdk::Android), Phone::new(server, Sdk::Android));
+    let track = believer.track("ann").await;
+    let nonce = phone_v2::nonce(server, &track).await;
+
+    let good = Described::good(&sha256(nonce.as_bytes()));
+    let told = |change: fn(&mut Described)| {
+        let mut described = Described::good(&sha256(nonce.as_bytes()));
+        change(&mut described);
+        chain(&believer.maker, &phone, &described)
+    };
+    let enrolment = phone_v2::enrolment(server, &phone, &track, &nonce);
+    let of_another = phone_v2::enrolment(server, &other, &track, &nonce);
+    for (evidence, why) in [
+        (chain(&believer.maker, &other, &good), "other-key"),
+        // A root of the same name with another key.
+        (chain(&Maker::new(), &phone, &good), "bad-signature"),
+        (chain(&believer.maker, &phone, &Described::good(&sha256(b"another nonce"))), "wrong-challenge"),
+        (told(|described| described.package = "com.evil.bank"), "other-app"),
+        (told(|described| (described.key_level, described.attestation_level) = (0, 0)), "software-key"),
+        (told(|described| described.by_software = true), "wrong-purpose"),
+        (told(|described| described.boot = Some((false, 0))), "unverified-boot"),
+        (vouched(&believer.maker, &of_another), "wrong-challenge"),
+        (vouched(&believer.maker, &nonce), "wrong-challenge"),
+        (vouched(&Maker::new(), &enrolment), "bad-signature"),
+        (json!({"provider": "PLAY_INTEGRITY", "token": "x"}), "other-app"),
+        (json!({"provider": "ANDROID_KEY", "chain": ["not base64!"]}), "malformed"),
+        (json!({"provider": "APP_ATTEST", "token": "o2NmbXQ="}), "malformed"),
+        (json!({"provider": "HEARSAY"}), "wrong-format"),
+        (Value::Null, "missing"),
+    ] {
+        let reply = enrol(server, &phone, &track, evidence).await;
+        reply.refused(403, "attestation_refused");
+        let said = reply.body["errorDescription"].as_str().unwrap_or_default();
+        assert!(said.contains(&format!("(`{why}`)")), "{why}: {said}");
+    }
+    // A stock SDK's app vouches for the nonce, whatever key it sends along.
+    let stock = enrol_stock(server, &phone, &track, vouched(&believer.maker, &nonce)).await;
+    stock.refused(403, "attestation_refused");
+    assert!(stock.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`unbound`)")), "{}", stock.body);
+
+    assert_eq!(believer.authenticators("ann").await, json!([]));
+    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 16);
+    // The nonce is still good, and an app that vouches for the key is enough to come in.
+    let credential = enrol(server, &phone, &track, vouched(&believer.maker, &enrolment)).await.ok();
+    let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    // It says nothing of where the key lives.
+    let valid = believer.approves(&phone, &credential, "ann", "login").await;
+    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
+}
+
+#[tokio::test]
+async fn t25_what_google_called_back_is_refused() {
+    let files = tempfile::tempdir().expect("a folder");
+    let list = files.path().join("status.json");
+    let entries = json!({"entries": {format!("{BATCH_SERIAL:x}"): {"status": "REVOKED"}}});
+    std::fs::write(&list, entries.to_string()).expect("a file");
+    let believer = Believer::with(AttestationPolicy::Require, |settings| settings.android_revoked = Some(list)).await;
+    let phone = Phone::new(&believer.server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let evidence = believer.android(&phone, &track, |_| {}).await;
+    let reply = enrol(&believer.server, &phone, &track, evidence).await;
+    reply.refused(403, "attestation_refused");
+    assert!(reply.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`revoked`)")), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
+    let believer = Believer::of(AttestationPolicy::Record).await;
+    let server = &believer.server;
+    for (user, evidence, kept) in [
+        ("none", "", Value::Null),
+        ("junk", "bm90IGEgc3RhdGVtZW50", json!({"refused": "malformed"})),
+        ("stock", "good", json!({"namesKey": false})),
+    ] {
+        let phone = Phone::new(server, Sdk::Ios);
+        let track = believer.track(user).await;
+        let evidence = match evidence {
+            "" => Value::Null,
+            "good" => vouched(&believer.maker, &phone_v2::nonce(server, &track).await),
+            token => json!({"provider": "APP_ATTEST", "token": token, "keyId": "a2V5"}),
+        };
+        enrol_stock(server, &phone, &track, evidence).await.ok();
+        let known = believer.authenticators(user).await;
+        for (name, value) in kept.as_object().into_iter().flatten() {
+            assert_eq!(&known[0]["attestation"][name], value, "{user}: {known}");
+        }
+        assert_eq!(known[0].get("attestation").is_some(), !kept.is_null(), "{user}: {known}");
+        let tracked = token(&server.track(user, "login", json!({})).await);
+        let screen = PollingScreen::create(server, Some(&tracked), json!({"action": "login"})).await.expect("one");
+        phone.claim(server, &screen.challenge_id).await.ok();
+        phone.answer(server, &screen.challenge_id, true).await.ok();
+        let valid = server.validate(json!({"token": screen.poll(server).await.ok()["accessToken"]})).await;
+        assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
+    }
+}
+
+/// T-26: the strongest level follows what was proven.
+#[tokio::test]
+async fn t26_a_key_that_may_sign_without_its_user_confirms_nothing_of_the_strongest_level() {
+    let believer = Believer::with(AttestationPolicy::Record, |settings| settings.biometric_is_proven = true).await;
+    let server = &believer.server;
+    let phone = Phone::new(server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let evidence = believer.android(&phone, &track, |described| described.no_auth_required = true).await;
+    let credential = enrol(server, &phone, &track, evidence).await.ok();
+    let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    let valid = believer.approves(&phone, &credential, "ann", "login").await;
+    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["hwk"]), &json!(false)), "{valid}");
+
+    let tracked = token(&server.track("ann", "vault", json!({})).await);
+    let screen = PollingScreen::create(server, Some(&tracked), json!({"action": "vault"})).await.expect("one");
+    let refused = phone_v2::claim(server, &phone, &credential, &screen.challenge_id, "").await;
+    refused.refused(403, "user_verification_unproven");
+    phone.claim(server, &screen.challenge_id).await.refused(403, "user_verification_unproven");
+    assert_eq!(log(server).await["refusal.claim user_verification_unproven"], 2);
+    assert_eq!(screen.poll(server).await.ok()["isVerified"], false);
+}
+
+#[tokio::test]
+async fn settings_that_could_believe_nothing_are_refused_at_start() {
+    let files = tempfile::tempdir().expect("a folder");
+    let nowhere = files.path().join("nowhere");
+    let packages = || vec!["com.example.bank".to_owned()];
+    let base = AttestationConfig::default;
+    for (settings, key) in [
+        (AttestationConfig { policy: AttestationPolicy::Require, ..base() }, "policy"),
+        (AttestationConfig { biometric_is_proven: true, ..base() }, "biometric_is_proven"),
+        (AttestationConfig { more_roots: vec![nowhere.clone()], ..base() }, "more_roots"),
+        (
+            AttestationConfig { android_packages: packages(), android_revoked: Some(nowhere), ..base() },
+            "android_revoked",
+        ),
+        (
+            AttestationConfig { android_packages: packages(), android_signers: vec!["ab:cd".to_owned()], ..base() },
+            "android_signers",
+        ),
+    ] {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut config = Config::demo(data.path(), 0);
+        config.defaults.attestation = Some(settings);
+        let error = App::start(config).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with(&format!("`defaults.attestation.{key}` cannot be used: ")), "{key}: {error}");
+    }
+}
