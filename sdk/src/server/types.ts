@@ -274,6 +274,10 @@ export interface UserAuthenticator {
   verifiedAt?: string;
   lastVerifiedAt?: string;
   displayName?: string;
+  /** What the phone's maker said of the key, where the tenant records it: `provider`, and `facts` or why it was `refused`. */
+  attestation?: { provider: string | null; evidence: string; namesKey?: boolean; facts?: Record<string, unknown>; refused?: string };
+  /** What was proven: `unattested`, or `{ hardware: { unlock } }`. */
+  keyProtection?: 'unattested' | { hardware: { unlock: 'nothing' | 'pin' | 'biometric' } };
 }
 
 export interface GetChallengeRequest {
