@@ -208,11 +208,10 @@ impl Judge {
 impl About<'_> {
     /// What holds for one of the nonces.
     fn either<T>(&self, judge: impl Fn(&ServerNonce) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let verdicts = self.nonces.iter().map(judge);
-        verdicts.fold(Err(Refusal::WrongChallenge), |before, next| match before {
-            Err(Refusal::WrongChallenge) => next,
-            _ => before,
-        })
+        let mut verdicts = self.nonces.iter().map(judge);
+        verdicts
+            .find(|verdict| !matches!(verdict, Err(Refusal::WrongChallenge)))
+            .unwrap_or(Err(Refusal::WrongChallenge))
     }
 
     /// An app vouches. That is no word about the place where the key lives.

@@ -183,6 +183,20 @@ async fn t25_what_google_called_back_is_refused() {
     assert!(reply.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`revoked`)")), "{}", reply.body);
 }
 
+/// By default nobody looks: not even good evidence makes a key worth more.
+#[tokio::test]
+async fn t25_evidence_that_nobody_asked_for_is_worth_nothing() {
+    let believer = Believer::of(AttestationPolicy::None).await;
+    let phone = Phone::new(&believer.server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let evidence = believer.android(&phone, &track, |_| {}).await;
+    let credential = enrol(&believer.server, &phone, &track, evidence).await.ok();
+    let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    assert!(believer.authenticators("ann").await[0].get("attestation").is_none());
+    let valid = believer.approves(&phone, &credential, "ann", "vault").await;
+    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
+}
+
 #[tokio::test]
 async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
     let believer = Believer::of(AttestationPolicy::Record).await;

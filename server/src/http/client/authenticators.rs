@@ -35,7 +35,7 @@ use crate::store::{
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?, version?, …}`"),
     responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
-        (status = 403, description = "`forbidden`: the token lets no phone in"),
+        (status = 403, description = "`forbidden`: the token lets no phone in; `attestation_refused`"),
         (status = 409, description = "the key is another user's")))]
 pub async fn add(
     State(app): State<App>,

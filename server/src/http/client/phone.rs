@@ -27,7 +27,7 @@ use crate::store::StoredCredential;
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{challengeId, publicKey, signature}`; version 2 adds `version`, `nonce` and the rolling code `qr`"),
     responses((status = 200, description = "`{success, ipAddress, userAgent, actionCode, idempotencyKey, custom, user}`; version 2 adds `context`, `claim`, `needsCode`, `expiresAt`, `phonesAdded?`", body = Object),
-        (status = 403, description = "`wrong_user`, or a policy blocks the claim"),
+        (status = 403, description = "`wrong_user`, `credential_cooling_off`, `user_verification_unproven`, or a policy blocks the claim"),
         (status = 409, description = "`challenge_already_claimed`, or it has ended")))]
 pub async fn claim(
     State(app): State<App>,
@@ -100,7 +100,7 @@ async fn added_since(app: &App, claim: &Claim, tenant: &TenantId) -> Result<Vec<
     responses((status = 200, description = "`{isVerified}`", body = Object),
         (status = 400, description = "`invalid_signature`, `wrong_code`"),
         (status = 401, description = "`signature_reused`"),
-        (status = 403, description = "`not_claimer`")))]
+        (status = 403, description = "`not_claimer`, `credential_cooling_off`, `user_verification_unproven`")))]
 pub async fn answer(
     State(app): State<App>,
     Extension(door): Extension<Door>,
