@@ -373,6 +373,21 @@ fn an_event_is_late_to_one_that_did_not_count() {
     }
 }
 
+/// What is kept of a key becomes as small as it can when its many events have left.
+#[test]
+fn the_first_event_after_many_that_have_left_is_counted() {
+    let mut plan = empty_plan();
+    plan.intern_window(WindowSpec { filter: Some(FAILED), ..count_by_user(Window::Sliding(HOUR), 50) });
+    plan.intern_window(count_by_user(Window::Sliding(HOUR), 50));
+    let mut both = Both::new(plan);
+    for seq in 1..=45 {
+        both.observe(&plain(seq, seq as i64 * 1_000, "ann"));
+    }
+    both.observe(&plain(46, 5 * HOUR, "ann"));
+    let asked = both.observe(&Observation { kind: PAY, ..plain(47, 5 * HOUR + 1, "ann") });
+    assert_eq!(asked.windows, [exactly(1), exactly(1)]);
+}
+
 #[test]
 fn beyond_the_threshold_a_count_says_no_more_than_that() {
     let mut both = History::new(

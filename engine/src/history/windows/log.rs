@@ -492,9 +492,13 @@ impl<'a, W: Deref<Target = [u64]>> Log<'a, W> {
         answer: &mut Maybe<Interval<Value>>,
     ) -> bool {
         let within = Rows::MAX.checked_shl(from as u32).unwrap_or(0);
-        let [kept, dropped, _, first, second] = match self.words.get(column.state..) {
-            Some([kept, at, seq, first, second, ..]) if !self.is_untouched() => [*kept, *at, *seq, *first, *second],
-            Some(_) | None => [0, Position::START.at as u64, 0, 0, 0],
+        // The state of a count is shorter than others, and may be nearly all there is.
+        let [kept, dropped, first, second] = match self.words.get(column.state..) {
+            Some([kept, at, _, more @ ..]) if !self.is_untouched() => {
+                let more = |place: usize| more.get(place).copied().unwrap_or(0);
+                [*kept, *at, more(0), more(1)]
+            }
+            Some(_) | None => [0, Position::START.at as u64, 0, 0],
         };
         if dropped as i64 >= start {
             return false;
