@@ -199,7 +199,7 @@ fn history(workload: &[Withdrawal], thresholds: &Thresholds, together: usize) ->
         spent += if together == 1 {
             cpu::spent(|| fresh.iter().for_each(one_by_one)).1
         } else {
-            let mut take = |_: &Observation, observed| digest.add(results(black_box(&observed)));
+            let mut take = |_: &Observation, observed: &Observed| digest.add(results(black_box(observed)));
             cpu::spent(|| fresh.chunks(together).for_each(|events| history.observe_all(events, &mut take))).1
         };
     }

@@ -388,6 +388,26 @@ fn the_first_event_after_many_that_have_left_is_counted() {
     assert_eq!(asked.windows, [exactly(1), exactly(1)]);
 }
 
+/// Rows of a log come and go, and are moved now and then: also when the event comes that turns it into structures.
+#[test]
+fn an_amount_in_a_second_currency_finds_the_events_before_it_wherever_they_stand() {
+    let sliding = count_by_user(Window::Sliding(10 * MINUTE), 99);
+    let (function, unit) = (Function::Sum(AMOUNT), Unit::Money(Some(eur())));
+    let dollars = Value::Money(Money::parse_text("1 USD").expect("an amount"));
+    for before in 0..60 {
+        let mut plan = empty_plan();
+        plan.intern_window(sliding.clone());
+        plan.intern_window(WindowSpec { function, unit, bound: Bound::AtMost(99_999), ..sliding.clone() });
+        let mut both = Both::new(plan);
+        for seq in 1..=before {
+            both.observe(&with(plain(seq, seq as i64 * MINUTE, "ann"), AMOUNT, euros(5)));
+        }
+        for seq in before + 1..before + 20 {
+            both.observe(&with(plain(seq, seq as i64 * MINUTE, "ann"), AMOUNT, dollars.clone()));
+        }
+    }
+}
+
 #[test]
 fn beyond_the_threshold_a_count_says_no_more_than_that() {
     let mut both = History::new(

@@ -219,17 +219,18 @@ pub(super) fn field(fields: &[Maybe<Value>], slot: FieldRef) -> Maybe<&Value> {
     }
 }
 
-/// The key made of these fields, or why there is none.
-pub(super) fn key(fields: &[Maybe<Value>], slots: &[FieldRef]) -> Result<Key, Why> {
-    let mut key = Key::default();
-    let mut pen = Pen::new(&mut key);
+/// Writes the key made of these fields, in place of another; or says why there is none.
+#[inline]
+pub(super) fn write_key(fields: &[Maybe<Value>], slots: &[FieldRef], key: &mut Key) -> Result<(), Why> {
+    *key = Key::default();
+    let mut pen = Pen::new(key);
     for slot in slots {
         match field(fields, *slot) {
             Maybe::Known(value) => pen.value(value)?,
             Maybe::Unknown(why) => return Err(why),
         }
     }
-    Ok(key)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -245,7 +246,9 @@ mod tests {
 
     fn key_of(values: &[Maybe<Value>]) -> Key {
         let slots: Vec<FieldRef> = (0..values.len() as u16).map(FieldRef).collect();
-        key(values, &slots).expect("known values")
+        let mut key = Key::default();
+        write_key(values, &slots, &mut key).expect("known values");
+        key
     }
 
     #[test]

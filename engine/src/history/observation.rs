@@ -110,6 +110,19 @@ impl Observed {
             duplicate: false,
         }
     }
+
+    /// Nothing known again.
+    pub(super) fn forget(&mut self, future: bool) {
+        for answer in self.windows.iter_mut().chain(&mut self.seen) {
+            *answer = Maybe::Unknown(Why::Absent);
+        }
+        for start in &mut self.starts {
+            *start = None;
+        }
+        self.last_verified = Maybe::Unknown(Why::Absent);
+        self.previous = Maybe::Unknown(Why::Absent);
+        (self.future, self.duplicate) = (future, false);
+    }
 }
 
 /// Puts a value in its place, if there is one.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::{
     super::{
-        atom,
+        atom::{self, Key},
         hashing::Hashing,
         observation::{Observation, Observed, set},
         plan::EventKind,
@@ -151,7 +151,7 @@ impl Group {
         asking: &Asking<'_>,
         key: &Hashed,
         quota: Quota,
-        observed: Option<&mut Observed>,
+        mut observed: Option<&mut Observed>,
     ) -> bool {
         let Some(log) = &plan.log else { return self.observe_apart(plan, asking, key, quota, observed) };
         let mut arrival = Arrival::default();
@@ -185,14 +185,14 @@ impl Group {
         if row.is_plain() {
             let mut words = Log::of(log, row.body_mut());
             words.purge(horizon);
-            let fits = words.fits(&mut arrival, asking.at, newest);
-            if fits && arrival.is_nothing() {
+            let follows = arrival.certain && asking.at > newest;
+            if follows && arrival.is_nothing() {
                 if let Some(observed) = observed {
                     words.answer(plan, asking, missing, Some(&arrival), observed);
                 }
                 return false;
             }
-            let ready = fits.then(|| words.prepare(&arrival, asking.at));
+            let ready = follows.then(|| words.prepare(&arrival, asking.at));
             if let Some(ready) = ready
                 && let Some(moved) = match ready.more.or_else(|| words.fewer(ready)) {
                     Some(size) => self.keys.resize(key, piece, size),
@@ -202,14 +202,21 @@ impl Group {
                 piece = moved;
                 let mut row = self.keys.row_mut(piece);
                 let mut words = Log::of(log, row.body_mut());
-                if let Some(observed) = observed {
-                    words.answer(plan, asking, missing, Some(&arrival), observed);
+                if let Some(straight) = &plan.straight
+                    && words.pass(straight, asking, missing, &mut arrival, ready, observed.as_deref_mut())
+                {
+                    return false;
                 }
-                if !words.append(asking.at, &arrival, ready) {
-                    let tracks = words.open(plan, missing);
-                    self.keys.set_aside(piece, tracks);
+                if words.fits(&mut arrival) {
+                    if let Some(observed) = observed {
+                        words.answer(plan, asking, missing, Some(&arrival), observed);
+                    }
+                    if !words.append(asking.at, &arrival, ready) {
+                        let tracks = words.open(plan, missing);
+                        self.keys.set_aside(piece, tracks);
+                    }
+                    return false;
                 }
-                return false;
             }
             let tracks = Log::of(log, self.keys.row(piece).into_body()).open(plan, missing);
             self.keys.set_aside(piece, tracks);
@@ -300,12 +307,19 @@ fn parts<'a>(plan: &GroupPlan, asking: &Asking<'a>) -> Parts<'a> {
 }
 
 /// The event's key with its hash, or why it has none. `None` if the group has nothing to do with the event.
-pub(super) fn key(plan: &GroupPlan, hashing: &Hashing, event: &Observation) -> Option<Result<Hashed, Why>> {
+fn key(plan: &GroupPlan, hashing: &Hashing, event: &Observation) -> Option<Result<Hashed, Why>> {
+    let mut key = Key::default();
+    Some(write_key(plan, event, &mut key)?.map(|()| hashing.key(key)))
+}
+
+/// Writes the event's key, in place of another.
+#[inline]
+pub(super) fn write_key(plan: &GroupPlan, event: &Observation, key: &mut Key) -> Option<Result<(), Why>> {
     let takes = plan.tracks.iter().any(|track| track.feed.takes(event.kind));
     if !takes && !plan.asks.iter().any(|ask| ask.asked_by(event.kind)) {
         return None;
     }
-    Some(atom::key(&event.fields, &plan.fields).map(|key| hashing.key(key)))
+    Some(atom::write_key(&event.fields, &plan.fields, key))
 }
 
 /// Answers an event that has no key in this group.

@@ -9,7 +9,7 @@ use super::{
         },
     },
     amounts::Room,
-    log::LogPlan,
+    log::{LogPlan, Straight},
 };
 
 /// Where everything of a plan lives.
@@ -34,6 +34,8 @@ pub(super) struct GroupPlan {
     pub most_pending: usize,
     /// How events stand in a log, if they can.
     pub log: Option<LogPlan>,
+    /// What is asked of a log, if all of it is simple.
+    pub straight: Option<Straight>,
 }
 
 /// One structure under a key: which events it takes, and what it keeps of them.
@@ -121,13 +123,18 @@ impl Ask {
     /// Whether an event of this kind asks it.
     pub fn asked_by(&self, kind: EventKind) -> bool {
         let (Ask::Window { by, .. } | Ask::Seen { by, .. }) = self;
-        match kind {
-            EventKind::Action(id) => by.get(usize::from(id.0)).copied().unwrap_or(true),
-            EventKind::ChallengeIssued
-            | EventKind::ChallengeSucceeded
-            | EventKind::ChallengeDeclined
-            | EventKind::ChallengeExpired => true,
-        }
+        asked_by(by, kind)
+    }
+}
+
+/// Whether an event of this kind asks what is asked by these.
+pub(super) fn asked_by(by: &AskedBy, kind: EventKind) -> bool {
+    match kind {
+        EventKind::Action(id) => by.get(usize::from(id.0)).copied().unwrap_or(true),
+        EventKind::ChallengeIssued
+        | EventKind::ChallengeSucceeded
+        | EventKind::ChallengeDeclined
+        | EventKind::ChallengeExpired => true,
     }
 }
 
@@ -145,6 +152,8 @@ impl Layout {
         for group in &mut layout.groups {
             group.most_pending = limits.pending;
             group.log = LogPlan::of(&group.tracks);
+            let retention = limits.retention_ms.saturating_mul(1_000);
+            group.straight = group.log.as_ref().and_then(|log| Straight::of(group, log, retention));
             group.stay = group.span.saturating_add(limits.lateness_ms.saturating_mul(1_000));
         }
         layout
@@ -209,6 +218,7 @@ impl Layout {
             stay: 0,
             most_pending: 0,
             log: None,
+            straight: None,
         };
         place(&mut group);
         self.groups.push(group);

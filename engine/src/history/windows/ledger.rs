@@ -49,24 +49,31 @@ pub(super) struct GivenUp {
     pub event: Remembered,
 }
 
-/// Decided events that are forgotten together. What is looked into at random is kept small: the places alone.
+/// Decided events that are forgotten together. What is looked into at random is kept small: the places alone, which say
+/// where an event begins.
 #[derive(Clone, Debug, Default)]
 struct Generation {
     places: Places,
-    events: Vec<Decided>,
-    /// Users and references, one after the other.
-    names: Vec<u8>,
+    events: usize,
+    /// One event after the other: a head, its user, its reference. Behind them there is room, which can be looked at before it
+    /// is written to.
+    bytes: Vec<u8>,
+    used: usize,
 }
 
-/// A decided event, and where its user and reference stand among the names.
+/// A decided event, and how long its user and reference are.
 #[derive(Clone, Copy, Debug)]
 struct Decided {
     at: Position,
-    start: usize,
     user: u32,
     reference: u32,
     status: Status,
 }
+
+/// The bytes of a [`Decided`].
+const HEAD: usize = 25;
+/// What an event may take of the bytes that are looked at before.
+const LINE: usize = 64;
 
 impl Ledger {
     /// When the event happened, and how far it has come. The hash is that of user and reference together.
@@ -76,6 +83,13 @@ impl Ledger {
         }
         let decided = self.recent.find(hash, user, reference).or_else(|| self.older.find(hash, user, reference));
         decided.map(|event| (event.at, event.status))
+    }
+
+    /// Looks at where the next events, so many, are going to be written.
+    #[inline]
+    pub fn glance_ahead(&self, events: usize) -> u64 {
+        let lines = (0..=events).filter_map(|line| self.recent.bytes.get(self.recent.used + line * LINE));
+        lines.fold(0, |near, byte| near ^ u64::from(*byte))
     }
 
     /// Looks at where the event would be.
@@ -95,24 +109,20 @@ impl Ledger {
 
     /// Remembers a decided event.
     pub fn decided(&mut self, hash: u64, user: &str, reference: &str, at: Position, status: Status, limit: usize) {
-        let event = match u32::try_from(self.recent.events.len()) {
-            Ok(event) if self.recent.events.len() < limit.max(1) => event,
+        let place = match u32::try_from(self.recent.used) {
+            Ok(place) if self.recent.events < limit.max(1) => place,
             Ok(_) | Err(_) => {
                 std::mem::swap(&mut self.recent, &mut self.older);
                 self.recent.places.clear();
-                self.recent.events.clear();
-                self.recent.names.clear();
+                (self.recent.events, self.recent.used) = (0, 0);
                 0
             }
         };
-        let Generation { places, events, names } = &mut self.recent;
         // Names as long as that would not have been let in.
         let length = |name: &str| u32::try_from(name.len()).unwrap_or(u32::MAX);
-        let (start, user_length, reference_length) = (names.len(), length(user), length(reference));
-        names.extend_from_slice(user.as_bytes());
-        names.extend_from_slice(reference.as_bytes());
-        events.push(Decided { at, start, user: user_length, reference: reference_length, status });
-        places.insert(half(hash), event);
+        let event = Decided { at, user: length(user), reference: length(reference), status };
+        self.recent.write(event, user.as_bytes(), reference.as_bytes());
+        self.recent.places.insert(half(hash), place);
     }
 
     /// Remembers an undecided event. Returns the oldest if it had to make room: nobody can settle it any more.
@@ -153,7 +163,7 @@ impl Ledger {
     }
 
     pub fn len(&self) -> usize {
-        self.undecided.len() + self.recent.events.len() + self.older.events.len()
+        self.undecided.len() + self.recent.events + self.older.events
     }
 
     pub fn undecided(&self) -> usize {
@@ -161,11 +171,7 @@ impl Ledger {
     }
 
     pub fn bytes(&self) -> usize {
-        let generation = |generation: &Generation| {
-            generation.places.bytes()
-                + generation.events.capacity() * size_of::<Decided>()
-                + generation.names.capacity()
-        };
+        let generation = |generation: &Generation| generation.places.bytes() + generation.bytes.capacity();
         let texts = |event: &Undecided| event.user.len() + event.reference.len() + 4 * size_of::<usize>();
         self.undecided.allocation_size()
             + self.undecided.iter().map(texts).sum::<usize>()
@@ -183,13 +189,61 @@ impl Undecided {
 
 impl Generation {
     #[inline]
-    fn find(&self, hash: u64, user: &str, reference: &str) -> Option<&Decided> {
-        let of = |event: u32| self.events.get(event as usize);
-        let is_it = |event: &Decided| {
-            let middle = event.start + event.user as usize;
-            self.names.get(event.start..middle) == Some(user.as_bytes())
-                && self.names.get(middle..middle + event.reference as usize) == Some(reference.as_bytes())
+    fn find(&self, hash: u64, user: &str, reference: &str) -> Option<Decided> {
+        let is_it = |place: u32| {
+            self.read(place).is_some_and(|(event, names)| {
+                names.split_at_checked(event.user as usize).is_some_and(|(one, other)| {
+                    one == user.as_bytes() && other.get(..event.reference as usize) == Some(reference.as_bytes())
+                })
+            })
         };
-        self.places.find(half(hash), |event| of(event).is_some_and(is_it)).and_then(of)
+        self.places.find(half(hash), is_it).and_then(|place| self.read(place)).map(|(event, _)| event)
+    }
+
+    /// The event that begins there, and the bytes from its names on.
+    #[inline]
+    fn read(&self, place: u32) -> Option<(Decided, &[u8])> {
+        let (head, names) = self.bytes.get(place as usize..)?.split_first_chunk()?;
+        Some((Decided::of(head)?, names))
+    }
+
+    fn write(&mut self, event: Decided, user: &[u8], reference: &[u8]) {
+        let end = self.used + HEAD + user.len() + reference.len();
+        if end > self.bytes.len() {
+            self.bytes.resize((end + end / 2).max(32 * LINE), 0);
+        }
+        self.put(&event.at.at.to_le_bytes());
+        self.put(&event.at.seq.to_le_bytes());
+        self.put(&event.user.to_le_bytes());
+        self.put(&event.reference.to_le_bytes());
+        self.put(&[event.status.index() as u8]);
+        self.put(user);
+        self.put(reference);
+        self.events += 1;
+    }
+
+    #[inline]
+    fn put(&mut self, part: &[u8]) {
+        let end = self.used + part.len();
+        if let Some(place) = self.bytes.get_mut(self.used..end) {
+            place.copy_from_slice(part);
+        }
+        self.used = end;
+    }
+}
+
+impl Decided {
+    #[inline]
+    fn of(bytes: &[u8; HEAD]) -> Option<Decided> {
+        let (at, rest) = bytes.split_first_chunk()?;
+        let (seq, rest) = rest.split_first_chunk()?;
+        let (user, rest) = rest.split_first_chunk()?;
+        let (reference, rest) = rest.split_first_chunk()?;
+        Some(Decided {
+            at: Position { at: i64::from_le_bytes(*at), seq: u64::from_le_bytes(*seq) },
+            user: u32::from_le_bytes(*user),
+            reference: u32::from_le_bytes(*reference),
+            status: *Status::ALL.get(usize::from(*rest.first()?))?,
+        })
     }
 }

@@ -5,11 +5,14 @@
 //! event that comes late, one that may or may not count, a second currency, more rows than a set has bits) turns it into
 //! the structures themselves, which hold everything.
 
+mod straight;
+
 use std::ops::Deref;
 
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
+pub(super) use self::straight::Straight;
 use super::{
     super::{
         atom::{self, Atom, Key},
@@ -186,7 +189,7 @@ impl LogPlan {
 
     /// The words that a log begins with: there is room for a few rows.
     pub fn words(&self) -> usize {
-        self.head + 2 * (1 + self.numbers + self.atoms)
+        self.head + 5 * (1 + self.numbers + self.atoms)
     }
 }
 
@@ -399,12 +402,9 @@ impl<'a, W: Deref<Target = [u64]>> Log<'a, W> {
         self.plan.columns.get(track).map(|column| self.state(*column))
     }
 
-    /// Whether the event can follow what is there; `newest` is the key's newest event, be it that it did not count. Notes in what the event brings
-    /// which rows have the same values.
-    pub fn fits(&self, arrival: &mut Arrival, at: Position, newest: Position) -> bool {
-        if !arrival.certain || at <= newest {
-            return false;
-        }
+    /// Whether an event that comes after all others, and counts without doubt, can follow what is there. Notes in what it
+    /// brings which rows have the same values.
+    pub fn fits(&self, arrival: &mut Arrival) -> bool {
         let width = self.shape.width;
         for (column, entry) in self.plan.columns.iter().zip(&mut arrival.entries) {
             match (entry, column.sort) {
@@ -668,8 +668,8 @@ impl Log<'_, &mut [u64]> {
         let shape = Shape { width: arrival.width.max(self.shape.width), far: near.is_none(), ..self.shape };
         let stride = shape.stride(self.plan);
         let words = self.plan.head + (shape.rows + 1) * stride;
-        // Rows are seldom moved where there is some room.
-        let some = if shape.gone > 0 { 0 } else { shape.rows / 8 * stride };
+        // Rows are seldom moved where there is some room: a key whose rows do not go yet may soon have many more.
+        let some = if shape.gone > 0 { 0 } else { shape.rows * stride };
         Ready { shape, near, more: (words > self.words.len()).then_some(words + some) }
     }
 
@@ -866,15 +866,14 @@ impl Log<'_, &mut [u64]> {
     /// Removes rows that no structure has, and of those that are kept for late events alone the oldest. `all` are those
     /// that some structure has.
     fn drop_rows(&mut self, all: Rows) {
-        let every = |rows: usize| if rows == MOST_ROWS { Rows::MAX } else { !(Rows::MAX << rows) };
-        let mut unused = every(self.rows()) & !all;
+        let mut unused = first(self.rows()) & !all;
         while let Some(row) = newest_of(unused) {
             self.remove(row);
             unused &= !(1 << row);
         }
         while self.rows() > self.plan.rows {
             let needed = self.columns().fold(0, |all, (_, column)| all | self.state(column).needed(column.sort));
-            let spare = every(self.rows()) & !needed;
+            let spare = first(self.rows()) & !needed;
             if spare == 0 {
                 return;
             }
@@ -931,18 +930,24 @@ impl Log<'_, &mut [u64]> {
     }
 
     /// Drops what lies before `horizon`: it has left every window.
+    #[inline]
     pub fn purge(&mut self, horizon: Position) {
-        let gone = match self.rows() {
-            0 => return,
-            _ if self.at(0) >= horizon => return,
-            _ => self.first_from(horizon),
-        };
-        for (_, column) in self.columns() {
-            let mut state = self.state(column);
-            for row in each(state.kept).take_while(|row| *row < gone) {
-                self.drop_row(column.sort, &mut state, row);
+        let rows = self.rows();
+        let gone = (0..rows).find(|row| self.at(*row) >= horizon).unwrap_or(rows);
+        if gone == 0 {
+            return;
+        }
+        for column in &self.plan.columns {
+            let mut state = self.state(*column);
+            let leaving = state.kept & first(gone);
+            if let Some(newest) = newest_of(leaving) {
+                state.dropped = state.dropped.max(self.at(newest));
             }
-            self.set_state(column, state);
+            if let Sort::Number(number) = column.sort {
+                state.total -= each(leaving).map(|row| self.number(row, number)).sum::<i64>();
+            }
+            state.kept &= !leaving;
+            self.set_state(*column, state);
         }
         self.remove_first(gone);
         self.save();
@@ -1083,6 +1088,12 @@ fn once_each(numbers: impl Iterator<Item = i128>) -> Vec<i128> {
 
 fn newest_of(rows: Rows) -> Option<usize> {
     rows.checked_ilog2().map(|row| row as usize)
+}
+
+/// The set of so many rows.
+#[inline]
+fn first(rows: usize) -> Rows {
+    !Rows::MAX.checked_shl(rows as u32).unwrap_or(0)
 }
 
 /// The rows of a set.

@@ -72,12 +72,15 @@ pub struct History {
     ledger: Ledger,
     /// The time of the newest event, in microseconds.
     newest: i64,
+    /// Room for what is found out about events before they are taken in.
+    touched: Vec<Touched>,
 }
 
 /// So many events are looked up together.
 const TOGETHER: usize = 16;
 
 /// Everything by which history looks into its tables for an event.
+#[derive(Clone, Debug, Default)]
 struct Touched {
     /// User and reference.
     name: u64,
@@ -138,6 +141,7 @@ impl History {
             users_hidden: hidden,
             ledger: Ledger::default(),
             newest: i64::MIN,
+            touched: Vec::new(),
         }
     }
 
@@ -164,20 +168,21 @@ impl History {
     /// Answers what the plan asks about the event's past, and takes the event in. A retry of a known event is
     /// answered as of the first try and not counted again.
     pub fn observe(&mut self, event: &Observation) -> Observed {
-        let touched = self.touched(event);
-        self.warm(std::slice::from_ref(&touched));
         let mut observed = self.nothing(event);
-        self.answer(event, &touched, &mut observed);
+        self.together(std::slice::from_ref(event), |history, event, touched| {
+            history.answer(event, touched, &mut observed);
+        });
         observed
     }
 
     /// Observes the events one after the other. Where many are at hand this takes less time than to hand them in one by
-    /// one, since all that some of them need is fetched from memory at once.
-    pub fn observe_all(&mut self, events: &[Observation], mut answered: impl FnMut(&Observation, Observed)) {
+    /// one, since all that some of them need is fetched from memory at once, and the answers are lent.
+    pub fn observe_all(&mut self, events: &[Observation], mut answered: impl FnMut(&Observation, &Observed)) {
+        let mut observed = Observed::nothing(self.plan.windows.len(), self.plan.seen.len(), false);
         self.together(events, |history, event, touched| {
-            let mut observed = history.nothing(event);
+            observed.forget(event.future);
             history.answer(event, touched, &mut observed);
-            answered(event, observed);
+            answered(event, &observed);
         });
     }
 
@@ -186,15 +191,17 @@ impl History {
         events: &[E],
         mut f: impl FnMut(&mut History, &Observation, &Touched),
     ) {
-        let mut touched: SmallVec<[Touched; TOGETHER]> = SmallVec::new();
+        let mut room = std::mem::take(&mut self.touched);
+        room.resize_with(TOGETHER, Touched::default);
         for events in events.chunks(TOGETHER) {
-            touched.clear();
-            touched.extend(events.iter().map(|event| self.touched(event.borrow())));
-            self.warm(&touched);
-            for (event, touched) in events.iter().zip(&touched) {
+            let touched = room.get_mut(..events.len()).unwrap_or_default();
+            events.iter().zip(&mut *touched).for_each(|(event, touched)| self.touch(event.borrow(), touched));
+            self.warm(touched);
+            for (event, touched) in events.iter().zip(touched) {
                 f(self, event.borrow(), touched);
             }
         }
+        self.touched = room;
     }
 
     /// Answers, where nothing is answered yet.
@@ -244,15 +251,19 @@ impl History {
         observed
     }
 
-    #[inline(always)]
-    fn touched(&self, event: &Observation) -> Touched {
-        let name = self.hashing.of_both(&event.user, &event.reference);
-        let user = self.users.is_some().then(|| self.user_key(&event.user));
-        let mut touched = Touched { name, user, keys: SmallVec::new() };
-        for plan in &self.layout.groups {
-            touched.keys.push(group::key(plan, &self.hashing, event).and_then(Result::ok));
+    /// Finds that out, and writes it to where it stays.
+    #[inline]
+    fn touch(&self, event: &Observation, touched: &mut Touched) {
+        touched.name = self.hashing.of_both(&event.user, &event.reference);
+        touched.user = self.users.is_some().then(|| self.user_key(&event.user));
+        touched.keys.resize(self.layout.groups.len(), None);
+        for (plan, place) in self.layout.groups.iter().zip(&mut touched.keys) {
+            let (hash, key) = place.get_or_insert_default();
+            match group::write_key(plan, event, key) {
+                Some(Ok(())) => *hash = self.hashing.of(key.as_slice()),
+                Some(Err(_)) | None => *place = None,
+            }
         }
-        touched
     }
 
     fn user_key(&self, user: &str) -> Hashed {
@@ -271,6 +282,7 @@ impl History {
             near ^= look(users, touched.iter().filter_map(|touched| touched.user.as_ref()));
         }
         near ^= touched.iter().fold(0, |near, touched| near ^ self.ledger.glance(touched.name));
+        near ^= self.ledger.glance_ahead(touched.len());
         std::hint::black_box(near);
     }
 

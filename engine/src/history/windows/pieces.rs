@@ -1,7 +1,7 @@
 //! Memory in pieces of many sizes, found by a number half as long as an address.
 
 /// Words of which a slab has about so many.
-const SLAB: usize = 8_192;
+const SLAB: usize = 65_536;
 /// Bits of a number that say which piece of its size it is.
 const PLACE_BITS: u32 = 26;
 

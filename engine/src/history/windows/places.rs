@@ -1,6 +1,6 @@
 //! Where keys are: half of each key's hash, and a number.
 
-/// A table in one piece of memory, a word for each key, of which no more than two thirds are taken: to find a key is
+/// A table in one piece of memory, a word for each key, of which no more than four fifths are taken: to find a key is
 /// to look at one place in memory, and nearly always at no more. Keys of one hash may be there many times.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -43,7 +43,7 @@ impl Places {
 
     /// Adds a number, less than the largest there is.
     pub fn insert(&mut self, hash: u32, number: u32) {
-        if (self.taken + 1) * 3 > self.words.len() * 2 {
+        if (self.taken + 1) * 5 > self.words.len() * 4 {
             let larger = vec![0; (self.words.len() * 2).max(FEWEST)];
             let smaller = std::mem::replace(&mut self.words, larger);
             smaller.into_iter().filter(|word| *word != 0).for_each(|word| self.put(word));

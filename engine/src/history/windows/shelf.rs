@@ -86,7 +86,9 @@ impl<V> Shelf<V> {
     /// Looks at all of it.
     #[inline]
     pub fn look(&self, piece: Piece) -> u64 {
-        self.pieces.get(piece).iter().step_by(8).fold(0, |near, word| near ^ word)
+        let words = self.pieces.get(piece);
+        // A piece need not begin where a line of the cache does.
+        words.iter().step_by(8).chain(words.last()).fold(0, |near, word| near ^ word)
     }
 
     #[inline]
