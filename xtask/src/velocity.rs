@@ -6,7 +6,7 @@ use crate::run;
 #[derive(clap::Args)]
 pub struct Velocity {
     /// Comparisons of the bounded windows with the full history
-    #[arg(long, default_value_t = 10_000_000)]
+    #[arg(long, default_value_t = 100_000_000)]
     comparisons: u64,
     /// Events on one key, and new keys, of the floods
     #[arg(long, default_value_t = 1_000_000)]
