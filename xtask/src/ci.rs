@@ -49,7 +49,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     let nextest = run::exists("cargo-nextest");
     let tests =
         if nextest { "cargo nextest run --workspace --no-fail-fast" } else { "cargo test --workspace --no-fail-fast" };
-    // Built with everything else: a build of one package alone would choose other features and compile the world again.
+    // Built by the tests: a build of its own would choose other features and compile much of the world again.
     let stepup = run::target().join("debug/stepup");
     let on_rules = |verb: &str, pack: &str| format!("{} {verb} rules/{pack}", stepup.display());
     let benches = "cargo bench --workspace --profile dev --quiet --bench evaluate --bench velocity --bench geo --bench signature \
@@ -60,7 +60,6 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         step("lints", "cargo clippy --workspace --all-targets --quiet -- -D warnings", Counts::One),
         step("tests", tests, Counts::Rust),
         step("doc tests", "cargo test --workspace --doc --quiet", Counts::Rust),
-        step("build", "cargo build --workspace --bins --quiet", Counts::One),
         step("packs: fmt", &on_rules("fmt --check", ""), Counts::One),
     ];
     for pack in packs()? {
