@@ -257,6 +257,7 @@ impl Problem {
             Problem::InvalidRecoveryCode => Some("/verificationCode"),
             Problem::AttestationRefused => Some("/performAttestation"),
             Problem::InvalidSignature | Problem::SignatureReused => Some("/signature"),
+            Problem::InvalidPublicKey | Problem::KeyTaken => Some("/publicKey"),
             Problem::InvalidChallengeId
             | Problem::ChallengeNotFound
             | Problem::ChallengeExpired
@@ -502,6 +503,9 @@ mod tests {
     fn a_refusal_points_at_what_it_is_about_even_when_no_field_was_named() {
         let pointer = |error: ApiError| error.body(None)["errors"][0]["pointer"].as_str().map(str::to_owned);
         assert_eq!(pointer(ApiError::new(Problem::InvalidSignature, "no")).as_deref(), Some("/signature"));
+        assert_eq!(pointer(ApiError::new(Problem::InvalidPublicKey, "no")).as_deref(), Some("/publicKey"));
+        let elsewhere = ApiError::new(Problem::InvalidPublicKey, "no").about("/query/publicKey");
+        assert_eq!(pointer(elsewhere).as_deref(), Some("/query/publicKey"));
         assert_eq!(pointer(ApiError::new(Problem::PayloadTooLarge, "no")).as_deref(), Some(""));
         assert_eq!(pointer(ApiError::field("/userId", "invalid", "no")).as_deref(), Some("/userId"));
         assert_eq!(pointer(ApiError::internal("no")), None);

@@ -285,6 +285,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// An optional value in its text form; empty counts as absent.
+    pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.text(name, 255).filter(|text| !text.is_empty())?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.issue(name, "invalid", format!("expected {expected}"));
+        }
+        value
+    }
+
     /// An optional boolean.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.value(name)?;

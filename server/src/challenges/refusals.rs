@@ -125,7 +125,8 @@ pub fn challenge_id(invalid: InvalidId) -> ApiError {
 
 /// A text that cannot be a public key.
 pub fn public_key(invalid: KeyError) -> ApiError {
-    ApiError::new(Problem::InvalidPublicKey, invalid.to_string())
+    let expected = "expected the SubjectPublicKeyInfo (91 bytes of DER) of a P-256 key as padded standard base64, 124 characters; a query has that text encoded once more";
+    ApiError::new(Problem::InvalidPublicKey, format!("{invalid}; {expected}"))
 }
 
 /// A text that cannot be a signature.

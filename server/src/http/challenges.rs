@@ -20,10 +20,12 @@ pub(super) fn routes() -> Router<App> {
     Router::new().route("/v1/challenges", get(by_query).post(by_body))
 }
 
-#[derive(Default)]
+const CHALLENGE: &str = "the id of a challenge, a UUID";
+const USER: &str = "1 to 255 bytes without control characters";
+
 struct Wanted {
-    challenge: Option<String>,
-    user: Option<String>,
+    challenge: Option<ChallengeId>,
+    user: Option<UserId>,
     action: Option<String>,
     method: Option<String>,
 }
@@ -39,8 +41,8 @@ pub(super) async fn by_query(
     mut query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let wanted = Wanted {
-        challenge: query.text("challengeId", 64),
-        user: query.text("userId", 255),
+        challenge: query.parsed("challengeId", CHALLENGE, challenge_id),
+        user: query.parsed("userId", USER, user_id),
         action: query.text("action", 100),
         method: query.text("verificationMethod", 64),
     };
@@ -56,36 +58,43 @@ async fn by_body(
 ) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of(&body);
     // Java's SDK posts what it asks for in the query, with an empty body.
-    let mut wanted = |name: &str, max: usize| fields.text(name, max).or_else(|| query.text(name, max));
+    let challenge = fields.parsed("challengeId", CHALLENGE, challenge_id);
+    let user = fields.parsed("userId", USER, user_id);
+    let mut text = |name: &str, max: usize| fields.text(name, max).or_else(|| query.text(name, max));
+    let (action, method) = (text("action", 100), text("verificationMethod", 64));
     let wanted = Wanted {
-        challenge: wanted("challengeId", 64),
-        user: wanted("userId", 255),
-        action: wanted("action", 100),
-        method: wanted("verificationMethod", 64),
+        challenge: challenge.or_else(|| query.parsed("challengeId", CHALLENGE, challenge_id)),
+        user: user.or_else(|| query.parsed("userId", USER, user_id)),
+        action,
+        method,
     };
     fields.finish()?;
     query.finish()?;
     find(&app, &caller, wanted).await
 }
 
+fn challenge_id(text: &str) -> Option<ChallengeId> {
+    ChallengeId::parse(text).ok()
+}
+
+fn user_id(text: &str) -> Option<UserId> {
+    UserId::parse(text).ok()
+}
+
 async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
     let now = app.clock.now();
     let mut candidates = Vec::new();
-    if let Some(id) = &wanted.challenge {
-        let id = ChallengeId::parse(id)
-            .map_err(|_| ApiError::field("/challengeId", "invalid", "expected the id of a challenge, a UUID"))?;
+    if let Some(id) = wanted.challenge {
         candidates.extend(app.store.challenge(&caller.tenant, id).await.map_err(refuse)?);
     } else if let Some(user) = &wanted.user {
-        let user = UserId::parse(user.clone())
-            .map_err(|_| ApiError::field("/userId", "invalid", "expected 1 to 255 bytes without control characters"))?;
-        candidates = app.store.open_challenges(&caller.tenant, &user, now).await.map_err(refuse)?;
+        candidates = app.store.open_challenges(&caller.tenant, user, now).await.map_err(refuse)?;
     }
     let fits = |stored: &crate::store::StoredChallenge| {
         let frozen = stored.challenge.frozen();
         stored.challenge.is_open_at(now)
             && wanted.action.as_deref().is_none_or(|action| action == frozen.action.as_str())
-            && wanted.user.as_deref().is_none_or(|user| stored.challenge.user().is_some_and(|id| id.as_str() == user))
+            && wanted.user.as_ref().is_none_or(|user| stored.challenge.user() == Some(user))
             && wanted
                 .method
                 .as_deref()

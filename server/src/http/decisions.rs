@@ -69,7 +69,9 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
         from: query.time("from"),
         to: query.time("to"),
     };
-    let page = PageRequest { after: query.text("cursor", 1024).map(Cursor), limit: query.limit(100) };
+    // What is no cursor must not begin anew at the first page.
+    let after = query.parsed("cursor", "the cursor of an earlier answer", |text| text.parse::<i64>().ok());
+    let page = PageRequest { after: after.map(|entry| Cursor(entry.to_string())), limit: query.limit(100) };
     query.finish()?;
     let found = app.store.decisions(&caller.tenant, &filter, &page).await.map_err(refuse)?;
     let mut body = json!({"decisions": found.items.iter().map(shown).collect::<Vec<_>>()});

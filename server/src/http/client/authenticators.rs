@@ -225,7 +225,7 @@ pub async fn get(
 pub(super) fn key_in(query: Option<&str>) -> Result<DeviceKey, ApiError> {
     let text = public_key(query.unwrap_or_default())
         .ok_or_else(|| ApiError::field("/query/publicKey", "missing-field", "this parameter is required, once"))?;
-    DeviceKey::from_query(&text).map_err(refusals::public_key)
+    DeviceKey::from_query(&text).map_err(|invalid| refusals::public_key(invalid).about("/query/publicKey"))
 }
 
 /// The credential of a key, unless it was removed.

@@ -114,6 +114,7 @@ pub async fn pending(
     let phone = active(&app, &tenant, door, &key).await?;
     let version = bodies::version_in(query.as_deref())?;
     let signature = headers.get(SIGNATURE);
+    let bad_signature = || bad_signature().about("/header/X-Authsignal-Signature");
     if version == Version::V2 && signature.is_none() {
         return Err(bad_signature());
     }
