@@ -39,7 +39,7 @@ pub struct Holder {
 
 /// What a screen wants to show.
 pub struct Ask {
-    /// The action; a token's own action goes before it.
+    /// The action; an identified screen's is that of its token.
     pub action: ActionCode,
     /// The screen's own data; only an anonymous screen's counts.
     pub custom: Map<String, Value>,
@@ -79,6 +79,14 @@ impl Screen {
             idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
             expires_at: Timestamp::from_second(claims.registered.exp).unwrap_or(Timestamp::MIN),
         })))
+    }
+
+    /// Refuses a screen that holds a token and asks, at `pointer`, for another action.
+    pub fn must_be_of(&self, action: &ActionCode, pointer: &str) -> Result<(), ApiError> {
+        match self {
+            Screen::Anonymous(_) => Ok(()),
+            Screen::Identified(holder) => tokens::another_action(holder.action.as_str(), action, pointer),
+        }
     }
 
     /// Whose screen it is.

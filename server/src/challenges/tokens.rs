@@ -115,6 +115,16 @@ pub fn result_token(app: &App, challenge: &Challenge) -> Result<String, ApiError
     app.keys.tokens().signing().sign(&claims, app.clock.now()).map_err(ApiError::internal)
 }
 
+/// The refusal of an action that is not the tracked one.
+pub fn another_action(tracked: &str, asked: &ActionCode, pointer: &str) -> Result<(), ApiError> {
+    if asked.as_str() == tracked {
+        return Ok(());
+    }
+    let detail =
+        format!("the token is of the action `{tracked}`; name that one, or `track` this one and show its token");
+    Err(ApiError::field(pointer, "other-action", detail))
+}
+
 /// What the holder of a token may do.
 pub enum Bearer {
     /// Holds a track token: stands before the screen.
@@ -134,6 +144,16 @@ impl Bearer {
     /// The user the token is about.
     pub fn user(&self) -> Result<UserId, ApiError> {
         UserId::parse(self.registered().sub.as_str()).map_err(|_| refused(TokenError::Claims))
+    }
+
+    /// Refuses a call that names, at `pointer`, another action than its token: a page would show one thing and ask for
+    /// another. Packages send what the page's author wrote, and their documentation asks for the tracked action.
+    pub fn must_be_of(&self, action: &ActionCode, pointer: &str) -> Result<(), ApiError> {
+        let tracked = match self {
+            Bearer::Screen(claims) => &claims.act,
+            Bearer::Approved(claims) => &claims.act,
+        };
+        another_action(tracked, action, pointer)
     }
 
     /// The tenant the token is for.

@@ -120,6 +120,26 @@ async fn a_reloaded_page_shows_the_same_code_and_a_refresh_retires_it() {
 }
 
 #[tokio::test]
+async fn another_action_than_the_tokens_is_refused_where_it_stands() {
+    let server = Server::start().await;
+    let bearer = token(&server.pay("ann", "k1").await);
+    let headers = [("authorization", format!("Bearer {bearer}"))];
+    for path in ["/v1/client/challenge/qr-code", "/v1/client/challenge/push", "/v1/client/challenge"] {
+        let reply = server.request("POST", path, &headers, Some(json!({"action": "sign_in"}).to_string())).await;
+        reply.refused(400, "invalid_request");
+        assert_eq!(reply.body["errors"][0]["pointer"], "/action", "{path}: {}", reply.body);
+        assert!(reply.body["detail"].as_str().is_some_and(|said| said.contains("`pay`")), "{path}: {}", reply.body);
+    }
+    let mut screen = Screen::identified(&server, &bearer).await;
+    screen.ask("sign_in", None).await;
+    let error = screen.next().await;
+    assert_eq!(error["data"]["errors"][0]["pointer"], "/data/actionCode", "{error}");
+    let nobody = screen.next().await;
+    assert_eq!(screen.state(&id(&nobody["data"])).await.0, "rejected");
+    screen.create("pay", None).await;
+}
+
+#[tokio::test]
 async fn there_is_nothing_to_approve_in_an_allowed_action() {
     let server = Server::start().await;
     let tracked = server.track("ann", "sign_in", json!({})).await;

@@ -30,7 +30,7 @@ const WINDOW_S: i64 = 600;
 /// `POST /challenge`: the nonce that an enrolment or a removal signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
 #[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
-    request_body(content = Object, description = "`{action?}`"),
+    request_body(content = Object, description = "`{action?}`: with a token, that of the token"),
     responses((status = 200, description = "`{challengeId, nonce}`: for an app that answers for itself, and for what version 2 signs at an enrolment or a removal", body = Object)))]
 pub async fn nonce(
     State(app): State<App>,
@@ -48,7 +48,12 @@ pub async fn nonce(
         }
         (Caller::Tenant(tenant), None) => (tenant.to_string(), in_app::fresh_id(&app, tenant, now)),
         // The token says which action it is.
-        (Caller::Holder(holder), _) => (holder.token.clone(), in_app::fresh_id(&app, &holder.bearer.tenant()?, now)),
+        (Caller::Holder(holder), action) => {
+            if let Some(action) = action {
+                holder.bearer.must_be_of(&action, "/action")?;
+            }
+            (holder.token.clone(), in_app::fresh_id(&app, &holder.bearer.tenant()?, now))
+        }
     };
     Ok(Json(json!({
         "challengeId": challenge,

@@ -31,13 +31,21 @@ const SIGNATURE: &str = "x-authsignal-signature";
 
 /// `POST /challenge/push`: `{action}`, of a page that holds the token of `track`.
 #[utoipa::path(post, path = "/challenge/push", tag = "client", security(("token" = [])),
-    request_body(content = Object, description = "`{action}`"),
+    request_body(content = Object, description = "`{action?}`: that of the token"),
     responses((status = 200, description = "`{challengeId, state}`; the message goes out as the webhook `push.created`", body = Object)))]
-pub async fn send(State(app): State<App>, holder: Holder, _: JsonObject) -> Result<Json<Value>, ApiError> {
+pub async fn send(
+    State(app): State<App>,
+    holder: Holder,
+    JsonObject(body): JsonObject,
+) -> Result<Json<Value>, ApiError> {
+    let action = bodies::optional(&body, "action", |text| ActionCode::parse(text).ok())?;
     let screen = match &holder.bearer {
         Bearer::Screen(claims) => Screen::identified(claims)?,
         Bearer::Approved(_) => return Err(not_of_track()),
     };
+    if let Some(action) = action {
+        screen.must_be_of(&action, "/action")?;
+    }
     let id = push::send(&app, &screen).await?;
     Ok(Json(json!({"challengeId": id, "state": "unclaimed"})))
 }

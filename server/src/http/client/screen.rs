@@ -23,7 +23,7 @@ use crate::limits::Subject;
 
 /// `POST /challenge/qr-code`
 #[utoipa::path(post, path = "/challenge/qr-code", tag = "client", security(("tenant" = []), ("token" = [])),
-    request_body(content = Object, description = "`{action, custom?, rollingQr?}`; with the token of `track` its action and data count"),
+    request_body(content = Object, description = "`{action, custom?, rollingQr?}`; with the token of `track` the action is the tracked one, and the tracked data counts"),
     responses((status = 200, description = "`{challengeId, deviceCode, expiresAt, state, qr?}`; only who has the device code can ask what becomes of it", body = Object),
         (status = 409, description = "`challenge_closed`: there is nothing to approve"),
         (status = 429, description = "too many are open or were made for this user")))]
@@ -47,6 +47,7 @@ pub async fn create(
             }
         },
     };
+    screen.must_be_of(&action, "/action")?;
     let origin = anonymous::origin(&app, visit.client, &headers);
     let ask = Ask { action, custom, origin, shows_already: Vec::new() };
     let (shown, ()) = screen::show(&app, &screen, ask, |_| ()).await?;

@@ -185,6 +185,7 @@ impl Session {
 
     async fn show(&mut self, create: Create) -> Result<Shown, ApiError> {
         self.app.limits.gate(Subject::Address(self.client))?;
+        self.screen.must_be_of(&create.action, "/data/actionCode")?;
         // A refresh: the screen forgets the QR it showed, so nobody should be able to scan it any more. One that a
         // phone holds already may finish.
         let forgotten: Vec<ChallengeId> =
