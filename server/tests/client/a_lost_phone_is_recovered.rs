@@ -216,6 +216,26 @@ async fn a_code_confirms_one_request_and_says_that_no_phone_did() {
 }
 
 #[tokio::test]
+async fn the_one_phone_of_a_code_brings_a_key_of_each_kind() {
+    let server = start().await;
+    let (old, _, codes) = enrolled_with_codes(&server, "ann").await;
+    let tracked = server.track("ann", "login", json!({})).await;
+    let redeemed = redeem(&server, &token(&tracked), &codes[0], "enrolment").await.ok();
+    let bearer = redeemed["enrolmentToken"].as_str().expect("a token");
+    let kinds = ["push", "qr-code"].map(|kind| Phone::of_kind(&server, Sdk::Ios, kind));
+    for key in &kinds {
+        key.add(&server, bearer).await.ok();
+    }
+    for key in &kinds {
+        key.get(&server).await.ok();
+    }
+    old.get(&server).await.refused(400, "invalid_credential");
+    Phone::new(&server, Sdk::Ios).add(&server, bearer).await.refused(403, "forbidden");
+    Phone::of_kind(&server, Sdk::Android, "in-app").add(&server, bearer).await.refused(403, "forbidden");
+    log(&server).await;
+}
+
+#[tokio::test]
 async fn rules_see_a_recovery_and_no_phone_in_it() {
     let server = start().await;
     let (_, _, codes) = enrolled_with_codes(&server, "ann").await;

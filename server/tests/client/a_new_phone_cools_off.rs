@@ -6,6 +6,7 @@ use serde_json::json;
 use server::config::{CoolingOffLevel, SecondPhone};
 
 use crate::a_lost_phone_is_recovered::{enrolled_with_codes, log, redeem, start, start_with};
+use crate::an_administrator_resets_a_user::{ADMIN, admit, reset};
 use crate::harness::{Reply, Server, token};
 use crate::phone::{Phone, Sdk};
 use crate::phone_v2;
@@ -166,6 +167,65 @@ async fn t22_keys_that_one_token_brought_are_one_phone_and_others_are_not() {
     scanner.add(&server, &shown).await.ok();
     claim(&server, &scanner, "carl", "vault").await.0.refused(403, "credential_cooling_off");
     log(&server).await;
+}
+
+/// The policy asks for a challenge, which nobody can pass before the first phone is in.
+#[tokio::test]
+async fn t22_the_token_that_let_a_first_phone_in_takes_its_keys_of_other_kinds() {
+    let server = start().await;
+    admit(&server, "admin", ADMIN).await;
+    let scope = json!({"scope": "add:authenticators"});
+    let shown = async |user: &str| token(&server.track(user, "login", scope.clone()).await);
+    let all = async |token: &str| {
+        let kinds = ["push", "qr-code", "in-app"].map(|kind| Phone::of_kind(&server, Sdk::Ios, kind));
+        for key in &kinds {
+            key.add(&server, token).await.ok();
+            key.add(&server, token).await.ok();
+        }
+        let [_, scanner, _] = kinds;
+        scanner
+    };
+    let ann = shown("ann").await;
+    let scanner = all(&ann).await;
+    claim(&server, &scanner, "ann", "vault").await.0.ok();
+    // The one phone that a reset lets in has keys as well, and each of them waits.
+    reset(&server, "ann").await.ok();
+    Phone::new(&server, Sdk::Ios).add(&server, &ann).await.ok();
+    reset(&server, "zoe").await.ok();
+    let scanner = all(&shown("zoe").await).await;
+    claim(&server, &scanner, "zoe", "vault").await.0.refused(403, "credential_cooling_off");
+
+    // Another phone is challenged: the same kind twice, another platform, another token, one beside a phone that was there.
+    let bob = shown("bob").await;
+    Phone::of_kind(&server, Sdk::Ios, "push").add(&server, &bob).await.ok();
+    let refused = async |phone: Phone, token: &str| phone.add(&server, token).await.refused(403, "forbidden");
+    refused(Phone::of_kind(&server, Sdk::Ios, "push"), &bob).await;
+    refused(Phone::new(&server, Sdk::Android), &bob).await;
+    refused(Phone::new(&server, Sdk::Ios), &shown("bob").await).await;
+    first(&server, "carl").await;
+    let carl = shown("carl").await;
+    refused(Phone::of_kind(&server, Sdk::Ios, "push"), &carl).await;
+    refused(Phone::new(&server, Sdk::Ios), &carl).await;
+    // Nor does it bring back what was taken out, or anything after a no.
+    let dora = shown("dora").await;
+    let phone = Phone::new(&server, Sdk::Ios);
+    phone.add(&server, &dora).await.ok();
+    let push = Phone::of_kind(&server, Sdk::Ios, "push");
+    push.add(&server, &dora).await.ok();
+    push.remove(&server, server::clock::Clock::now(&*server.clock).as_second()).await.ok();
+    refused(Phone::of_kind(&server, Sdk::Ios, "push"), &dora).await;
+    refused(Phone::of_kind(&server, Sdk::Ios, "in-app"), &dora).await;
+    let emil = shown("emil").await;
+    let phone = Phone::new(&server, Sdk::Ios);
+    phone.add(&server, &emil).await.ok();
+    let screen = PollingScreen::create(&server, Some(&emil), json!({"action": "login"})).await.expect("a challenge");
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    phone.answer(&server, &screen.challenge_id, false).await.ok();
+    refused(Phone::of_kind(&server, Sdk::Ios, "push"), &emil).await;
+    log(&server).await;
+    // And it ends with the token.
+    server.pass(Duration::from_secs(700)).await;
+    Phone::new(&server, Sdk::Ios).add(&server, &bob).await.refused(401, "expired_token");
 }
 
 #[tokio::test]

@@ -73,8 +73,8 @@ pub async fn add(
     Ok(Json(answer))
 }
 
-/// Enrols the key. A user's first needs no more than their token; every further one needs the scope, which the backend
-/// gives when it has made sure by other means (T-22), and one after a loss needs a recovery. A phone that will show recovery
+/// Enrols the key. A user's first phone needs no more than their token, for a key of each kind; every further one needs the
+/// scope, which the backend gives when it has made sure by other means (T-22), and one after a loss needs a recovery. A phone that will show recovery
 /// codes gets some for a user who has none.
 async fn enrol(
     app: &App,
@@ -148,7 +148,7 @@ async fn has_no_codes(app: &App, tenant: &TenantId, user: &UserId) -> Result<boo
 }
 
 /// What the holder of the token may let in. The token of an attempt that a policy blocked adds nothing, whatever its scope: a
-/// blocked `device_enrol` enrols no device. Where the policy asks for a challenge, the scope counts once that is passed, so
+/// blocked `device_enrol` enrols no device, and neither does one that somebody declined. Where the policy asks for a challenge, the scope counts once that is passed, so
 /// that the phone there is says yes to the next one (T-22); the first phone needs no scope. A recovery code that passed the
 /// challenge was good for that alone. A tenant may want the yes of a phone wherever there is one.
 pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<EnrolmentRight, ApiError> {
@@ -160,13 +160,12 @@ pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<Enrolm
         (ActionState::Block, _) => {
             Err(ApiError::new(Problem::ActionBlocked, "the action of this token was blocked; it adds no phone"))
         }
-        (
-            ActionState::ChallengeRequired
-            | ActionState::ChallengeFailed
-            | ActionState::ReviewRequired
-            | ActionState::ReviewFailed,
-            EnrolmentRight::Scope,
-        ) => Ok(EnrolmentRight::Token),
+        (ActionState::ChallengeFailed | ActionState::ReviewFailed, EnrolmentRight::Scope | EnrolmentRight::Token) => {
+            Err(ApiError::new(Problem::Forbidden, "the action of this token was declined; it adds no phone"))
+        }
+        (ActionState::ChallengeRequired | ActionState::ReviewRequired, EnrolmentRight::Scope) => {
+            Ok(EnrolmentRight::Token)
+        }
         (_, EnrolmentRight::Scope) if decision.verification_method.as_deref() == Some(RECOVERY_CODE) => {
             Ok(EnrolmentRight::Token)
         }

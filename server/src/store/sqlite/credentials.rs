@@ -63,6 +63,8 @@ enum Door {
     Reset(Box<Reset>),
     /// A recovery code was used for one.
     Code(Box<RecoveryCode>),
+    /// It is a key of another kind of the phone that is in.
+    Beside,
 }
 
 async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted, EnrolError>, Fault> {
@@ -86,6 +88,9 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted
 /// Judged in the transaction that enrols: of two phones that come at once, the second is the second (T-22).
 async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
     let (tenant, user) = (&new.credential.tenant, &new.credential.user);
+    if is_of_the_phone_that_is_in(batch.conn(), new).await? {
+        return Ok(Ok(Door::Beside));
+    }
     let standing = recovery::standing(batch.conn(), tenant, user).await?;
     // Whatever lets a phone in after a reset, it is the one that the reset permits.
     let permitted = |reset: Option<Reset>| reset.map_or(Door::Open, |reset| Door::Reset(Box::new(reset)));
@@ -101,6 +106,33 @@ async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, Enr
         EnrolmentRight::Token if standing.admits(new.enrolled_at) => Ok(Ok(permitted(standing.pending_reset))),
         EnrolmentRight::Token => Ok(Err(EnrolError::NeedsRecovery)),
     }
+}
+
+/// Whether the user has one phone, this very token let it in, and an app of the same name on the same platform now brings a
+/// key of a kind that it has not brought yet. Nothing that the token brought may have been revoked since.
+async fn is_of_the_phone_that_is_in(conn: &mut SqliteConnection, new: &NewCredential) -> Result<bool, Fault> {
+    let rows = sqlx::query(
+        "SELECT held.*, came.token AS came_by FROM credentials AS held \
+         LEFT JOIN arrivals AS came ON came.tenant = held.tenant AND came.credential = held.id \
+         WHERE held.tenant = ? AND held.user = ?",
+    )
+    .bind(new.credential.tenant.as_str())
+    .bind(new.credential.user.as_str())
+    .fetch_all(conn)
+    .await?;
+    let mut is_in = false;
+    for row in &rows {
+        let held = from_row(row)?;
+        let brought = row.opt_text("came_by")?.as_deref() == Some(new.token.as_str());
+        let alike =
+            held.kind != new.kind && held.device_platform == new.device_platform && held.device_name == new.device_name;
+        match (brought, held.revoked_at) {
+            (true, None) if alike => is_in = true,
+            (true, _) | (false, None) => return Ok(false),
+            (false, Some(_)) => {}
+        }
+    }
+    Ok(is_in)
 }
 
 /// Enrols the key, with what goes with it: phones it replaces are revoked, a user who has no recovery codes gets some.
@@ -147,12 +179,12 @@ async fn insert(batch: &mut Batch, new: &NewCredential, door: Door) -> Result<St
         .fact("protection", protection_word(credential.protection))
         .opt_fact("attestation", stored.attestation.as_deref())
         .tell(told(EventType::CredentialAdded, &stored))
-        .fact("right", right_word(new.right))
+        .fact("right", if let Door::Beside = door { "same-phone" } else { right_word(new.right) })
         .made(arrival(&stored, &new.token))
         .made(to_row(&stored));
     let (id, seq) = (Some(credential.id.clone()), stored.seq);
     let entry = match door {
-        Door::Open => entry,
+        Door::Open | Door::Beside => entry,
         Door::Reset(reset) => {
             let was = reset.seq;
             let used = Reset { credential: id, seq, ..*reset };

@@ -461,9 +461,12 @@ pub(super) async fn standing(
 
 async fn is_later_phone(conn: &mut SqliteConnection, tenant: &TenantId, id: &CredentialId) -> Result<bool, Fault> {
     // Rows are never deleted, so that their order is the order of enrolment. The same key under another kind is the same
-    // phone; so is a key of another kind that an app of the same name on the same platform brought with the same token.
+    // phone; so is a key of another kind that an app of the same name on the same platform brought with the same token. Of
+    // keys that one token brought, a recovery lets in all.
     let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM credentials AS this JOIN credentials AS earlier \
+        "WITH together (id) AS (SELECT ?2 UNION SELECT other.credential FROM arrivals AS other JOIN arrivals AS own \
+             ON own.tenant = other.tenant AND own.token = other.token WHERE own.tenant = ?1 AND own.credential = ?2) \
+         SELECT EXISTS (SELECT 1 FROM credentials AS this JOIN credentials AS earlier \
              ON earlier.tenant = this.tenant AND earlier.user = this.user AND earlier.rowid < this.rowid \
              AND earlier.public_key <> this.public_key \
              LEFT JOIN arrivals AS came ON came.tenant = this.tenant AND came.credential = this.id \
@@ -471,8 +474,8 @@ async fn is_later_phone(conn: &mut SqliteConnection, tenant: &TenantId, id: &Cre
              WHERE this.tenant = ?1 AND this.id = ?2 AND NOT (came.token IS NOT NULL AND came.token IS before.token \
              AND this.kind <> earlier.kind AND this.device_platform = earlier.device_platform \
              AND this.device_name IS earlier.device_name)) \
-         OR EXISTS (SELECT 1 FROM recovery_codes WHERE tenant = ?1 AND credential = ?2) \
-         OR EXISTS (SELECT 1 FROM resets WHERE tenant = ?1 AND credential = ?2) AS later",
+         OR EXISTS (SELECT 1 FROM together JOIN recovery_codes AS code ON code.tenant = ?1 AND code.credential = together.id) \
+         OR EXISTS (SELECT 1 FROM together JOIN resets AS reset ON reset.tenant = ?1 AND reset.credential = together.id) AS later",
     )
     .bind(tenant.as_str())
     .bind(id.as_str())
