@@ -12,7 +12,7 @@ use crate::error::{ApiError, FieldIssue, Problem};
 use crate::json::{self, Fields};
 use crate::policies::When;
 use crate::random::Random;
-use crate::store::DecisionKey;
+use crate::store::{DecisionKey, UserAttributes};
 
 /// The wire's fields of `track` and ours; whatever else stands at the top level is an event field if the pack
 /// declares it, and otherwise of no interest: SDKs send more with every release.
@@ -54,6 +54,8 @@ pub struct Attempted {
     pub when: When,
     /// When it reached us.
     pub received_at: Timestamp,
+    /// What the backend says of the user along with it.
+    pub about_user: UserAttributes,
     /// The scopes asked for the track token.
     pub scope: Option<String>,
     /// Where the hosted page returns to.
@@ -108,7 +110,8 @@ pub fn attempted(
     input.locale = fields.text("locale", 64);
     let scope = fields.text("scope", 255);
     let redirect_url = redirect_url(&mut fields);
-    for other in ["username", "challengeId", "customDomain"] {
+    let username = fields.text("username", 255);
+    for other in ["challengeId", "customDomain"] {
         fields.text(other, 255);
     }
     fields.boolean("redirectToSettings");
@@ -122,6 +125,12 @@ pub fn attempted(
         None => IdempotencyKey::parse(random.uuid_v4().to_string()).map_err(ApiError::internal)?,
     };
     input.idempotency_key = Some(reference(&target.action, &key));
+    let about_user = UserAttributes {
+        email: input.email.clone().filter(|email| !email.is_empty()),
+        phone_number: input.phone.clone().filter(|number| !number.is_empty()),
+        username: username.filter(|name| !name.is_empty()),
+        ..UserAttributes::default()
+    };
     let mut said = body.clone();
     said.remove("idempotencyKey");
     Ok(Attempted {
@@ -132,6 +141,7 @@ pub fn attempted(
         when: if body.get("occurredAt").is_some_and(|time| !time.is_null()) { When::Said } else { When::Now },
         lifted,
         received_at,
+        about_user,
         scope,
         redirect_url,
     })

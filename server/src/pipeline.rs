@@ -28,7 +28,9 @@ use crate::decode::{self, Attempted, Skew, Target};
 use crate::enrich;
 use crate::error::{ApiError, Problem};
 use crate::policies::{Judging, When};
-use crate::store::{DecisionId, DecisionKey, NewChallenge, NewDecision, NewDevice, RecordError, TenantId, UserId};
+use crate::store::{
+    DecisionId, DecisionKey, NewChallenge, NewDecision, NewDevice, RecordError, TenantId, UserAttributes, UserId,
+};
 pub use recorded::{Remembered, recorded};
 
 /// What a caller of `track` is told.
@@ -70,11 +72,14 @@ pub async fn track(
     let id = DecisionId(app.random.uuid_v7(attempted.received_at));
     let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
     let answer = answer::body(&attempted, id, &judging, &verdict, &decided, challenge.as_ref(), &devices);
-    let is_new_device = device.is_some();
+    let (is_new_device, about_user) = (device.is_some(), news_of_user(app, &attempted).await?);
+    let tells_of_user = about_user.is_some();
     let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
-    let decision = NewDecision { device, ..decision };
+    let decision = NewDecision { device, about_user, ..decision };
     let durable = app.store.record_decision(decision).await;
-    if is_new_device {
+    if tells_of_user {
+        app.caches.forget_user(&attempted.key.tenant, &attempted.key.user);
+    } else if is_new_device {
         app.caches.forget_seen_devices(&attempted.key.tenant, &attempted.key.user);
     }
     let (answer, replayed) = match durable {
@@ -94,6 +99,21 @@ pub async fn track(
         count(judging.program(), &attempted, &decided);
     }
     respond(app, &attempted, answer, replayed, explain).await
+}
+
+/// What the backend says of the user that is not known. What it says with an event of the past is not what is so today.
+async fn news_of_user(app: &App, attempted: &Attempted) -> Result<Option<UserAttributes>, ApiError> {
+    let given = &attempted.about_user;
+    if attempted.when == When::Said || *given == UserAttributes::default() {
+        return Ok(None);
+    }
+    let known = app.caches.user(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
+    let known = known.map(|user| user.attributes.clone()).unwrap_or_default();
+    let is_news = |given: &Option<String>, known: &Option<String>| given.is_some() && given != known;
+    let news = is_news(&given.email, &known.email)
+        || is_news(&given.phone_number, &known.phone_number)
+        || is_news(&given.username, &known.username);
+    Ok(news.then(|| given.clone()))
 }
 
 /// What a challenge comes to for this user, who has no device. Letting somebody through who has none is meant for those who

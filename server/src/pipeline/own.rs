@@ -14,7 +14,7 @@ use crate::decide::Decided;
 use crate::decode::Attempted;
 use crate::error::ApiError;
 use crate::policies::{Judging, When};
-use crate::store::{DecisionId, DecisionKey, NewDecision};
+use crate::store::{DecisionId, DecisionKey, NewDecision, UserAttributes};
 
 /// An event of the server's own.
 pub struct Own {
@@ -50,6 +50,7 @@ pub async fn judge(
     let now = app.clock.now();
     input.idempotency_key = Some(crate::decode::reference(&key.action, &key.idempotency_key));
     let attempted = Attempted {
+        about_user: UserAttributes::default(),
         body_hash: crate::json::digest(&Value::Object(input.custom.clone())),
         key,
         named: true,

@@ -75,6 +75,7 @@ pub(super) fn new_decision(
         challenge,
         list_effects: verdict.effects.iter().map(|effect| list_entry(app, attempted, effect)).collect(),
         device: None,
+        about_user: None,
     })
 }
 

@@ -194,6 +194,42 @@ async fn a_user_is_known_once_told_of_and_forgotten_when_deleted() {
 }
 
 #[tokio::test]
+async fn what_track_says_of_a_user_is_kept() {
+    let world = World::starter().await;
+    let sign_in = |more: Value| {
+        let mut body = json!({"ipAddress": LONDON, "custom": {"outcome": "succeeded"}});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        world.post("/v1/users/ada/actions/signIn", body)
+    };
+    let given = json!({"email": "ada@example.org", "username": "ada", "phoneNumber": "+4420"});
+    sign_in(given.clone()).await.ok();
+    for (name, value) in given.as_object().expect("an object") {
+        assert_eq!(&world.get("/v1/users/ada").await.ok()[name], value);
+    }
+    assert_eq!(world.get("/v1/users?username=ada").await.ok()["users"][0]["email"], "ada@example.org");
+    // The same again, or nothing, writes no more than its decision.
+    let entries = world.entries().await;
+    sign_in(given).await.ok();
+    sign_in(json!({"email": null})).await.ok();
+    assert_eq!(world.entries().await, entries + 2);
+    // Another address is another to verify; what an event of the past says is not so today, nor what a repeat says.
+    world.call("PATCH", "/v1/users/ada", json!({"emailVerified": true})).await.ok();
+    let moved = json!({"email": "ada@example.net", "idempotencyKey": "k"});
+    sign_in(moved.clone()).await.ok();
+    let shown = world.get("/v1/users/ada").await.ok();
+    assert_eq!((&shown["email"], &shown["emailVerified"]), (&json!("ada@example.net"), &json!(false)));
+    world.call("PATCH", "/v1/users/ada", json!({"email": "ada@example.com"})).await.ok();
+    sign_in(moved).await.ok();
+    sign_in(json!({"email": "old@example.org", "occurredAt": "2026-03-01T09:59:00Z"})).await.ok();
+    let shown = world.get("/v1/users/ada").await.ok();
+    assert_eq!((&shown["email"], &shown["username"]), (&json!("ada@example.com"), &json!("ada")));
+    // A question stores nothing.
+    let asked = json!({"userId": "eve", "action": "password_change", "email": "e@example.org", "ipAddress": LONDON});
+    world.call_as(ANALYST, "POST", "/v1/evaluate", asked).await.ok();
+    assert_eq!(world.get("/v1/users/eve").await.ok().get("email"), None);
+}
+
+#[tokio::test]
 async fn a_known_home_country_reaches_the_rules() {
     let world = World::starter().await;
     let body = json!({"ipAddress": LONDON, "deviceId": "d1"});

@@ -106,6 +106,7 @@ pub fn decision(name: &str, key: &str, second: i64) -> NewDecision {
         challenge: None,
         list_effects: vec![],
         device: None,
+        about_user: None,
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     ActionCode, ChallengeId, CredentialId, IdempotencyKey, NewChallenge, NewDevice, NewListEntry, Seq, TenantId,
-    Transitioned, UserId,
+    Transitioned, UserAttributes, UserId,
 };
 use crate::store::StoreError;
 
@@ -115,6 +115,8 @@ pub struct NewDecision {
     pub list_effects: Vec<NewListEntry>,
     /// The device it was asked from, if it may be the first time.
     pub device: Option<NewDevice>,
+    /// What the backend said of the user along with it, if that is news.
+    pub about_user: Option<UserAttributes>,
 }
 
 /// A decision as it stands now.

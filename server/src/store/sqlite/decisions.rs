@@ -7,7 +7,7 @@ use super::batch::{Batch, Document, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{challenges, devices, lists};
+use super::{challenges, devices, lists, users};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{RecordDecision, SetActionState};
@@ -67,6 +67,9 @@ pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recor
     }
     for effect in &new.list_effects {
         lists::add(batch, effect).await?;
+    }
+    if let Some(attributes) = &new.about_user {
+        users::upsert(batch, (&new.tenant, &new.user), attributes, new.created_at).await?;
     }
     Ok(Recorded { id: new.id, seq, challenge: challenge.map(|new| new.challenge.id()) })
 }

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
@@ -18,43 +19,51 @@ impl Verb for UpsertUser {
     type Refused = StoreError;
 
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
-        Box::pin(async move {
-            let at = whole_ms(self.at);
-            let seq = batch.next_seq();
-            let held = by_user(batch.conn(), &self.tenant, &self.user).await?;
-            let (kind, user, was) = match held {
-                Some((user, deleted)) => {
-                    let attributes = merged(&user.attributes, &self.attributes);
-                    if !deleted && attributes == user.attributes {
-                        return Ok(Ok(user));
-                    }
-                    let was = user.seq;
-                    ("user.changed", User { attributes, updated_at: at, seq, ..user }, Some(was))
-                }
-                None => {
-                    let user = User {
-                        tenant: self.tenant.clone(),
-                        user: self.user.clone(),
-                        pseudonym: Uuid::new_v4(),
-                        attributes: self.attributes.clone(),
-                        created_at: at,
-                        updated_at: at,
-                        seq,
-                    };
-                    ("user.created", user, None)
-                }
-            };
-            let entry = Entry::new(&self.tenant, kind, self.at).fact("user", user.pseudonym.to_string());
-            let row = to_row(&user, None);
-            batch
-                .append(match was {
-                    Some(was) => entry.changed(row, was),
-                    None => entry.made(row),
-                })
-                .await?;
-            Ok(Ok(user))
-        })
+        Box::pin(async move { Ok(Ok(upsert(batch, (&self.tenant, &self.user), &self.attributes, self.at).await?)) })
     }
+}
+
+/// Sets the attributes that are given. What says nothing new writes nothing.
+pub(super) async fn upsert(
+    batch: &mut Batch,
+    (tenant, user): (&TenantId, &UserId),
+    given: &UserAttributes,
+    at: Timestamp,
+) -> Result<User, Fault> {
+    let when = whole_ms(at);
+    let seq = batch.next_seq();
+    let held = by_user(batch.conn(), tenant, user).await?;
+    let (kind, user, was) = match held {
+        Some((user, deleted)) => {
+            let attributes = merged(&user.attributes, given);
+            if !deleted && attributes == user.attributes {
+                return Ok(user);
+            }
+            let was = user.seq;
+            ("user.changed", User { attributes, updated_at: when, seq, ..user }, Some(was))
+        }
+        None => {
+            let user = User {
+                tenant: tenant.clone(),
+                user: user.clone(),
+                pseudonym: Uuid::new_v4(),
+                attributes: given.clone(),
+                created_at: when,
+                updated_at: when,
+                seq,
+            };
+            ("user.created", user, None)
+        }
+    };
+    let entry = Entry::new(tenant, kind, at).fact("user", user.pseudonym.to_string());
+    let row = to_row(&user, None);
+    batch
+        .append(match was {
+            Some(was) => entry.changed(row, was),
+            None => entry.made(row),
+        })
+        .await?;
+    Ok(user)
 }
 
 impl Verb for DeleteUser {
@@ -88,15 +97,19 @@ impl Verb for DeleteUser {
     }
 }
 
-/// What is given, over what was known.
+/// What is given, over what was known. That an address was verified says nothing of another one.
 fn merged(known: &UserAttributes, given: &UserAttributes) -> UserAttributes {
     let given = given.clone();
     let known = known.clone();
+    let same_email = given.email.is_none() || given.email == known.email;
+    let same_number = given.phone_number.is_none() || given.phone_number == known.phone_number;
     UserAttributes {
         email: given.email.or(known.email),
-        email_verified: given.email_verified.or(known.email_verified),
+        email_verified: given.email_verified.or(known.email_verified.map(|was| was && same_email)),
         phone_number: given.phone_number.or(known.phone_number),
-        phone_number_verified: given.phone_number_verified.or(known.phone_number_verified),
+        phone_number_verified: given
+            .phone_number_verified
+            .or(known.phone_number_verified.map(|was| was && same_number)),
         username: given.username.or(known.username),
         display_name: given.display_name.or(known.display_name),
         locale: given.locale.or(known.locale),
