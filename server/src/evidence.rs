@@ -34,6 +34,11 @@ use crate::store::NewRefusal;
 /// Google publishes what it calls back within days.
 const LIST_IS_OLD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// What to do about a missing `android_signers`.
+const NAME_SIGNERS: &str = "name the SHA-256 of the certificates that sign it, as `keytool -printcert -jarfile app.apk` and the Play Console show it";
+const PACKAGE: &str = "a package name as `com.example.bank`";
+const APP_ID: &str = "an app id as `TEAM123456.com.example.bank`";
+
 /// What each tenant wants to hear and believes.
 pub struct Judges {
     tenants: BTreeMap<String, Judge>,
@@ -71,7 +76,28 @@ pub struct Verdict {
 struct Found {
     facts: Value,
     protection: KeyProtection,
-    names_key: bool,
+    lacks: Option<Lack>,
+}
+
+/// What is true, and yet not enough to count for the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Lack {
+    #[error("the evidence does not name the key: sign the enrolment in version 2 and have its hash attested")]
+    Binding,
+    #[error(
+        "any app of that name could have made the key: the service must say in `android_signers` who signs its app"
+    )]
+    Signer,
+}
+
+impl Lack {
+    /// The word for it, for clients and the log.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Binding => "unbound",
+            Self::Signer => "any-signer",
+        }
+    }
 }
 
 impl Judges {
@@ -105,6 +131,15 @@ impl Judge {
     fn new(place: &str, settings: &AttestationConfig, now: Timestamp) -> Result<Judge, StartError> {
         let refused = |key: &str, why: String| StartError::Config { key: format!("{place}.{key}"), why };
         let read = |key: &str, path: &Path| fs::read(path).map_err(|error| refused(key, unreadable(path, &error)));
+        let names = [
+            ("android_packages", settings.android_packages.iter().find(|name| !is_package(name)), PACKAGE),
+            ("apple_apps", settings.apple_apps.iter().find(|name| !is_app_id(name)), APP_ID),
+        ];
+        for (key, wrong, expected) in names {
+            if let Some(name) = wrong {
+                return Err(refused(key, format!("`{name}` is not {expected}, and no phone could say so")));
+            }
+        }
         let mut further = Vec::new();
         for path in &settings.more_roots {
             let text = String::from_utf8_lossy(&read("more_roots", path)?).into_owned();
@@ -113,6 +148,7 @@ impl Judge {
         let with = |pinned: Anchors| further.iter().cloned().fold(pinned, Anchors::and);
         let ours = |error: attestation::path::AnchorError| refused("policy", error.to_string());
 
+        let signers = signers(&settings.android_signers).map_err(|why| refused("android_signers", why))?;
         let android = match settings.android_packages.as_slice() {
             [] => None,
             packages => Some(AndroidRules {
@@ -123,7 +159,7 @@ impl Judge {
                         .map_err(|error| refused("android_revoked", about(path, &error)))?,
                 },
                 packages: packages.to_vec(),
-                signers: signers(&settings.android_signers).map_err(|why| refused("android_signers", why))?,
+                signers,
                 expired_factory_keys: settings.android_expired_factory_keys,
             }),
         };
@@ -153,8 +189,20 @@ impl Judge {
             let why = "no evidence could be believed: name your apps in `android_packages` or `apple_apps`";
             return Err(refused("policy", why.to_owned()));
         }
-        if judge.biometric_is_proven && (judge.policy == AttestationPolicy::None || judge.android.is_none()) {
-            let why = "no key could prove it: it needs `android_packages` and the policy `record` or `require`";
+        let any_signer = judge.android.as_ref().is_some_and(|rules| rules.signers.is_empty());
+        match judge.policy {
+            AttestationPolicy::Require if any_signer => {
+                let why = format!("an app of anybody's that is named as yours is would do: {NAME_SIGNERS}");
+                return Err(refused("android_signers", why));
+            }
+            AttestationPolicy::Record if any_signer => {
+                tracing::warn!(place, "no `android_signers`: no Android key counts as attested; {NAME_SIGNERS}");
+            }
+            AttestationPolicy::None | AttestationPolicy::Record | AttestationPolicy::Require => {}
+        }
+        let could_prove = judge.policy != AttestationPolicy::None && judge.android.is_some() && !any_signer;
+        if judge.biometric_is_proven && !could_prove {
+            let why = "no key could prove it: it needs `android_packages`, `android_signers` and the policy `record` or `require`";
             return Err(refused("biometric_is_proven", why.to_owned()));
         }
         if judge.policy != AttestationPolicy::None && judge.android.is_some() {
@@ -177,7 +225,8 @@ impl Judge {
                 let facts = about
                     .either(|nonce| android::verify(&chain, &key, &sha256(nonce.expose().as_bytes()), rules, now))?;
                 let protection = KeyProtection::Hardware { unlock: unlock(facts.verification) };
-                Ok(Found { facts: json!(facts), protection, names_key: true })
+                let lacks = rules.signers.is_empty().then_some(Lack::Signer);
+                Ok(Found { facts: json!(facts), protection, lacks })
             }
             Some("APP_ATTEST") => {
                 let rules = self.apple.as_ref().ok_or(Refusal::OtherApp)?;
@@ -216,7 +265,8 @@ impl About<'_> {
 
     /// An app vouches. That is no word about the place where the key lives.
     fn vouched(&self, facts: Value) -> Found {
-        Found { facts, protection: KeyProtection::Unattested, names_key: self.message.is_some() }
+        let lacks = self.message.is_none().then_some(Lack::Binding);
+        Found { facts, protection: KeyProtection::Unattested, lacks }
     }
 }
 
@@ -248,18 +298,22 @@ pub async fn admit(
         (Err(refusal), AttestationPolicy::Require) => {
             return Err(refuse(app, tenant, about, refusal.code(), &refusal.to_string()).await);
         }
-        (Ok(Found { names_key: false, .. }), AttestationPolicy::Require) => {
-            let why = "the evidence does not name the key: sign the enrolment in version 2 and have its hash attested";
-            return Err(refuse(app, tenant, about, "unbound", why).await);
+        (Ok(Found { lacks: Some(lack), .. }), AttestationPolicy::Require) => {
+            return Err(refuse(app, tenant, about, lack.code(), &lack.to_string()).await);
         }
         (Err(refusal), _) => {
             kept.insert("refused".to_owned(), json!(refusal.code()));
             KeyProtection::Unattested
         }
         (Ok(found), _) => {
-            kept.insert("namesKey".to_owned(), json!(found.names_key));
             kept.insert("facts".to_owned(), found.facts);
-            found.protection
+            match found.lacks {
+                None => found.protection,
+                Some(lack) => {
+                    kept.insert("lacks".to_owned(), json!(lack.code()));
+                    KeyProtection::Unattested
+                }
+            }
         }
     };
     Ok(Verdict { protection, kept: Some(Value::Object(kept).to_string()) })
@@ -298,6 +352,18 @@ fn known_provider(word: &str) -> &'static str {
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
+}
+
+fn is_package(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
+    name.contains('.') && name.split('.').all(part)
+}
+
+fn is_app_id(name: &str) -> bool {
+    let team =
+        |team: &str| team.len() == 10 && team.chars().all(|sign| sign.is_ascii_uppercase() || sign.is_ascii_digit());
+    let part = |part: &str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '-');
+    name.split_once('.').is_some_and(|(first, bundle)| team(first) && bundle.split('.').all(part))
 }
 
 fn signers(digests: &[String]) -> Result<Vec<[u8; 32]>, String> {

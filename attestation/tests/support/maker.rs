@@ -176,6 +176,7 @@ pub struct Described {
     /// Locked, and the state of the boot.
     pub boot: Option<(bool, u8)>,
     pub package: &'static str,
+    pub signer: [u8; 32],
     /// Puts what the hardware enforces into the list that the operating system enforces.
     pub by_software: bool,
 }
@@ -195,6 +196,7 @@ impl Described {
             auth_timeout_s: None,
             boot: Some((true, 0)),
             package: "com.example.bank",
+            signer: SIGNER,
             by_software: false,
         }
     }
@@ -217,7 +219,7 @@ impl Described {
         }));
         enforced.push(tagged(706, &integer(202_602)));
         let package = sequence(&[octets(self.package.as_bytes()), integer(1)]);
-        let application = sequence(&[tlv(&[0x31], &package), tlv(&[0x31], &octets(&[9; 32]))]);
+        let application = sequence(&[tlv(&[0x31], &package), tlv(&[0x31], &octets(&self.signer))]);
         let application = tagged(709, &octets(&application));
         let (software, hardware) = if self.by_software {
             (sequence(&[enforced.concat(), application]), sequence(&[]))
@@ -239,6 +241,9 @@ impl Described {
 
 pub const DESCRIPTION: &str = "1.3.6.1.4.1.11129.2.1.17";
 pub const APPLE_NONCE: &str = "1.2.840.113635.100.8.2";
+
+/// SHA-256 of the certificate that signs the app of [`Described::good`].
+pub const SIGNER: [u8; 32] = [9; 32];
 
 /// Serial number of the key that a maker puts into its phones.
 pub const BATCH_SERIAL: u64 = 0x00ab_cdef;

@@ -8,7 +8,7 @@ use server::config::{AttestationConfig, AttestationPolicy, Config};
 
 use crate::a_lost_phone_is_recovered::{log, start_with};
 use crate::harness::{Reply, Server, token};
-use crate::maker::{Apple, BATCH_SERIAL, Described, Maker, sha256};
+use crate::maker::{Apple, BATCH_SERIAL, Described, Maker, SIGNER, sha256};
 use crate::phone::{Phone, Sdk};
 use crate::phone_v2;
 use crate::screen::PollingScreen;
@@ -28,6 +28,7 @@ impl Believer {
         let mut settings = AttestationConfig {
             policy,
             android_packages: vec!["com.example.bank".to_owned()],
+            android_signers: vec![hex(&SIGNER)],
             apple_apps: vec!["TEAM123456.com.example.bank".to_owned()],
             more_roots: vec![root],
             ..AttestationConfig::default()
@@ -69,6 +70,10 @@ impl Believer {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+}
+
 fn chain(maker: &Maker, phone: &Phone, described: &Described) -> Value {
     let spki = STANDARD.decode(phone.public_key()).expect("a key");
     let chain: Vec<String> = maker.android(&spki, described).iter().map(|der| STANDARD.encode(der)).collect();
@@ -105,7 +110,7 @@ async fn t25_a_key_in_hardware_that_asks_for_a_finger_is_two_factors() {
 
     let known = believer.authenticators("ann").await;
     let said = &known[0]["attestation"];
-    assert_eq!((&said["provider"], &said["namesKey"]), (&json!("ANDROID_KEY"), &json!(true)), "{known}");
+    assert_eq!((&said["provider"], said.get("lacks")), (&json!("ANDROID_KEY"), None), "{known}");
     assert_eq!(said["facts"]["level"], "trusted_environment");
     assert_eq!(said["evidence"].as_str().map(str::len), Some(43), "{known}");
     assert_eq!(known[0]["keyProtection"], json!({"hardware": {"unlock": "biometric"}}));
@@ -136,6 +141,7 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
         (chain(&Maker::new(), &phone, &good), "bad-signature"),
         (chain(&believer.maker, &phone, &Described::good(&sha256(b"another nonce"))), "wrong-challenge"),
         (told(|described| described.package = "com.evil.bank"), "other-app"),
+        (told(|described| described.signer = [8; 32]), "other-app"),
         (told(|described| (described.key_level, described.attestation_level) = (0, 0)), "software-key"),
         (told(|described| described.by_software = true), "wrong-purpose"),
         (told(|described| described.boot = Some((false, 0))), "unverified-boot"),
@@ -159,7 +165,7 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
     assert!(stock.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`unbound`)")), "{}", stock.body);
 
     assert_eq!(believer.authenticators("ann").await, json!([]));
-    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 16);
+    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 17);
     // The nonce is still good, and an app that vouches for the key is enough to come in.
     let credential = enrol(server, &phone, &track, vouched(&believer.maker, &enrolment)).await.ok();
     let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
@@ -204,7 +210,7 @@ async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
     for (user, evidence, kept) in [
         ("none", "", Value::Null),
         ("junk", "bm90IGEgc3RhdGVtZW50", json!({"refused": "malformed"})),
-        ("stock", "good", json!({"namesKey": false})),
+        ("stock", "good", json!({"lacks": "unbound"})),
     ] {
         let phone = Phone::new(server, Sdk::Ios);
         let track = believer.track(user).await;
@@ -226,6 +232,21 @@ async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
         let valid = server.validate(json!({"token": screen.poll(server).await.ok()["accessToken"]})).await;
         assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
     }
+}
+
+/// Anybody can name an app as ours is named.
+#[tokio::test]
+async fn t25_while_any_signer_will_do_no_android_key_counts() {
+    let believer = Believer::with(AttestationPolicy::Record, |settings| settings.android_signers.clear()).await;
+    let phone = Phone::new(&believer.server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let evidence = believer.android(&phone, &track, |_| {}).await;
+    enrol(&believer.server, &phone, &track, evidence).await.ok();
+    let known = believer.authenticators("ann").await;
+    assert_eq!(
+        (&known[0]["attestation"]["lacks"], &known[0]["keyProtection"]),
+        (&json!("any-signer"), &json!("unattested"))
+    );
 }
 
 /// T-26: the strongest level follows what was proven.
@@ -251,23 +272,28 @@ async fn t26_a_key_that_may_sign_without_its_user_confirms_nothing_of_the_strong
 }
 
 #[tokio::test]
-async fn settings_that_could_believe_nothing_are_refused_at_start() {
+async fn settings_that_could_believe_nothing_or_anybody_are_refused_at_start() {
     let files = tempfile::tempdir().expect("a folder");
     let nowhere = files.path().join("nowhere");
-    let packages = || vec!["com.example.bank".to_owned()];
-    let base = AttestationConfig::default;
+    let base = |change: fn(&mut AttestationConfig)| {
+        let mut settings =
+            AttestationConfig { android_packages: vec!["com.example.bank".to_owned()], ..Default::default() };
+        change(&mut settings);
+        settings
+    };
     for (settings, key) in [
-        (AttestationConfig { policy: AttestationPolicy::Require, ..base() }, "policy"),
-        (AttestationConfig { biometric_is_proven: true, ..base() }, "biometric_is_proven"),
-        (AttestationConfig { more_roots: vec![nowhere.clone()], ..base() }, "more_roots"),
-        (
-            AttestationConfig { android_packages: packages(), android_revoked: Some(nowhere), ..base() },
-            "android_revoked",
-        ),
-        (
-            AttestationConfig { android_packages: packages(), android_signers: vec!["ab:cd".to_owned()], ..base() },
-            "android_signers",
-        ),
+        (AttestationConfig { policy: AttestationPolicy::Require, ..AttestationConfig::default() }, "policy"),
+        (base(|it| it.policy = AttestationPolicy::Require), "android_signers"),
+        (base(|it| (it.policy, it.biometric_is_proven) = (AttestationPolicy::Record, true)), "biometric_is_proven"),
+        (base(|it| it.biometric_is_proven = true), "biometric_is_proven"),
+        (AttestationConfig { more_roots: vec![nowhere.clone()], ..base(|_| {}) }, "more_roots"),
+        (AttestationConfig { android_revoked: Some(nowhere), ..base(|_| {}) }, "android_revoked"),
+        (base(|it| it.android_signers = vec!["ab:cd".to_owned()]), "android_signers"),
+        (base(|it| it.android_packages.push(String::new())), "android_packages"),
+        (base(|it| it.android_packages = vec!["bank".to_owned()]), "android_packages"),
+        (base(|it| it.apple_apps = vec![String::new()]), "apple_apps"),
+        // The team is missing, as in Xcode's `Bundle Identifier`.
+        (base(|it| it.apple_apps = vec!["com.example.bank".to_owned()]), "apple_apps"),
     ] {
         let data = tempfile::tempdir().expect("a folder");
         let mut config = Config::demo(data.path(), 0);
