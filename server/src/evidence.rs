@@ -84,9 +84,9 @@ struct Found {
 enum Lack {
     #[error("the evidence does not name the key: sign the enrolment in version 2 and have its hash attested")]
     Binding,
-    #[error(
-        "any app of that name could have made the key: the service must say in `android_signers` who signs its app"
-    )]
+    #[error("nothing shows that the phone holds the key: sign the enrolment in version 2 with it")]
+    Possession,
+    #[error("any app of that name could have made the key: `android_signers` must say who signs the service's app")]
     Signer,
 }
 
@@ -95,6 +95,7 @@ impl Lack {
     fn code(self) -> &'static str {
         match self {
             Self::Binding => "unbound",
+            Self::Possession => "unsigned",
             Self::Signer => "any-signer",
         }
     }
@@ -225,7 +226,12 @@ impl Judge {
                 let facts = about
                     .either(|nonce| android::verify(&chain, &key, &sha256(nonce.expose().as_bytes()), rules, now))?;
                 let protection = KeyProtection::Hardware { unlock: unlock(facts.verification) };
-                let lacks = rules.signers.is_empty().then_some(Lack::Signer);
+                let lacks = match about.message {
+                    _ if rules.signers.is_empty() => Some(Lack::Signer),
+                    // Certificates are no secret: whoever has the chain and the token could bring them.
+                    None => Some(Lack::Possession),
+                    Some(_) => None,
+                };
                 Ok(Found { facts: json!(facts), protection, lacks })
             }
             Some("APP_ATTEST") => {

@@ -159,13 +159,20 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
         let said = reply.body["errorDescription"].as_str().unwrap_or_default();
         assert!(said.contains(&format!("(`{why}`)")), "{why}: {said}");
     }
-    // A stock SDK's app vouches for the nonce, whatever key it sends along.
-    let stock = enrol_stock(server, &phone, &track, vouched(&believer.maker, &nonce)).await;
-    stock.refused(403, "attestation_refused");
-    assert!(stock.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`unbound`)")), "{}", stock.body);
+    for (evidence, why) in [
+        // A stock SDK's app vouches for the nonce, whatever key it sends along.
+        (vouched(&believer.maker, &nonce), "unbound"),
+        // Nothing was signed with the key, which may be in another phone.
+        (chain(&believer.maker, &phone, &good), "unsigned"),
+    ] {
+        let stock = enrol_stock(server, &phone, &track, evidence).await;
+        stock.refused(403, "attestation_refused");
+        let said = stock.body["errorDescription"].as_str().unwrap_or_default();
+        assert!(said.contains("in version 2") && said.contains(&format!("(`{why}`)")), "{why}: {said}");
+    }
 
     assert_eq!(believer.authenticators("ann").await, json!([]));
-    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 17);
+    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 18);
     // The nonce is still good, and an app that vouches for the key is enough to come in.
     let credential = enrol(server, &phone, &track, vouched(&believer.maker, &enrolment)).await.ok();
     let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
@@ -211,12 +218,14 @@ async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
         ("none", "", Value::Null),
         ("junk", "bm90IGEgc3RhdGVtZW50", json!({"refused": "malformed"})),
         ("stock", "good", json!({"lacks": "unbound"})),
+        ("unsigned", "chain", json!({"lacks": "unsigned"})),
     ] {
         let phone = Phone::new(server, Sdk::Ios);
         let track = believer.track(user).await;
         let evidence = match evidence {
             "" => Value::Null,
             "good" => vouched(&believer.maker, &phone_v2::nonce(server, &track).await),
+            "chain" => believer.android(&phone, &track, |_| {}).await,
             token => json!({"provider": "APP_ATTEST", "token": token, "keyId": "a2V5"}),
         };
         enrol_stock(server, &phone, &track, evidence).await.ok();
