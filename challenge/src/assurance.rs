@@ -32,7 +32,7 @@ pub enum Acr {
     Webauthn,
 }
 
-/// What was used (RFC 8176).
+/// What was used (RFC 8176). `bio` is not in its registry, whose words name the finger or the face: which it was is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Amr {
@@ -46,6 +46,8 @@ pub enum Amr {
     Pin,
     /// A fingerprint or face unlocked the key.
     Bio,
+    /// A second factor unlocked the key, and nobody can say which.
+    Mfa,
     /// A recovery code (RFC 8176 has no word for a look-up secret).
     #[serde(rename = "recovery_code")]
     RecoveryCode,
@@ -68,7 +70,7 @@ pub enum Link {
 pub struct Assurance {
     /// The rung reached.
     pub acr: Acr,
-    /// What was used; one entry per factor.
+    /// What was used.
     pub amr: Vec<Amr>,
     /// What ties it to the bound fields.
     pub link: Link,
@@ -97,6 +99,8 @@ impl Challenge {
                 Unlock::Nothing => (vec![Amr::Hwk], false),
                 Unlock::Pin => (vec![Amr::Hwk, Amr::Pin], true),
                 Unlock::Biometric => (vec![Amr::Hwk, Amr::Bio], true),
+                // Knowledge or inherence: either is another category than possession.
+                Unlock::PinOrBiometric => (vec![Amr::Hwk, Amr::User, Amr::Mfa], true),
             },
             KeyProtection::Hardware { .. } | KeyProtection::Unattested => (vec![Amr::Swk], false),
         };

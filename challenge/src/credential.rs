@@ -87,4 +87,6 @@ pub enum Unlock {
     Pin,
     /// A fingerprint or face.
     Biometric,
+    /// Either, as the owner of the phone likes. Which it was is not told.
+    PinOrBiometric,
 }

@@ -123,7 +123,10 @@ impl Judges {
 
     /// Whether a key of this protection may confirm what asks for its user (level `biometric`).
     pub fn user_is_asked_enough(&self, tenant: &TenantId, protection: KeyProtection) -> bool {
-        let asks = matches!(protection, KeyProtection::Hardware { unlock: Unlock::Pin | Unlock::Biometric });
+        let asks = match protection {
+            KeyProtection::Unattested | KeyProtection::Hardware { unlock: Unlock::Nothing } => false,
+            KeyProtection::Hardware { unlock: Unlock::Pin | Unlock::Biometric | Unlock::PinOrBiometric } => true,
+        };
         asks || !self.of(tenant).biometric_is_proven
     }
 }
@@ -337,12 +340,13 @@ async fn refuse(app: &App, tenant: &TenantId, about: &About<'_>, why: &str, deta
     refusals::written(app, leaf, ApiError::new(Problem::AttestationRefused, format!("{detail} (`{why}`)"))).await
 }
 
-/// Android's words for who is asked. Where a finger or the PIN will do, the PIN is what is certain to be possible.
+/// Android's words for what is asked of the user.
 fn unlock(verification: UserVerification) -> Unlock {
     match verification {
         UserVerification::Nothing => Unlock::Nothing,
-        UserVerification::Pin | UserVerification::PinOrBiometric => Unlock::Pin,
+        UserVerification::Pin => Unlock::Pin,
         UserVerification::Biometric => Unlock::Biometric,
+        UserVerification::PinOrBiometric => Unlock::PinOrBiometric,
     }
 }
 

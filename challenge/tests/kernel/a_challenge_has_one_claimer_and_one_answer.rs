@@ -430,6 +430,7 @@ fn t26_assurance_comes_from_what_enrolment_proved() {
         (KeyProtection::Hardware { unlock: Unlock::Nothing }, vec![Amr::Hwk], false),
         (KeyProtection::Hardware { unlock: Unlock::Pin }, vec![Amr::Hwk, Amr::Pin], true),
         (KeyProtection::Hardware { unlock: Unlock::Biometric }, vec![Amr::Hwk, Amr::Bio], true),
+        (KeyProtection::Hardware { unlock: Unlock::PinOrBiometric }, vec![Amr::Hwk, Amr::User, Amr::Mfa], true),
     ] {
         let mut phone = Phone::ios(0, "u1");
         phone.credential.protection = protection;

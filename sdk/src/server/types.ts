@@ -277,7 +277,7 @@ export interface UserAuthenticator {
   /** What the phone's maker said of the key, where the tenant records it: `provider`, and `facts` or why it was `refused`. */
   attestation?: { provider: string | null; evidence: string; facts?: Record<string, unknown>; /** Why true evidence does not count. */ lacks?: 'unbound' | 'unsigned' | 'any-signer'; refused?: string };
   /** What was proven: `unattested`, or `{ hardware: { unlock } }`. */
-  keyProtection?: 'unattested' | { hardware: { unlock: 'nothing' | 'pin' | 'biometric' } };
+  keyProtection?: 'unattested' | { hardware: { unlock: 'nothing' | 'pin' | 'biometric' | 'pinOrBiometric' } };
 }
 
 export interface GetChallengeRequest {

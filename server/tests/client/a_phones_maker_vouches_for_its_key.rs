@@ -99,24 +99,31 @@ async fn enrol_stock(server: &Server, phone: &Phone, track: &str, evidence: Valu
 }
 
 #[tokio::test]
-async fn t25_a_key_in_hardware_that_asks_for_a_finger_is_two_factors() {
+async fn t25_a_key_in_hardware_that_asks_for_its_user_is_two_factors() {
     let believer = Believer::with(AttestationPolicy::Require, |settings| settings.biometric_is_proven = true).await;
     let server = &believer.server;
-    let phone = Phone::new(server, Sdk::Android);
-    let track = believer.track("ann").await;
-    let evidence = believer.android(&phone, &track, |_| {}).await;
-    let enrolled = enrol(server, &phone, &track, evidence).await.ok();
-    let credential = enrolled["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    for (asked, unlock, amr) in [
+        (2, "biometric", json!(["hwk", "bio"])),
+        (1, "pin", json!(["hwk", "pin"])),
+        // Nobody knows which it was.
+        (3, "pinOrBiometric", json!(["hwk", "user", "mfa"])),
+    ] {
+        let phone = Phone::new(server, Sdk::Android);
+        let track = believer.track(unlock).await;
+        let evidence = believer.android(&phone, &track, |described| described.user_auth_type = Some(asked)).await;
+        let enrolled = enrol(server, &phone, &track, evidence).await.ok();
+        let credential = enrolled["userAuthenticatorId"].as_str().expect("an id").to_owned();
 
-    let known = believer.authenticators("ann").await;
-    let said = &known[0]["attestation"];
-    assert_eq!((&said["provider"], said.get("lacks")), (&json!("ANDROID_KEY"), None), "{known}");
-    assert_eq!(said["facts"]["level"], "trusted_environment");
-    assert_eq!(said["evidence"].as_str().map(str::len), Some(43), "{known}");
-    assert_eq!(known[0]["keyProtection"], json!({"hardware": {"unlock": "biometric"}}));
+        let known = believer.authenticators(unlock).await;
+        let said = &known[0]["attestation"];
+        assert_eq!((&said["provider"], said.get("lacks")), (&json!("ANDROID_KEY"), None), "{known}");
+        assert_eq!(said["facts"]["level"], "trusted_environment");
+        assert_eq!(said["evidence"].as_str().map(str::len), Some(43), "{known}");
+        assert_eq!(known[0]["keyProtection"], json!({"hardware": {"unlock": unlock}}));
 
-    let valid = believer.approves(&phone, &credential, "ann", "vault").await;
-    assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["hwk", "bio"]), &json!(true)), "{valid}");
+        let valid = believer.approves(&phone, &credential, unlock, "vault").await;
+        assert_eq!((&valid["amr"], &valid["sca"]), (&amr, &json!(true)), "{valid}");
+    }
 }
 
 #[tokio::test]

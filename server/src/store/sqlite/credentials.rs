@@ -361,6 +361,7 @@ fn protection_word(protection: KeyProtection) -> &'static str {
         KeyProtection::Hardware { unlock: Unlock::Nothing } => "hardware",
         KeyProtection::Hardware { unlock: Unlock::Pin } => "hardware-pin",
         KeyProtection::Hardware { unlock: Unlock::Biometric } => "hardware-biometric",
+        KeyProtection::Hardware { unlock: Unlock::PinOrBiometric } => "hardware-pin-or-biometric",
     }
 }
 
@@ -370,6 +371,7 @@ fn protection(word: &str) -> Option<KeyProtection> {
         "hardware" => Some(KeyProtection::Hardware { unlock: Unlock::Nothing }),
         "hardware-pin" => Some(KeyProtection::Hardware { unlock: Unlock::Pin }),
         "hardware-biometric" => Some(KeyProtection::Hardware { unlock: Unlock::Biometric }),
+        "hardware-pin-or-biometric" => Some(KeyProtection::Hardware { unlock: Unlock::PinOrBiometric }),
         _ => None,
     }
 }
