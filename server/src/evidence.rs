@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use attestation::Refusal;
 use attestation::android::{self, AndroidRules, UserVerification};
 use attestation::apple::{self, AppleRules};
-use attestation::path::Anchors;
+use attestation::path::{AnchorError, Anchors};
 use attestation::play::{self, PlayKeys, PlayRules};
 use attestation::revocation::Revoked;
 use base64::Engine as _;
@@ -144,19 +144,22 @@ impl Judge {
                 return Err(refused(key, format!("`{name}` is not {expected}, and no phone could say so")));
             }
         }
-        let mut further = Vec::new();
-        for path in &settings.more_roots {
-            let text = String::from_utf8_lossy(&read("more_roots", path)?).into_owned();
-            further.push(Anchors::from_pem(&text).map_err(|error| refused("more_roots", about(path, &error)))?);
-        }
-        let with = |pinned: Anchors| further.iter().cloned().fold(pinned, Anchors::and);
-        let ours = |error: attestation::path::AnchorError| refused("policy", error.to_string());
+        let roots = |pinned: Result<Anchors, AnchorError>, key: &str, further: &[PathBuf]| {
+            let mut roots = pinned.map_err(|error| refused("policy", error.to_string()))?;
+            for path in further {
+                let text = String::from_utf8_lossy(&read(key, path)?).into_owned();
+                roots = roots.and(Anchors::from_pem(&text).map_err(|error| refused(key, about(path, &error)))?);
+            }
+            Ok::<_, StartError>(roots)
+        };
+        let google = roots(Anchors::google(), "android_more_roots", &settings.android_more_roots)?;
+        let apples = roots(Anchors::apple(), "apple_more_roots", &settings.apple_more_roots)?;
 
         let signers = signers(&settings.android_signers).map_err(|why| refused("android_signers", why))?;
         let android = match settings.android_packages.as_slice() {
             [] => None,
             packages => Some(AndroidRules {
-                anchors: with(Anchors::google().map_err(ours)?),
+                anchors: google,
                 revoked: match &settings.android_revoked {
                     None => Revoked::default(),
                     Some(path) => Revoked::from_status_list(&read("android_revoked", path)?)
@@ -169,11 +172,7 @@ impl Judge {
         };
         let apple = match settings.apple_apps.as_slice() {
             [] => None,
-            apps => Some(AppleRules {
-                anchors: with(Anchors::apple().map_err(ours)?),
-                apps: apps.to_vec(),
-                development: settings.apple_development,
-            }),
+            apps => Some(AppleRules { anchors: apples, apps: apps.to_vec(), development: settings.apple_development }),
         };
         let play = settings.play.as_ref().map(|play| {
             let keys = play_keys(play).map_err(|why| refused("play", why))?;

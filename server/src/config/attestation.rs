@@ -14,16 +14,18 @@ pub struct AttestationConfig {
     pub android_signers: Vec<String>,
     /// Whether the certificates that were put into a phone at the factory may have expired. Nothing can renew them.
     pub android_expired_factory_keys: bool,
+    /// PEM files of roots that are believed beside Google's pinned ones.
+    pub android_more_roots: Vec<PathBuf>,
     /// A copy of Google's attestation status list, which the operator refreshes.
     pub android_revoked: Option<PathBuf>,
     /// The iOS apps, as `<team>.<bundle>`.
     pub apple_apps: Vec<String>,
+    /// PEM files of roots that are believed beside Apple's pinned one.
+    pub apple_more_roots: Vec<PathBuf>,
     /// Whether builds for developers count.
     pub apple_development: bool,
     /// The keys of the Play Console with which Play Integrity's tokens for `android_packages` are read.
     pub play: Option<PlayConfig>,
-    /// PEM files of roots that are believed beside the pinned ones of Google and Apple.
-    pub more_roots: Vec<PathBuf>,
     /// Whether only a key whose hardware asks for a PIN, a finger or a face before each signature confirms what is of the
     /// level `biometric`.
     pub biometric_is_proven: bool,

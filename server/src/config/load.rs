@@ -255,6 +255,8 @@ mod tests {
                 "challenge.won",
             ),
             ("[[defaults.webhooks]]\nname = \"x\"\nurl = \"https://x/\"", &[], "defaults"),
+            // Which maker's, the message says.
+            ("[tenants.a.attestation]\nmore_roots = [\"x.pem\"]", &[], "`android_more_roots`"),
             ("[tenants.a.clients.web]\naccess_s = 7200", &[], "clients.access_s"),
             ("[defaults.clients.web]\nidle_s = 60", &[], "clients.idle_s"),
             ("[tenants.a.clients.web]\nclaims = [\"ssn\"]", &[], "ssn"),

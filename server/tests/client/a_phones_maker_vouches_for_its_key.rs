@@ -30,7 +30,8 @@ impl Believer {
             android_packages: vec!["com.example.bank".to_owned()],
             android_signers: vec![hex(&SIGNER)],
             apple_apps: vec!["TEAM123456.com.example.bank".to_owned()],
-            more_roots: vec![root],
+            android_more_roots: vec![root.clone()],
+            apple_more_roots: vec![root],
             ..AttestationConfig::default()
         };
         change(&mut settings);
@@ -250,6 +251,28 @@ async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
     }
 }
 
+/// A root that was added for one maker vouches for nobody of the other.
+#[tokio::test]
+async fn t25_a_root_is_of_one_maker() {
+    type Without = fn(&mut AttestationConfig);
+    for (without, android) in [
+        ((|settings| settings.android_more_roots.clear()) as Without, true),
+        (|settings| settings.apple_more_roots.clear(), false),
+    ] {
+        let believer = Believer::with(AttestationPolicy::Require, without).await;
+        let phone = Phone::new(&believer.server, Sdk::Android);
+        let track = believer.track("ann").await;
+        let keystore = believer.android(&phone, &track, |_| {}).await;
+        let nonce = phone_v2::nonce(&believer.server, &track).await;
+        let app = vouched(&believer.maker, &phone_v2::enrolment(&believer.server, &phone, &track, &nonce));
+        let (foreign, ours) = if android { (keystore, app) } else { (app, keystore) };
+        let refused = enrol(&believer.server, &phone, &track, foreign).await;
+        refused.refused(403, "attestation_refused");
+        assert!(refused.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`untrusted-root`)")));
+        enrol(&believer.server, &phone, &track, ours).await.ok();
+    }
+}
+
 /// Anybody can name an app as ours is named.
 #[tokio::test]
 async fn t25_while_any_signer_will_do_no_android_key_counts() {
@@ -302,7 +325,8 @@ async fn settings_that_could_believe_nothing_or_anybody_are_refused_at_start() {
         (base(|it| it.policy = AttestationPolicy::Require), "android_signers"),
         (base(|it| (it.policy, it.biometric_is_proven) = (AttestationPolicy::Record, true)), "biometric_is_proven"),
         (base(|it| it.biometric_is_proven = true), "biometric_is_proven"),
-        (AttestationConfig { more_roots: vec![nowhere.clone()], ..base(|_| {}) }, "more_roots"),
+        (AttestationConfig { android_more_roots: vec![nowhere.clone()], ..base(|_| {}) }, "android_more_roots"),
+        (AttestationConfig { apple_more_roots: vec![nowhere.clone()], ..base(|_| {}) }, "apple_more_roots"),
         (AttestationConfig { android_revoked: Some(nowhere), ..base(|_| {}) }, "android_revoked"),
         (base(|it| it.android_signers = vec!["ab:cd".to_owned()]), "android_signers"),
         (base(|it| it.android_packages.push(String::new())), "android_packages"),
