@@ -5,54 +5,26 @@
 //! message, in which the key is. Stock SDKs have an app vouch for our nonce alone: that says something of the phone it was made
 //! on, and nothing of the key that comes with it.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod judges;
 
-use attestation::Refusal;
-use attestation::android::{self, AndroidRules, UserVerification};
-use attestation::apple::{self, AppleRules};
-use attestation::path::{AnchorError, Anchors};
-use attestation::play::{self, PlayKeys, PlayRules};
-use attestation::revocation::Revoked;
+use attestation::android::{self, UserVerification};
+use attestation::{Refusal, apple, play};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use challenge::credential::Unlock;
 use challenge::keys::{DeviceKey, sha256};
 use challenge::messages::ServerNonce;
 use challenge::{KeyProtection, TenantId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::app::{App, StartError};
+use crate::app::App;
 use crate::challenges::refusals;
-use crate::config::{AttestationConfig, AttestationPolicy, Config, PlayConfig};
+use crate::config::AttestationPolicy;
 use crate::error::{ApiError, Problem};
-use crate::keys::read_private;
 use crate::store::NewRefusal;
-
-/// Google publishes what it calls back within days.
-const LIST_IS_OLD: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// What to do about a missing `android_signers`.
-const NAME_SIGNERS: &str = "name the SHA-256 of the certificates that sign it, as `keytool -printcert -jarfile app.apk` and the Play Console show it";
-const PACKAGE: &str = "a package name as `com.example.bank`";
-const APP_ID: &str = "an app id as `TEAM123456.com.example.bank`";
-
-/// What each tenant wants to hear and believes.
-pub struct Judges {
-    tenants: BTreeMap<String, Judge>,
-    default: Judge,
-}
-
-#[derive(Default)]
-struct Judge {
-    policy: AttestationPolicy,
-    biometric_is_proven: bool,
-    android: Option<AndroidRules>,
-    apple: Option<AppleRules>,
-    play: Option<PlayRules>,
-}
+use judges::Judge;
+pub use judges::Judges;
 
 /// What evidence must be about.
 pub struct About<'a> {
@@ -101,119 +73,7 @@ impl Lack {
     }
 }
 
-impl Judges {
-    /// Reads the settings of all tenants, with the files they name.
-    pub fn start(config: &Config, now: Timestamp) -> Result<Judges, StartError> {
-        let judge = |place: &str, settings: Option<&AttestationConfig>| match settings {
-            None => Ok(None),
-            Some(settings) => Judge::new(&format!("{place}.attestation"), settings, now).map(Some),
-        };
-        let mut tenants = BTreeMap::new();
-        for (id, tenant) in &config.tenants {
-            if let Some(judge) = judge(&format!("tenants.{id}"), tenant.attestation.as_ref())? {
-                tenants.insert(id.clone(), judge);
-            }
-        }
-        Ok(Judges { tenants, default: judge("defaults", config.defaults.attestation.as_ref())?.unwrap_or_default() })
-    }
-
-    fn of(&self, tenant: &TenantId) -> &Judge {
-        self.tenants.get(tenant.as_str()).unwrap_or(&self.default)
-    }
-
-    /// Whether a key of this protection may confirm what asks for its user (level `biometric`).
-    pub fn user_is_asked_enough(&self, tenant: &TenantId, protection: KeyProtection) -> bool {
-        let asks = match protection {
-            KeyProtection::Unattested | KeyProtection::Hardware { unlock: Unlock::Nothing } => false,
-            KeyProtection::Hardware { unlock: Unlock::Pin | Unlock::Biometric | Unlock::PinOrBiometric } => true,
-        };
-        asks || !self.of(tenant).biometric_is_proven
-    }
-}
-
 impl Judge {
-    fn new(place: &str, settings: &AttestationConfig, now: Timestamp) -> Result<Judge, StartError> {
-        let refused = |key: &str, why: String| StartError::Config { key: format!("{place}.{key}"), why };
-        let read = |key: &str, path: &Path| fs::read(path).map_err(|error| refused(key, unreadable(path, &error)));
-        let names = [
-            ("android_packages", settings.android_packages.iter().find(|name| !is_package(name)), PACKAGE),
-            ("apple_apps", settings.apple_apps.iter().find(|name| !is_app_id(name)), APP_ID),
-        ];
-        for (key, wrong, expected) in names {
-            if let Some(name) = wrong {
-                return Err(refused(key, format!("`{name}` is not {expected}, and no phone could say so")));
-            }
-        }
-        let roots = |pinned: Result<Anchors, AnchorError>, key: &str, further: &[PathBuf]| {
-            let mut roots = pinned.map_err(|error| refused("policy", error.to_string()))?;
-            for path in further {
-                let text = String::from_utf8_lossy(&read(key, path)?).into_owned();
-                roots = roots.and(Anchors::from_pem(&text).map_err(|error| refused(key, about(path, &error)))?);
-            }
-            Ok::<_, StartError>(roots)
-        };
-        let google = roots(Anchors::google(), "android_more_roots", &settings.android_more_roots)?;
-        let apples = roots(Anchors::apple(), "apple_more_roots", &settings.apple_more_roots)?;
-
-        let signers = signers(&settings.android_signers).map_err(|why| refused("android_signers", why))?;
-        let android = match settings.android_packages.as_slice() {
-            [] => None,
-            packages => Some(AndroidRules {
-                anchors: google,
-                revoked: match &settings.android_revoked {
-                    None => Revoked::default(),
-                    Some(path) => Revoked::from_status_list(&read("android_revoked", path)?)
-                        .map_err(|error| refused("android_revoked", about(path, &error)))?,
-                },
-                packages: packages.to_vec(),
-                signers,
-                expired_factory_keys: settings.android_expired_factory_keys,
-            }),
-        };
-        let apple = match settings.apple_apps.as_slice() {
-            [] => None,
-            apps => Some(AppleRules { anchors: apples, apps: apps.to_vec(), development: settings.apple_development }),
-        };
-        let play = settings.play.as_ref().map(|play| {
-            let keys = play_keys(play).map_err(|why| refused("play", why))?;
-            if settings.android_packages.is_empty() {
-                return Err(refused("play", "name the apps: `android_packages`".to_owned()));
-            }
-            Ok(PlayRules { keys, packages: settings.android_packages.clone() })
-        });
-        let judge = Judge {
-            policy: settings.policy,
-            biometric_is_proven: settings.biometric_is_proven,
-            android,
-            apple,
-            play: play.transpose()?,
-        };
-        if judge.policy != AttestationPolicy::None && judge.android.is_none() && judge.apple.is_none() {
-            let why = "no evidence could be believed: name your apps in `android_packages` or `apple_apps`";
-            return Err(refused("policy", why.to_owned()));
-        }
-        let any_signer = judge.android.as_ref().is_some_and(|rules| rules.signers.is_empty());
-        match judge.policy {
-            AttestationPolicy::Require if any_signer => {
-                let why = format!("an app of anybody's that is named as yours is would do: {NAME_SIGNERS}");
-                return Err(refused("android_signers", why));
-            }
-            AttestationPolicy::Record if any_signer => {
-                tracing::warn!(place, "no `android_signers`: no Android key counts as attested; {NAME_SIGNERS}");
-            }
-            AttestationPolicy::None | AttestationPolicy::Record | AttestationPolicy::Require => {}
-        }
-        let could_prove = judge.policy != AttestationPolicy::None && judge.android.is_some() && !any_signer;
-        if judge.biometric_is_proven && !could_prove {
-            let why = "no key could prove it: it needs `android_packages`, `android_signers` and the policy `record` or `require`";
-            return Err(refused("biometric_is_proven", why.to_owned()));
-        }
-        if judge.policy != AttestationPolicy::None && judge.android.is_some() {
-            tell_age_of_list(place, settings.android_revoked.as_deref(), now);
-        }
-        Ok(judge)
-    }
-
     fn look(&self, brought: &Map<String, Value>, about: &About<'_>, now: Timestamp) -> Result<Found, Refusal> {
         let text = |name: &str| brought.get(name).and_then(Value::as_str);
         let bytes = |name: &str| text(name).and_then(decoded).ok_or(Refusal::Malformed);
@@ -361,56 +221,4 @@ fn known_provider(word: &str) -> &'static str {
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
-}
-
-fn is_package(name: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
-    name.contains('.') && name.split('.').all(part)
-}
-
-fn is_app_id(name: &str) -> bool {
-    let team =
-        |team: &str| team.len() == 10 && team.chars().all(|sign| sign.is_ascii_uppercase() || sign.is_ascii_digit());
-    let part = |part: &str| !part.is_empty() && part.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '-');
-    name.split_once('.').is_some_and(|(first, bundle)| team(first) && bundle.split('.').all(part))
-}
-
-fn signers(digests: &[String]) -> Result<Vec<[u8; 32]>, String> {
-    let read = |text: &String| {
-        // `keytool` and the Play Console write colons.
-        let hex: Vec<char> = text.chars().filter(|sign| *sign != ':').collect();
-        let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok();
-        let bytes = hex.chunks(2).map(byte).collect::<Option<Vec<u8>>>();
-        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| format!("`{text}` is not a SHA-256 in hexadecimal"))
-    };
-    digests.iter().map(read).collect()
-}
-
-fn play_keys(play: &PlayConfig) -> Result<PlayKeys, String> {
-    let decryption = read_private(&play.decryption_key_file).map_err(|error| error.to_string())?;
-    let decryption = std::str::from_utf8(&decryption).unwrap_or_default();
-    let path = &play.verification_key_file;
-    let verification = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    PlayKeys::from_base64(decryption, &verification).map_err(|error| error.to_string())
-}
-
-fn tell_age_of_list(place: &str, list: Option<&Path>, now: Timestamp) {
-    let Some(path) = list else {
-        tracing::warn!(place, "no `android_revoked`: keystores that Google called back are believed");
-        return;
-    };
-    let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let age = changed.and_then(|at| Timestamp::try_from(at).ok()).map(|at| now.duration_since(at));
-    if let Some(age) = age.filter(|age| *age > LIST_IS_OLD) {
-        let (list, days) = (path.display(), age.as_hours() / 24);
-        tracing::warn!(place, %list, days, "the list of keystores that Google called back is old; fetch it again and restart");
-    }
-}
-
-fn about(path: &Path, error: &dyn std::fmt::Display) -> String {
-    format!("{}: {error}", path.display())
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot read {}: {error}", path.display())
 }

@@ -1,11 +1,12 @@
-//! A changed pack and a new token key take over while the service runs.
+//! A changed pack, a new token key and a new list of called-back keystores take over while the service runs.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use notify::{RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::load::{self, Loaded};
@@ -17,10 +18,11 @@ use crate::store::{Store, StoreError};
 /// Editors write a file in several steps; wait until they are done.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Reloads when a file of a pack or a key changes and on SIGHUP, until the service closes.
+/// Reloads when a file of a pack, a key or a list changes and on SIGHUP, until the service closes.
 pub async fn watch(app: App) {
     let (changed, mut changes) = mpsc::channel::<()>(1);
-    let watcher = app.config.policies.watch.then(|| watcher(&app, changed.clone()));
+    let watchers =
+        app.config.policies.watch.then(|| (packs_and_keys(&app, changed.clone()), lists(&app, changed.clone())));
     let hangups = tokio::spawn(hangups(changed));
     loop {
         tokio::select! {
@@ -33,28 +35,55 @@ pub async fn watch(app: App) {
             metrics::counter!("stepup_key_reloads_failed_total").increment(1);
             tracing::error!(%error, "the token keys were not reloaded; those in use stay");
         }
+        app.judges.reload(app.clock.now());
         app.policies.reload(&app.store, app.clock.now()).await;
     }
     hangups.abort();
-    drop(watcher);
+    drop(watchers);
 }
 
-fn watcher(app: &App, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+fn packs_and_keys(app: &App, changed: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let tenants = app.policies.tenants();
+    let packs = tenants.iter().map(|policies| policies.folder.clone()).chain([app.config.policies.pack.clone()]);
+    let folders = packs.map(|folder| (folder, RecursiveMode::Recursive));
+    let keys = (app.config.keys.directory.clone(), RecursiveMode::NonRecursive);
+    watcher("packs and keys", folders.chain([keys]), |_| true, changed)
+}
+
+/// The folders are watched, since a list is best replaced by another file; what else is in them does not count.
+fn lists(app: &App, changed: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let lists = app.judges.lists();
+    let folder = |list: &PathBuf| match list.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => list.clone(),
+    };
+    let folders: BTreeSet<PathBuf> = lists.iter().map(folder).collect();
+    let is_list = move |path: &Path| lists.iter().any(|list| list.file_name() == path.file_name());
+    let folders = folders.into_iter().map(|folder| (folder, RecursiveMode::NonRecursive));
+    watcher("lists of what was called back", folders, is_list, changed)
+}
+
+fn watcher(
+    what: &str,
+    folders: impl Iterator<Item = (PathBuf, RecursiveMode)>,
+    counts: impl Fn(&Path) -> bool + Send + 'static,
+    changed: mpsc::Sender<()>,
+) -> Option<RecommendedWatcher> {
     let tell = move |event: notify::Result<notify::Event>| {
         // A full channel means that a reload is due already.
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let matters = |event: notify::Event| event.need_rescan() || event.paths.iter().any(|path| counts(path));
+        if event.is_ok_and(|event| !event.kind.is_access() && matters(event)) {
             let _ = changed.try_send(());
         }
     };
     let watching = notify::recommended_watcher(tell).and_then(|mut watcher| {
-        let folders = app.policies.tenants().iter().map(|policies| policies.folder.clone()).collect::<Vec<_>>();
-        for folder in folders.iter().map(|folder| folder.as_path()).chain([app.config.policies.pack.as_path()]) {
-            watcher.watch(folder, RecursiveMode::Recursive)?;
+        for (folder, depth) in folders {
+            watcher.watch(&folder, depth)?;
         }
-        watcher.watch(&app.config.keys.directory, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
-    watching.inspect_err(|error| tracing::warn!(%error, "packs and keys are not watched; SIGHUP still reloads")).ok()
+    watching.inspect_err(|error| tracing::warn!(%error, "{what} are not watched; SIGHUP still reloads")).ok()
 }
 
 #[cfg(unix)]

@@ -21,7 +21,11 @@ struct Believer {
 }
 
 impl Believer {
-    async fn with(policy: AttestationPolicy, change: impl FnOnce(&mut AttestationConfig)) -> Believer {
+    async fn configured(
+        policy: AttestationPolicy,
+        change: impl FnOnce(&mut AttestationConfig),
+        further: impl FnOnce(&mut Config),
+    ) -> Believer {
         let (maker, files) = (Maker::new(), tempfile::tempdir().expect("a folder"));
         let root = files.path().join("root.pem");
         std::fs::write(&root, maker.root_pem()).expect("a file");
@@ -35,8 +39,16 @@ impl Believer {
             ..AttestationConfig::default()
         };
         change(&mut settings);
-        let server = start_with(|config| config.defaults.attestation = Some(settings)).await;
+        let server = start_with(|config| {
+            config.defaults.attestation = Some(settings);
+            further(config);
+        })
+        .await;
         Believer { server, maker, _files: files }
+    }
+
+    async fn with(policy: AttestationPolicy, change: impl FnOnce(&mut AttestationConfig)) -> Believer {
+        Believer::configured(policy, change, |_| {}).await
     }
 
     async fn of(policy: AttestationPolicy) -> Believer {
@@ -53,6 +65,14 @@ impl Believer {
         let mut described = Described::good(&sha256(nonce.as_bytes()));
         change(&mut described);
         chain(&self.maker, phone, &described)
+    }
+
+    /// A new phone of the user's, with good evidence.
+    async fn enrols(&self, user: &str) -> Reply {
+        let phone = Phone::new(&self.server, Sdk::Android);
+        let track = self.track(user).await;
+        let evidence = self.android(&phone, &track, |_| {}).await;
+        enrol(&self.server, &phone, &track, evidence).await
     }
 
     async fn authenticators(&self, user: &str) -> Value {
@@ -75,9 +95,16 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
+fn spki(phone: &Phone) -> Vec<u8> {
+    STANDARD.decode(phone.public_key()).expect("a key")
+}
+
 fn chain(maker: &Maker, phone: &Phone, described: &Described) -> Value {
-    let spki = STANDARD.decode(phone.public_key()).expect("a key");
-    let chain: Vec<String> = maker.android(&spki, described).iter().map(|der| STANDARD.encode(der)).collect();
+    as_chain(&maker.android(&spki(phone), described))
+}
+
+fn as_chain(certificates: &[Vec<u8>]) -> Value {
+    let chain: Vec<String> = certificates.iter().map(|der| STANDARD.encode(der)).collect();
     json!({"provider": "ANDROID_KEY", "chain": chain})
 }
 
@@ -190,18 +217,60 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
 }
 
 #[tokio::test]
-async fn t25_what_google_called_back_is_refused() {
+async fn t25_what_google_called_back_is_refused_as_soon_as_the_list_says_so() {
     let files = tempfile::tempdir().expect("a folder");
     let list = files.path().join("status.json");
-    let entries = json!({"entries": {format!("{BATCH_SERIAL:x}"): {"status": "REVOKED"}}});
-    std::fs::write(&list, entries.to_string()).expect("a file");
-    let believer = Believer::with(AttestationPolicy::Require, |settings| settings.android_revoked = Some(list)).await;
-    let phone = Phone::new(&believer.server, Sdk::Android);
-    let track = believer.track("ann").await;
-    let evidence = believer.android(&phone, &track, |_| {}).await;
-    let reply = enrol(&believer.server, &phone, &track, evidence).await;
-    reply.refused(403, "attestation_refused");
-    assert!(reply.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`revoked`)")), "{}", reply.body);
+    let write = |text: &str| std::fs::write(&list, text).expect("a file");
+    write(r#"{"entries": {}}"#);
+    let named = list.clone();
+    let believer = Believer::with(AttestationPolicy::Require, |settings| settings.android_revoked = Some(named)).await;
+    let reload = || believer.server.app.judges.reload(believer.server.app.clock.now());
+    believer.enrols("ann").await.ok();
+
+    write(&json!({"entries": {format!("{BATCH_SERIAL:x}"): {"status": "REVOKED"}}}).to_string());
+    reload();
+    // What cannot be read changes nothing.
+    for broken in [None, Some("{\"entries\": {")] {
+        let refused = believer.enrols("bob").await;
+        refused.refused(403, "attestation_refused");
+        let said = refused.body["errorDescription"].as_str().unwrap_or_default();
+        assert!(said.contains("(`revoked`)"), "{said}");
+        match broken {
+            None => std::fs::remove_file(&list).expect("a file"),
+            Some(text) => write(text),
+        }
+        reload();
+    }
+    believer.enrols("bob").await.refused(403, "attestation_refused");
+    write(r#"{"entries": {}}"#);
+    reload();
+    believer.enrols("bob").await.ok();
+}
+
+/// Nobody has to say so. The list is replaced, as files are that nobody may read half written.
+#[tokio::test]
+async fn a_new_list_is_read_by_itself() {
+    let files = tempfile::tempdir().expect("a folder");
+    let (list, next) = (files.path().join("status.json"), files.path().join("next"));
+    std::fs::write(&list, r#"{"entries": {}}"#).expect("a file");
+    let named = list.clone();
+    let believer = Believer::configured(
+        AttestationPolicy::Require,
+        |settings| settings.android_revoked = Some(named),
+        |config| config.policies.watch = true,
+    )
+    .await;
+    // The watcher may begin after our first change, so we change until it notices.
+    for round in 0..120 {
+        let entries = json!({"entries": {format!("{BATCH_SERIAL:x}"): {"status": "REVOKED"}}});
+        std::fs::write(&next, entries.to_string()).expect("a file");
+        std::fs::rename(&next, &list).expect("a file");
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        if believer.enrols(&format!("u{round}")).await.status == 403 {
+            return;
+        }
+    }
+    panic!("the change went unnoticed");
 }
 
 /// By default nobody looks: not even good evidence makes a key worth more.
@@ -277,10 +346,7 @@ async fn t25_a_root_is_of_one_maker() {
 #[tokio::test]
 async fn t25_while_any_signer_will_do_no_android_key_counts() {
     let believer = Believer::with(AttestationPolicy::Record, |settings| settings.android_signers.clear()).await;
-    let phone = Phone::new(&believer.server, Sdk::Android);
-    let track = believer.track("ann").await;
-    let evidence = believer.android(&phone, &track, |_| {}).await;
-    enrol(&believer.server, &phone, &track, evidence).await.ok();
+    believer.enrols("ann").await.ok();
     let known = believer.authenticators("ann").await;
     assert_eq!(
         (&known[0]["attestation"]["lacks"], &known[0]["keyProtection"]),
