@@ -2,78 +2,23 @@
 
 use attestation::Refusal;
 use attestation::play::{PlayFacts, PlayKeyError, PlayKeys, PlayRules, verify};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrap as _};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::at;
-use crate::maker::{oid, sequence, tlv};
+use crate::maker::{Console, oid, sequence, tlv};
 
 const ASKED: &str = "BQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU";
 const NOW: &str = "2026-03-01T00:00:00Z";
-const KEY: [u8; 32] = [7; 32];
 
 fn payload() -> Value {
-    json!({
-        "requestDetails": {
-            "requestPackageName": "com.example.bank",
-            "nonce": format!("{ASKED}="),
-            "timestampMillis": at(NOW).as_millisecond().to_string(),
-        },
-        "appIntegrity": {"appRecognitionVerdict": "PLAY_RECOGNIZED", "packageName": "com.example.bank"},
-        "deviceIntegrity": {"deviceRecognitionVerdict": ["MEETS_DEVICE_INTEGRITY"]},
-        "accountDetails": {"appLicensingVerdict": "LICENSED"},
-    })
-}
-
-struct Console {
-    signer: EcdsaKeyPair,
-}
-
-impl Console {
-    fn new() -> Console {
-        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
-        let signer = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref()).expect("a key");
-        Console { signer }
-    }
-
-    fn rules(&self) -> PlayRules {
-        let algorithm = sequence(&[oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")]);
-        let bits = tlv(&[0x03], &[&[0], self.signer.public_key().as_ref()].concat());
-        let spki = STANDARD.encode(sequence(&[algorithm, bits]));
-        let keys = PlayKeys::from_base64(&STANDARD.encode(KEY), &spki).expect("keys");
-        PlayRules { keys, packages: vec!["com.example.bank".to_owned()] }
-    }
-
-    fn token(&self, payload: &Value, outer: Value, inner: Value) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", encode(&inner), encode(payload));
-        let signature = self.signer.sign(&SystemRandom::new(), message.as_bytes()).expect("a signature");
-        let signed = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
-
-        let content_key = [9; 32];
-        let mut wrapped = [0; 48];
-        let wrapped = AesKek::new(&AES_256, &KEY).expect("a key").wrap(&content_key, &mut wrapped).expect("wrapped");
-        let head = encode(&outer);
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &content_key).expect("a key"));
-        let mut text = signed.into_bytes();
-        let nonce = Nonce::assume_unique_for_key([1; 12]);
-        let tag = key.seal_in_place_separate_tag(nonce, Aad::from(head.as_bytes()), &mut text).expect("sealed");
-        let parts = [wrapped.to_vec(), vec![1; 12], text, tag.as_ref().to_vec()];
-        parts.iter().fold(head, |token, part| format!("{token}.{}", URL_SAFE_NO_PAD.encode(part)))
-    }
-
-    fn good(&self, payload: &Value) -> String {
-        self.token(payload, json!({"alg": "A256KW", "enc": "A256GCM"}), json!({"alg": "ES256"}))
-    }
+    Console::payload(&format!("{ASKED}="), at(NOW).as_millisecond())
 }
 
 fn judge(console: &Console, token: &str) -> Result<PlayFacts, Refusal> {
-    verify(token, ASKED, &console.rules(), at(NOW))
+    let keys = PlayKeys::from_base64(&console.decryption_key(), &console.verification_key()).expect("keys");
+    verify(token, ASKED, &PlayRules { keys, packages: vec!["com.example.bank".to_owned()] }, at(NOW))
 }
 
 #[test]
@@ -171,7 +116,7 @@ fn keys_that_are_none_are_named() {
         let algorithm = sequence(&[oid("1.2.840.10045.2.1"), oid(curve)]);
         STANDARD.encode(sequence(&[algorithm, tlv(&[0x03], &[0, 4, 1, 2])]))
     };
-    let key = STANDARD.encode(KEY);
+    let key = Console::new().decryption_key();
     for (decryption, verification, expected) in [
         ("AAAA", spki("1.2.840.10045.3.1.7"), PlayKeyError::Decryption),
         ("?", spki("1.2.840.10045.3.1.7"), PlayKeyError::Decryption),

@@ -5,10 +5,15 @@
 
 #![allow(dead_code)] // Not every test needs every part.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrap as _};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
 
 pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().to_vec()
@@ -67,6 +72,12 @@ fn name(common: &str) -> Vec<u8> {
     sequence(&[tlv(&[0x31], &attribute)])
 }
 
+/// SubjectPublicKeyInfo of a point of P-256.
+fn spki(point: &[u8]) -> Vec<u8> {
+    let algorithm = sequence(&[oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")]);
+    sequence(&[algorithm, tlv(&[0x03], &[&[0], point].concat())])
+}
+
 const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
 
 /// A name and a P-256 key.
@@ -88,8 +99,7 @@ impl Authority {
     }
 
     pub fn spki(&self) -> Vec<u8> {
-        let algorithm = sequence(&[oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")]);
-        sequence(&[algorithm, tlv(&[0x03], &[&[0], self.point().as_slice()].concat())])
+        spki(&self.point())
     }
 
     pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
@@ -350,5 +360,63 @@ fn cbor_head(major: u8, length: usize) -> Vec<u8> {
         0..=23 => vec![major | length as u8],
         24..=255 => vec![major | 24, length as u8],
         _ => vec![major | 25, (length >> 8) as u8, length as u8],
+    }
+}
+
+/// An app's page in the Play Console, and Google behind it.
+pub struct Console {
+    signer: EcdsaKeyPair,
+}
+
+impl Console {
+    const KEY: [u8; 32] = [7; 32];
+
+    pub fn new() -> Console {
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("a key");
+        let signer = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.as_ref()).expect("a key");
+        Console { signer }
+    }
+
+    pub fn decryption_key(&self) -> String {
+        STANDARD.encode(Console::KEY)
+    }
+
+    pub fn verification_key(&self) -> String {
+        STANDARD.encode(spki(self.signer.public_key().as_ref()))
+    }
+
+    /// What Google says of a good app that asked for `nonce`.
+    pub fn payload(nonce: &str, at_ms: i64) -> Value {
+        json!({
+            "requestDetails": {
+                "requestPackageName": "com.example.bank", "nonce": nonce, "timestampMillis": at_ms.to_string(),
+            },
+            "appIntegrity": {"appRecognitionVerdict": "PLAY_RECOGNIZED", "packageName": "com.example.bank"},
+            "deviceIntegrity": {"deviceRecognitionVerdict": ["MEETS_DEVICE_INTEGRITY"]},
+            "accountDetails": {"appLicensingVerdict": "LICENSED"},
+        })
+    }
+
+    pub fn good(&self, payload: &Value) -> String {
+        self.token(payload, json!({"alg": "A256KW", "enc": "A256GCM"}), json!({"alg": "ES256"}))
+    }
+
+    pub fn token(&self, payload: &Value, outer: Value, inner: Value) -> String {
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", encode(&inner), encode(payload));
+        let signature = self.signer.sign(&SystemRandom::new(), message.as_bytes()).expect("a signature");
+        let signed = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+
+        let content_key = [9; 32];
+        let mut wrapped = [0; 48];
+        let kek = AesKek::new(&AES_256, &Console::KEY).expect("a key");
+        let wrapped = kek.wrap(&content_key, &mut wrapped).expect("wrapped");
+        let head = encode(&outer);
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &content_key).expect("a key"));
+        let mut text = signed.into_bytes();
+        let nonce = Nonce::assume_unique_for_key([1; 12]);
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::from(head.as_bytes()), &mut text).expect("sealed");
+        let parts = [wrapped.to_vec(), vec![1; 12], text, tag.as_ref().to_vec()];
+        parts.iter().fold(head, |token, part| format!("{token}.{}", URL_SAFE_NO_PAD.encode(part)))
     }
 }

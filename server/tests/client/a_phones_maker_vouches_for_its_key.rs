@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use server::app::App;
-use server::config::{AttestationConfig, AttestationPolicy, Config};
+use server::config::{AttestationConfig, AttestationPolicy, Config, PlayConfig};
 
 use crate::a_lost_phone_is_recovered::{log, start_with};
 use crate::harness::{Reply, Server, token};
-use crate::maker::{Apple, BATCH_SERIAL, Described, Maker, SIGNER, sha256};
+use crate::maker::{Apple, BATCH_SERIAL, Certificate, Console, Described, Maker, SIGNER, sha256};
 use crate::phone::{Phone, Sdk};
 use crate::phone_v2;
 use crate::screen::PollingScreen;
@@ -168,6 +168,11 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
         change(&mut described);
         chain(&believer.maker, &phone, &described)
     };
+    // What signs for this phone was good until yesterday.
+    let maker = &believer.maker;
+    let ended = Certificate { not_after: "260301100000Z", ..Certificate::authority(&maker.batch, BATCH_SERIAL) };
+    let mut expired = maker.android(&spki(&phone), &good);
+    expired[1] = maker.root.issue(&ended);
     let enrolment = phone_v2::enrolment(server, &phone, &track, &nonce);
     let of_another = phone_v2::enrolment(server, &other, &track, &nonce);
     for (evidence, why) in [
@@ -175,6 +180,7 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
         // A root of the same name with another key.
         (chain(&Maker::new(), &phone, &good), "bad-signature"),
         (chain(&believer.maker, &phone, &Described::good(&sha256(b"another nonce"))), "wrong-challenge"),
+        (as_chain(&expired), "expired"),
         (told(|described| described.package = "com.evil.bank"), "other-app"),
         (told(|described| described.signer = [8; 32]), "other-app"),
         (told(|described| (described.key_level, described.attestation_level) = (0, 0)), "software-key"),
@@ -207,7 +213,7 @@ async fn t25_evidence_of_another_key_or_none_enrols_nothing() {
     }
 
     assert_eq!(believer.authenticators("ann").await, json!([]));
-    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 18);
+    assert_eq!(log(server).await["refusal.enrol attestation_refused"], 19);
     // The nonce is still good, and an app that vouches for the key is enough to come in.
     let credential = enrol(server, &phone, &track, vouched(&believer.maker, &enrolment)).await.ok();
     let credential = credential["userAuthenticatorId"].as_str().expect("an id").to_owned();
@@ -318,6 +324,48 @@ async fn t25_where_evidence_is_recorded_nobody_is_turned_away() {
         let valid = server.validate(json!({"token": screen.poll(server).await.ok()["accessToken"]})).await;
         assert_eq!((&valid["amr"], &valid["sca"]), (&json!(["swk"]), &json!(false)), "{valid}");
     }
+}
+
+/// Google's word on an app that vouches for the enrolment lets the key in, and says nothing of where it lives.
+#[tokio::test]
+async fn t25_play_integrity_vouches_for_an_app() {
+    let (console, files) = (Console::new(), tempfile::tempdir().expect("a folder"));
+    let file = |name: &str, text: String| {
+        let path = files.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let play = PlayConfig {
+        decryption_key_file: file("decryption", console.decryption_key()),
+        verification_key_file: file("verification", console.verification_key()),
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&play.decryption_key_file, private).expect("a mode");
+    }
+    let believer = Believer::with(AttestationPolicy::Require, |settings| settings.play = Some(play)).await;
+    let server = &believer.server;
+    let phone = Phone::new(server, Sdk::Android);
+    let track = believer.track("ann").await;
+    let nonce = phone_v2::nonce(server, &track).await;
+    let at_ms = server.app.clock.now().as_millisecond();
+    let of =
+        |asked: &str| json!({"provider": "PLAY_INTEGRITY", "token": console.good(&Console::payload(asked, at_ms))});
+
+    // Of the nonce alone, as stock SDKs ask for it: of any key.
+    let stock = enrol_stock(server, &phone, &track, of(&nonce)).await;
+    stock.refused(403, "attestation_refused");
+    assert!(stock.body["errorDescription"].as_str().is_some_and(|said| said.contains("(`unbound`)")), "{}", stock.body);
+    enrol(server, &phone, &track, of(&nonce)).await.refused(403, "attestation_refused");
+
+    let enrolment = phone_v2::enrolment(server, &phone, &track, &nonce);
+    enrol(server, &phone, &track, of(&phone_v2::sha256(enrolment.as_bytes()))).await.ok();
+    let known = believer.authenticators("ann").await;
+    let said = &known[0]["attestation"];
+    assert_eq!((&said["facts"]["app"], said.get("lacks")), (&json!("com.example.bank"), None), "{known}");
+    assert_eq!(known[0]["keyProtection"], "unattested");
 }
 
 /// A root that was added for one maker vouches for nobody of the other.
