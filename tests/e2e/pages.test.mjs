@@ -481,6 +481,36 @@ test('a phone that is elsewhere types the number that only the screen shows', as
   }
 });
 
+test('the API is described for people, with a call to paste for every operation', async () => {
+  const page = await opened(browser, '/docs');
+  await page.waitForSelector('article');
+  const api = await (await fetch(`${demo.origin}/openapi.json`)).json();
+  const many = Object.values(api.paths).flatMap(Object.keys).length;
+  assert.equal(await page.locator('article:visible').count(), many);
+  assert.equal(await page.locator('article pre').count(), many);
+  await picture(page, 'docs');
+  await accessible(page);
+  await fits(page);
+  // What it says about an operation is what is written, and the example is taken as it stands.
+  const track = page.locator('#post-users-userId-actions-action');
+  assert.match(await track.innerText(), /Idempotency-Key[^]*optional, in the header/);
+  const command = await track.locator('pre').innerText();
+  const body = command.slice(command.indexOf("-d '") + 4, command.lastIndexOf("'"));
+  const address = /"(http[^"]*)"/.exec(command)[1];
+  const answer = await fetch(address, { method: 'POST', headers: { 'Content-Type': 'application/json', Authorization: `Basic ${Buffer.from(`${demo.apiSecret}:`).toString('base64')}` }, body });
+  assert.equal((await answer.json()).state, 'CHALLENGE_REQUIRED');
+  await page.fill('#filter', 'dead-letters');
+  assert.deepEqual(await page.locator('article:visible h3 code').allInnerTexts(), ['/v1/webhooks/dead-letters']);
+  assert.equal(await page.textContent('#found'), '1 found');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await accessible(page);
+  await page.fill('#filter', '');
+  await page.click('a[href="#delete-users-userId"]');
+  assert.ok(await page.locator('#delete-users-userId:target').isVisible());
+  assert.deepEqual(page.problems, []);
+  await page.close();
+});
+
 test('another site in the same browser cannot act through the demo', async () => {
   const answer = await fetch(`${demo.origin}/demo/enrol`, { method: 'POST', headers: { 'Sec-Fetch-Site': 'cross-site' }, body: '{"userId":"ann"}' });
   assert.equal(answer.status, 403);

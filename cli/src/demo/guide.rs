@@ -47,12 +47,7 @@ fn places(out: &mut impl Write, guide: &Guide<'_>) -> std::io::Result<()> {
     writeln!(out, "  demo           {}   an application and a kiosk to try", file.demo_url)?;
     writeln!(out, "  authenticator  {}   the phone; open it in a second window", file.authenticator_url)?;
     writeln!(out, "  hosted page    {}?token=…   the `url` that a challenged action answers", file.challenge_url)?;
-    writeln!(
-        out,
-        "  API            {}   described at {}",
-        file.base_url,
-        file.base_url.replace("/v1", "/openapi.json")
-    )?;
+    writeln!(out, "  API            {}   described at {}", file.base_url, file.base_url.replace("/v1", "/docs"))?;
     writeln!(
         out,
         "  rules          {} ({origin}); edit them, they are taken over when they compile",

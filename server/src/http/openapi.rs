@@ -2,6 +2,7 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
@@ -11,6 +12,8 @@ use crate::http::{
     actions, authenticators, challenges, client, decisions, devices, lists, policies, resets, sessions, users,
     validate, webhooks,
 };
+
+mod examples;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,11 +36,11 @@ pub(super) fn routes() -> Router<App> {
     Router::new().route("/openapi.json", get(document))
 }
 
-async fn document() -> Json<utoipa::openapi::OpenApi> {
+async fn document() -> Json<Value> {
     Json(openapi())
 }
 
-fn openapi() -> utoipa::openapi::OpenApi {
+fn openapi() -> Value {
     let mut api = Api::openapi();
     let mut components = api.components.take().unwrap_or_default();
     let told = [
@@ -59,5 +62,8 @@ fn openapi() -> utoipa::openapi::OpenApi {
         .collect();
     let intro = api.info.description.unwrap_or_default();
     api.info.description = Some(format!("{intro}\n\nEvery refusal is one of:\n{}", problems.join("\n")));
+    // Made of texts and lists: it always has a JSON form.
+    let mut api = serde_json::to_value(api).unwrap_or_default();
+    examples::write(&mut api);
     api
 }

@@ -1,4 +1,4 @@
-//! The pages for people: the hosted challenge page, the phone's page, and what they load. All of it is in the binary.
+//! The pages for people: the hosted challenge page, the phone's page, the API's, and what they load. All of it is in the binary.
 
 use std::sync::LazyLock;
 
@@ -33,6 +33,7 @@ pub fn routes() -> Router<App> {
         .route("/", get(home))
         .route("/challenge", get(async |State(app): State<App>, asked: HeaderMap| page(&app, "challenge.html", &asked)))
         .route("/authenticator", get(authenticator))
+        .route("/docs", get(async |State(app): State<App>, asked: HeaderMap| page(&app, "docs.html", &asked)))
         // What the rolling QR holds; the page itself reads the payload.
         .route("/q/{payload}", get(authenticator))
         .route("/assets/{*path}", get(asset))

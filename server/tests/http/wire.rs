@@ -3,7 +3,7 @@
 use axum::body::Body;
 use serde_json::{Value, json};
 
-use crate::support::{BACKEND, World, basic, request};
+use crate::support::{ADMIN, BACKEND, World, basic, request};
 
 #[tokio::test]
 async fn the_content_type_is_bare_even_on_refusals() {
@@ -79,6 +79,7 @@ async fn whoever_runs_the_service_can_see_how_it_is() {
     assert_eq!((&ready["status"], &ready["policies"]["failedReloads"]), (&json!("ready"), &json!(0)));
     let api = open("/openapi.json").await.ok();
     assert!(api["paths"]["/users/{userId}/actions/{action}"]["post"].is_object());
+    assert_eq!(open("/docs").await.header("content-type"), "text/html; charset=utf-8");
     world.post("/v1/users/u1/actions/signIn", json!({"ipAddress": "8.8.8.8", "outcome": "failed"})).await.ok();
     let metrics = open("/metrics").await;
     let text = metrics.body.as_str().expect("text").to_owned();
@@ -87,4 +88,53 @@ async fn whoever_runs_the_service_can_see_how_it_is() {
         "{text}"
     );
     assert!(!text.contains("u1\""), "metrics name routes, not people");
+}
+
+#[tokio::test]
+async fn every_example_of_the_description_is_read() {
+    let world = World::starter().await;
+    let api = world.get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let mut address = format!("/v1{path}");
+            let mut query = Vec::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let (name, example) = (parameter["name"].as_str().expect("a name"), &parameter["example"]);
+                let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+                match parameter["in"].as_str() {
+                    Some("path") => address = address.replace(&format!("{{{name}}}"), &text),
+                    Some("query") if !example.is_null() => query.push(format!("{name}={text}")),
+                    _ => {}
+                }
+            }
+            if !query.is_empty() {
+                address = format!("{address}?{}", query.join("&"));
+            }
+            let client = path.starts_with("/client");
+            let secret = if client { "YWNtZQ==".to_owned() } else { basic(ADMIN)[6..].to_owned() };
+            let body = &operation["requestBody"]["content"]["application/json"]["example"];
+            let asked = request(&method.to_uppercase(), &address)
+                .header("authorization", format!("Basic {secret}"))
+                .header("content-type", "application/json")
+                .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) });
+            let reply = world.send(asked.expect("a request")).await;
+            let problem = reply.body["type"].as_str().unwrap_or_default();
+            let misread = [
+                "malformed",
+                "invalid-field",
+                "invalid-event",
+                "unknown-action",
+                "invalid-public-key",
+                "invalid-challenge-id",
+            ];
+            if misread.iter().any(|slug| problem.contains(slug))
+                || reply.status.is_server_error()
+                || reply.status == 405
+            {
+                wrong.push(format!("{method} {address}: {} {}", reply.status, reply.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
