@@ -232,7 +232,8 @@ pub struct TenantConfig {
     /// Origins of pages that may use the client API from a browser (CORS and WebSocket), beside our own. Empty: pages of
     /// this machine.
     pub allowed_origins: Vec<String>,
-    /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context.
+    /// Whether `bind` may be satisfied by the server's own linking, for stock SDKs that do not sign the context. It may unless
+    /// this says `false` (`docs/decisions/0023`).
     pub server_linking: Option<bool>,
     /// How phones must sign, by action; `*` for every other action. Without an entry, as a rule's `bind` says.
     pub min_mobile_protocol: BTreeMap<String, MobileProtocol>,
