@@ -221,7 +221,15 @@ test('a person without a phone is walked through enrolment, and then confirms', 
   await everyLanguage(page, { title: 'screen.enrol.title', status: 'screen.enrol.text' });
   const pocket = await openBrowser();
   try {
-    const phone = await opened(pocket, await page.getAttribute('#here', 'href'));
+    const link = await page.getAttribute('#here', 'href');
+    // What a service answers that takes only keys whose maker vouches for them.
+    const unproven = await opened(pocket, link);
+    await unproven.route('**/user-authenticators/*', (route) => route.fulfill({ status: 403, json: { errorCode: 'attestation_refused' } }));
+    await unproven.click('#do-enrol');
+    await unproven.waitForSelector('#done:not([hidden])');
+    await everyLanguage(unproven, { 'done-title': 'refused.attestation_refused.title', 'done-text': 'refused.attestation_refused.text' });
+    await unproven.close();
+    const phone = await opened(pocket, link);
     await phone.waitForSelector('#enrol:not([hidden])');
     await everyLanguage(phone, { 'enrol-user': 'enrol.text', 'do-enrol': 'enrol.go' }, { user: 'nell' });
     await phone.click('#do-enrol');

@@ -174,7 +174,7 @@ impl Judge {
         let any_signer = judge.android.as_ref().is_some_and(|rules| rules.signers.is_empty());
         match judge.policy {
             AttestationPolicy::Require if any_signer => {
-                let why = format!("an app of anybody's that is named as yours is would do: {NAME_SIGNERS}");
+                let why = format!("it is empty, so that any app with the name of yours would do: {NAME_SIGNERS}");
                 return Err(refused("android_signers", why));
             }
             AttestationPolicy::Record if any_signer => {
