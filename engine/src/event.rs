@@ -89,11 +89,12 @@ pub struct FieldError {
 }
 
 /// One attempt at an action, typed by the pack's schema.
+///
+/// What judging reads stands together, in two or three lines of the processor's cache.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[repr(C)]
 pub struct Event {
-    /// The declared event.
-    pub id: EventId,
     /// Its declared name (or the caller's word, for an undeclared action).
     pub action: Arc<str>,
     /// Who acts.
@@ -106,6 +107,8 @@ pub struct Event {
     /// How it ended; only for imported history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// The declared event.
+    pub id: EventId,
     /// Every other value a rule can read, by slot.
     pub fields: Fields,
 }
@@ -116,15 +119,16 @@ pub struct Event {
 /// change of layout; [`crate::program::Program`] puts the values of a deserialised event back into
 /// its own slots.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct Fields {
     names: Arc<[Arc<str>]>,
-    values: Vec<Option<Value>>,
     /// What the index reads instead of the values, as far as it was noted.
     numbers: Numbers,
+    values: Vec<Option<Value>>,
 }
 
 /// Beside the event itself, so that judging it need not look further.
-pub(crate) type Numbers = SmallVec<[i64; 20]>;
+pub(crate) type Numbers = SmallVec<[i32; 20]>;
 
 impl Fields {
     /// Nothing known yet, under this layout.
@@ -154,7 +158,7 @@ impl Fields {
 
     /// The values as whole numbers, as far as they were noted.
     #[inline]
-    pub(crate) fn numbers(&self) -> &[i64] {
+    pub(crate) fn numbers(&self) -> &[i32] {
         &self.numbers
     }
 

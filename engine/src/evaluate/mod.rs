@@ -19,7 +19,7 @@ use crate::{
     event::Event,
     index::Index,
     outcome::Outcome,
-    program::{Policies, Program},
+    program::{Combine, Policies, Program},
     rates::Exchange,
     signals::{Located, Signals},
     verdict::Verdict,
@@ -184,12 +184,22 @@ fn settle<'a>(scene: &mut Scene<'a>, policies: Policies<'a>, found: &mut Found<'
 fn strictest<'a>(policies: Policies<'a>, found: &Found<'a, '_>) -> Outcome {
     let mut strictest = None;
     for number in 0..policies.len() {
-        strictest = strictest.max(answer_of(policies, number, found).map(|decided| decided.outcome));
+        strictest = strictest.max(outcome_of(policies, number, found));
     }
     strictest.unwrap_or(UNJUDGED)
 }
 
-#[inline(always)]
+/// The outcome alone, which needs no counting if all rules that were found simply match.
+#[inline]
+fn outcome_of<'a>(policies: Policies<'a>, number: usize, found: &Found<'a, '_>) -> Option<Outcome> {
+    let (leads, policy) = (found.leads.get(number)?, policies.get(u16::try_from(number).ok()?)?);
+    if found.hits.is_empty() && !matches!(policy.combine, Combine::Score(_)) {
+        return leads.outcome(&policy.combine).or_else(|| policy.default.outcome()).or(Some(UNJUDGED));
+    }
+    Some(answer_of(policies, number, found)?.outcome)
+}
+
+#[cold]
 fn answer_of<'a>(policies: Policies<'a>, number: usize, found: &Found<'a, '_>) -> Option<Decided<'a>> {
     let (leads, number) = (found.leads.get(number)?, u16::try_from(number).ok()?);
     Some(answer(number, policies.get(number)?, leads, found.hits, false))

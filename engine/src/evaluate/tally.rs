@@ -3,7 +3,7 @@
 use super::hits::{Hit, Standing};
 use crate::{
     outcome::Outcome,
-    program::{AnswerKind, Mode, Policy, Rule},
+    program::{AnswerKind, Combine, Mode, Policy, Rule},
 };
 
 /// The live rules that simply match, as far as combining goes.
@@ -19,6 +19,17 @@ impl Leads {
     pub fn add(&mut self, lead: Lead) {
         self.strictest = self.strictest.max(lead);
         self.first = self.first.max(Lead(lead.0.rotate_left(OUTCOME)));
+    }
+
+    /// What these rules ask of a policy that combines them like this, if there is nothing else to combine; none if no rule
+    /// is there, or if points are counted.
+    #[inline]
+    pub fn outcome(&self, combine: &Combine) -> Option<Outcome> {
+        match combine {
+            Combine::Strictest => self.strictest.outcome(),
+            Combine::FirstMatch => Lead(self.first.0.rotate_right(OUTCOME)).outcome(),
+            Combine::Score(_) => None,
+        }
     }
 }
 
@@ -108,13 +119,16 @@ impl Lead {
         Lead(outcome << (2 * PLACE) | priority << PLACE | u64::from(position).min(MOST))
     }
 
+    fn outcome(self) -> Option<Outcome> {
+        match self.0 >> (2 * PLACE) {
+            _ if self == Lead::default() => None,
+            0 => Some(Outcome::Allow),
+            1 => Some(Outcome::Challenge),
+            _ => Some(Outcome::Block),
+        }
+    }
+
     fn of(self, policy: &Policy) -> Option<(Outcome, &Rule)> {
-        let outcome = match self.0 >> (2 * PLACE) {
-            0 => Outcome::Allow,
-            1 => Outcome::Challenge,
-            _ => Outcome::Block,
-        };
-        let position = usize::try_from(self.0 & MOST).ok().filter(|_| self != Lead::default())?;
-        Some((outcome, policy.rules.get(position)?))
+        Some((self.outcome()?, policy.rules.get(usize::try_from(self.0 & MOST).ok()?)?))
     }
 }

@@ -8,7 +8,6 @@ use super::{
     line::Line,
     order::{Candidate, arrange},
     partition::{Domain, Partition},
-    quick::Quick,
 };
 use crate::{
     evaluate::{Lead, runs_script},
@@ -165,10 +164,7 @@ impl Index {
                 Partition::new(topic.domain, classes)
             }
         };
-        self.quick.push(match &topic.source {
-            Source::Field(slot) => Quick::new(*slot, &partition, &rows, numbering),
-            _ => Quick::Slow,
-        });
+        self.quick.add(&topic.source, &partition, &rows, numbering);
         self.features.push(Feature { source: topic.source, partition, exact, classes: rows.into() });
     }
 

@@ -1,14 +1,14 @@
-//! A row's unit: as much as the processor reads at once.
+//! A row's unit: as much as fits the processor's vector registers.
 
 use super::bits;
 
-/// A bit for each of 512 rules.
+/// A bit for each of 1,024 rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(align(64))]
 pub(super) struct Line([u64; Line::WORDS]);
 
 impl Line {
-    pub const WORDS: usize = 8;
+    pub const WORDS: usize = 16;
 
     /// Of so many words at most; what is missing is empty.
     pub fn of(words: &[u64]) -> Line {

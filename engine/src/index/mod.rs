@@ -40,8 +40,8 @@ const FIRST_ROWS: usize = 4;
 pub(crate) struct Index {
     /// Those that are cheap to look at first, the most refusing before the others.
     features: Vec<Feature>,
-    /// By feature: how its noted number finds its rows.
-    quick: Vec<Quick>,
+    /// How the noted numbers of fields find their rows.
+    quick: Quick,
     /// How many features are cheap.
     cheap: usize,
     /// The words of rules, in order.
@@ -83,6 +83,8 @@ impl Rows {
     const ALL: Rows = Rows(0);
     /// What lies across several classes: refused by none of them and settled by none.
     const ACROSS: Rows = Rows(1);
+    /// Not known from the noted number: the value itself must be looked at.
+    const SEE_VALUE: Rows = Rows(1 << 31);
 
     fn new(start: usize, unsettled: bool) -> Rows {
         Rows(u32::try_from(start).unwrap_or(0) << 1 | u32::from(unsettled))
@@ -94,6 +96,15 @@ impl Rows {
 
     fn unsettled(self) -> bool {
         self.0 & 1 != 0
+    }
+
+    fn unseen(self) -> bool {
+        self.0 & Rows::SEE_VALUE.0 != 0
+    }
+
+    /// What is true of one of them.
+    fn or(self, other: Rows) -> Rows {
+        Rows(self.0 | other.0)
     }
 
     fn sure(self, stride: usize) -> usize {
@@ -120,19 +131,20 @@ impl Index {
         match self.words.as_slice() {
             [] => {}
             [word] => self.search_word(word, scene, found),
-            words => self.search_words(words, scene, found),
+            _ => self.search_words(scene, found),
         }
     }
 
     /// Up to 64 rules: a feature is looked at only if a rule that is left tests it.
     fn search_word(&self, word: &Word, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
+        let numbers = scene.located.event.fields.numbers();
         let mut may = self.word(0, 0);
         let (mut unsettled, mut across) = (false, false);
         for (feature, rules) in &word.tests {
             if may & rules == 0 {
                 continue;
             }
-            let rows = self.rows(*feature, scene);
+            let rows = self.rows(*feature, numbers, scene);
             unsettled |= rows.unsettled();
             across |= rows == Rows::ACROSS;
             may &= self.word(rows.may(), 0);
@@ -143,22 +155,23 @@ impl Index {
         let mut sure = may;
         if unsettled {
             for (feature, _) in word.tests.iter().filter(|(_, rules)| may & rules != 0) {
-                sure &= self.word(self.rows(*feature, scene).sure(self.stride), 0);
+                sure &= self.word(self.rows(*feature, numbers, scene).sure(self.stride), 0);
             }
         }
         self.tell(0, Left { may, sure, across }, found);
     }
 
     /// More rules: the cheap features are looked at once, without a branch between them.
-    fn search_words(&self, words: &[Word], scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
-        let numbers = scene.located.event.fields.numbers();
-        let mut kept = [Rows::ALL; MOST_CHEAP];
-        let features = self.features.iter().zip(&self.quick).take(self.cheap);
-        for (kept, (feature, quick)) in kept.iter_mut().zip(features) {
-            *kept = quick.rows(numbers).unwrap_or_else(|| feature.rows(scene));
+    fn search_words(&self, scene: &Scene<'_>, found: &mut impl FnMut(&Place, Told)) {
+        let mut kept: [Rows; MOST_CHEAP] = self.quick.first_rows(scene.located.event.fields.numbers());
+        let cheap = kept.get_mut(..self.cheap).unwrap_or_default();
+        let any = |cheap: &[Rows]| cheap.iter().copied().fold(Rows::ALL, Rows::or);
+        if any(cheap).unseen() {
+            for (rows, feature) in cheap.iter_mut().zip(&self.features).filter(|(rows, _)| rows.unseen()) {
+                *rows = feature.rows(scene);
+            }
         }
-        let settled = !Rows(kept.iter().fold(0, |bits, rows| bits | rows.0)).unsettled();
-        let cheap = kept.get(..self.cheap).unwrap_or_default();
+        let (cheap, settled) = (&*cheap, !any(cheap).unsettled());
         let (first, others) = cheap.split_at_checked(FIRST_ROWS).unwrap_or((cheap, &[]));
         for group in 0..self.stride {
             let mut may = self.lines.get(group).copied().unwrap_or_default();
@@ -169,7 +182,7 @@ impl Index {
             self.narrow(&mut may, group, others);
             for (place, may) in may.filled() {
                 let number = group * Line::WORDS + place;
-                let tests = words.get(number).map_or(&[][..], |word| &word.tests);
+                let tests = self.words.get(number).map_or(&[][..], |word| &word.tests);
                 let left = if settled && tests.is_empty() {
                     Left { may, sure: may, across: false }
                 } else {
@@ -183,17 +196,23 @@ impl Index {
     /// Keeps what none of these rows refuses. A function of its own, so that the line stays in vector registers.
     #[inline(never)]
     fn narrow(&self, may: &mut Line, group: usize, rows: &[Rows]) {
-        let lines = rows.iter().filter_map(|rows| self.lines.get(rows.may() + group));
-        *may = lines.fold(*may, Line::and);
+        let mut left = *may;
+        for rows in rows {
+            if let Some(line) = self.lines.get(rows.may() + group) {
+                left = left.and(line);
+            }
+        }
+        *may = left;
     }
 
     /// What dear features leave of a word, and what of it is certain.
     fn look_closer(&self, number: usize, tests: &[(usize, u64)], cheap: &[Rows], may: u64, scene: &Scene<'_>) -> Left {
         let mut left = Left { may, sure: may, across: cheap.contains(&Rows::ACROSS) };
         let mut dear: SmallVec<[Rows; 8]> = SmallVec::new();
+        let numbers = scene.located.event.fields.numbers();
         for (feature, rules) in tests {
             if left.may & rules != 0 {
-                let rows = self.rows(*feature, scene);
+                let rows = self.rows(*feature, numbers, scene);
                 left.across |= rows == Rows::ACROSS;
                 left.may &= self.word(rows.may(), number);
                 dear.push(rows);
@@ -210,11 +229,13 @@ impl Index {
         self.lines.get(row + number / Line::WORDS).map_or(u64::MAX, |line| line.word(number % Line::WORDS))
     }
 
+    /// The rows of a feature's class. With the event's noted numbers.
     #[inline]
-    fn rows(&self, feature: usize, scene: &Scene<'_>) -> Rows {
-        let numbers = scene.located.event.fields.numbers();
-        let noted = self.quick.get(feature).and_then(|quick| quick.rows(numbers));
-        noted.unwrap_or_else(|| self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene)))
+    fn rows(&self, feature: usize, numbers: &[i32], scene: &Scene<'_>) -> Rows {
+        match self.quick.rows(feature, numbers) {
+            Rows::SEE_VALUE => self.features.get(feature).map_or(Rows::ACROSS, |feature| feature.rows(scene)),
+            rows => rows,
+        }
     }
 
     #[inline(always)]

@@ -18,12 +18,15 @@ use crate::{
 };
 
 /// No number is noted: look at the value itself.
-pub(crate) const SEE_VALUE: i64 = i64::MIN;
+pub(super) const SEE_VALUE: i32 = i32::MIN;
+
+/// There is no value.
+pub(super) const ABSENT: i32 = i32::MIN + 1;
 
 /// The number of every text that no rule names.
-pub(super) const OTHER_TEXT: i64 = 0;
+pub(super) const OTHER_TEXT: i32 = 0;
 
-type Symbols = HashMap<Arc<str>, i64, foldhash::fast::FixedState>;
+type Symbols = HashMap<Arc<str>, i32, foldhash::fast::FixedState>;
 
 /// How fields become numbers: which slots do, in order.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ impl Numbering {
                 // A field that is compared with values of two kinds is looked at itself.
                 *common = common.filter(|common| kind == Some(*common));
                 if let Some(text) = text(&constant) {
-                    let next = OTHER_TEXT + 1 + i64::try_from(symbols.len()).unwrap_or(0);
+                    let next = OTHER_TEXT + 1 + i32::try_from(symbols.len()).unwrap_or(0);
                     symbols.entry(Arc::clone(text)).or_insert(next);
                 }
             }
@@ -54,8 +57,9 @@ impl Numbering {
 
     /// Notes the numbers of an event's fields.
     pub fn note(&self, fields: &mut Fields) {
-        let number = |(slot, kind, symbols): &(Slot, Kind, Symbols)| {
-            fields.get(*slot).and_then(|value| number(*kind, symbols, value)).unwrap_or(SEE_VALUE)
+        let number = |(slot, kind, symbols): &(Slot, Kind, Symbols)| match fields.get(*slot) {
+            Some(value) => number(*kind, symbols, value).unwrap_or(SEE_VALUE),
+            None => ABSENT,
         };
         let numbers = self.noted.iter().map(number).collect();
         fields.note(numbers);
@@ -67,20 +71,30 @@ impl Numbering {
     }
 
     /// The numbers of a field's texts.
-    pub fn symbols(&self, slot: Slot) -> impl Iterator<Item = (&str, i64)> {
+    pub fn symbols(&self, slot: Slot) -> impl Iterator<Item = (&str, i32)> {
         let symbols = self.noted.iter().find(|(other, ..)| *other == slot);
         symbols.into_iter().flat_map(|(_, _, symbols)| symbols.iter().map(|(text, number)| (&**text, *number)))
     }
 }
 
-fn number(kind: Kind, symbols: &Symbols, value: &Value) -> Option<i64> {
-    match (kind, value) {
+/// None if the value is of another kind, or too large a number for so little room.
+fn number(kind: Kind, symbols: &Symbols, value: &Value) -> Option<i32> {
+    let number = match (kind, value) {
         (Kind::Text | Kind::User | Kind::Device, _) => {
             let text = text(value).filter(|_| super::partition::kind(value) == Some(kind))?;
-            Some(symbols.get(text).copied().unwrap_or(OTHER_TEXT))
+            return Some(symbols.get(text).copied().unwrap_or(OTHER_TEXT));
         }
-        (Kind::Ip, Value::Ip(IpAddr::V4(ip))) => Some(i64::from(ip.to_bits())),
-        (_, _) => whole(value, kind),
+        (Kind::Ip, Value::Ip(IpAddr::V4(ip))) => i64::from(ip.to_bits()),
+        (_, _) => whole(value, kind)?,
+    };
+    i32::try_from(number.saturating_sub(moved(kind))).ok().filter(|number| *number > ABSENT)
+}
+
+/// Numbers of these kinds are unsigned and as wide as those that are noted: they are moved so that they have room.
+pub(super) fn moved(kind: Kind) -> i64 {
+    match kind {
+        Kind::Ip | Kind::Asn => 1 << 31,
+        _ => 0,
     }
 }
 

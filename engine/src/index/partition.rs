@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::{
     feature::{ODD, constant, constants_of},
-    number::{text, whole},
+    number::{moved, text, whole},
 };
 use crate::{
     ir::{Ask, Comparison, Cond},
@@ -406,15 +406,18 @@ impl Partition {
         }
     }
 
-    /// The constants as whole numbers, with the class of every position as in [`Domain::Points`]. An address of four bytes
-    /// is one too.
+    /// The constants as whole numbers as they are noted, with the class of every position as in [`Domain::Points`]. An
+    /// address of four bytes is one too.
     pub fn whole_numbers(&self) -> Option<(Vec<i64>, Vec<u16>)> {
         match self {
-            Partition::Whole(Stretches { cuts, classes, .. }) => Some((cuts.to_vec(), classes.to_vec())),
+            Partition::Whole(Stretches { kind, cuts, classes, .. }) => {
+                Some((cuts.iter().map(|cut| cut.saturating_sub(moved(*kind))).collect(), classes.to_vec()))
+            }
             Partition::Addresses { v4, v4_classes, .. } => {
                 // What lies before the start of a stretch belongs to the stretch before.
                 let classes = v4_classes.iter().flat_map(|class| [*class; 2]);
-                Some((v4.iter().map(|start| i64::from(*start)).collect(), [ODD].into_iter().chain(classes).collect()))
+                let starts = v4.iter().map(|start| i64::from(*start) - moved(Kind::Ip));
+                Some((starts.collect(), [ODD].into_iter().chain(classes).collect()))
             }
             Partition::Alike
             | Partition::Condition(_)

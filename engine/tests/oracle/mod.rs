@@ -147,8 +147,8 @@ impl Case {
                 policy.rules[*rule as usize].name.as_str()
             });
             let mut untold: Vec<&str> = untold.collect();
-            // What waits for a script is asked no more once the answer is a block, which those rules may have hidden.
-            if !untold.is_empty() && (engine.outcome == "block") != (said.outcome == "block") {
+            // What waits for a script is asked no more once the answer is a block, and is not among the unknown then.
+            if engine.outcome == "block" || said.outcome == "block" {
                 untold.extend(self.policies.iter().flat_map(Policy::scripted));
             }
             if engine != said && !(event.at_ms < newest_ms && weaker(&engine, &said, &untold)) {
