@@ -10,7 +10,7 @@ mod policy;
 mod test;
 
 use crate::amend::{Amended, stand_in};
-use crate::ast::{Ident, Item, ListName, Path, PolicyMember, RuleMember, Target, TestMember, Text};
+use crate::ast::{Expr, Ident, Item, ListName, Path, PolicyMember, RuleMember, Target, TestMember, Text};
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceFile, Span};
 use pest::iterators::Pair as PestPair;
@@ -122,6 +122,10 @@ impl Lower<'_> {
 
     pub fn rule_member(&mut self, pair: Pair) -> Option<RuleMember> {
         policy::rule_member(self, pair)
+    }
+
+    pub fn condition(&mut self, pair: Pair) -> Option<Expr> {
+        expression::expr(self, pair)
     }
 
     pub fn rule_head(&mut self, pair: Pair) -> Option<(Ident, Option<Text>)> {

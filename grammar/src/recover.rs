@@ -286,7 +286,11 @@ fn rule(parser: &mut Parser, region: Range<usize>, whole: Option<Box<Diagnostic>
     let mut members = Vec::new();
     let mut complete = true;
     for member in block.members {
-        let read = parser.read_or_report(Rule::rule_member_only, member, |lower, pair| lower.rule_member(pair));
+        let said = parser.diagnostics.len();
+        let read = parser.read_or_report(Rule::rule_member_only, member.clone(), |lower, pair| lower.rule_member(pair));
+        if read.is_none() && matches!(parser.word(member.start), "when" | "unless") {
+            rest_of_condition(parser, member, said);
+        }
         complete &= read.is_some();
         members.extend(read);
     }
@@ -300,6 +304,38 @@ fn rule(parser: &mut Parser, region: Range<usize>, whole: Option<Box<Diagnostic>
         parser.judge(|problems| judge_rule(problems, &rule));
     }
     Some(rule)
+}
+
+/// Reads what stands behind the part of a condition that could not be read: each further operand of `and` and `or` that
+/// compares something has its own finding. Words without a comparison may be anything, and one finding has said so.
+fn rest_of_condition(parser: &mut Parser, member: Range<usize>, said: usize) {
+    let found = parser.diagnostics.as_slice().get(said..).unwrap_or_default();
+    let Some(at) = found.iter().filter_map(Diagnostic::span).map(|span| span.start as usize).max() else { return };
+    let scan = parser.scan;
+    let Some(depth) = scan.tokens.get(member.start).map(|token| token.depth) else { return };
+    let mut operands = Vec::new();
+    let (mut start, mut between) = (None, false);
+    for index in member.clone() {
+        let Some(token) = scan.tokens.get(index).filter(|token| token.depth == depth) else { continue };
+        match scan.text(token) {
+            "between" => between = true,
+            "and" if between => between = false,
+            "and" | "or" => {
+                operands.extend(start.map(|start| start..index));
+                between = false;
+                start = (token.start >= at).then_some(index + 1);
+            }
+            _ => {}
+        }
+    }
+    operands.extend(start.map(|start| start..member.end));
+    let compares = |operand: &Range<usize>| {
+        let signs = ["==", "=", "!=", "<", "<=", ">", ">="];
+        operand.clone().any(|index| signs.contains(&scan.word(index)))
+    };
+    for operand in operands.into_iter().filter(|operand| !operand.is_empty() && compares(operand)) {
+        parser.read_or_report(Rule::condition_only, operand, |lower, pair| lower.condition(pair));
+    }
 }
 
 fn test(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
