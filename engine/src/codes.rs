@@ -22,6 +22,24 @@ pub const COUNTRIES: &[&str] = &[
     "ZA", "ZM", "ZW",
 ];
 
+/// What people say and ISO does not.
+const CALLED: [(&str, &str); 14] = [
+    ("usa", "US"),
+    ("united states", "US"),
+    ("uk", "GB"),
+    ("united kingdom", "GB"),
+    ("great britain", "GB"),
+    ("south korea", "KR"),
+    ("north korea", "KP"),
+    ("russia", "RU"),
+    ("vietnam", "VN"),
+    ("laos", "LA"),
+    ("turkey", "TR"),
+    ("czech republic", "CZ"),
+    ("ivory coast", "CI"),
+    ("kosovo", "XK"),
+];
+
 /// A country, by its ISO 3166-1 alpha-2 code.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
@@ -32,6 +50,25 @@ impl Country {
     pub fn parse(code: &str) -> Option<Country> {
         COUNTRIES.binary_search(&code).ok()?;
         Some(Country(code.as_bytes().try_into().ok()?))
+    }
+
+    /// The country that people call so, in English and in any case, if it is one: `New Zealand`, `south korea`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Country> {
+        let name = name.trim().to_lowercase();
+        if let Some((_, code)) = CALLED.iter().find(|(called, _)| *called == name) {
+            return Country::parse(code);
+        }
+        let is_so = |code: &&&str| {
+            let long = code.parse::<iso_country::Country>().map(|country| country.name().to_lowercase());
+            // `Iran (Islamic Republic of)`, `Palestine, State of`
+            long.is_ok_and(|long| long == name || long.split(['(', ',', '[']).next().map(str::trim_end) == Some(&*name))
+        };
+        let mut found = COUNTRIES.iter().filter(is_so);
+        match (found.next(), found.next()) {
+            (Some(code), None) => Country::parse(code),
+            _ => None,
+        }
     }
 
     fn read(code: &str) -> Option<Country> {

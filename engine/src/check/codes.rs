@@ -112,6 +112,15 @@ pub const CODES: &[CodeDoc] = &[
         instead: "default allow",
     },
     CodeDoc {
+        code: "division-by-zero",
+        severity: Severity::Error,
+        summary: "a number is divided by a zero that is written down",
+        meaning: "A quotient by zero is unknown. Where a field or a window may be zero, that is so for the events that have it; a written zero makes the condition unknown for every event.",
+        why: "A rule whose condition is always unknown decides nothing, or steps everybody up.",
+        example: "when attempts / 0 > 3",
+        instead: "when attempts / 2 > 3",
+    },
+    CodeDoc {
         code: "duplicate-name",
         severity: Severity::Error,
         summary: "two things have one name",
@@ -146,6 +155,15 @@ pub const CODES: &[CodeDoc] = &[
         why: "A rule that is over looks like protection, an exemption that is over like one that is still granted.",
         example: "rule low_value { active until 2020-01-01 when amount <= 30 EUR then allow final }",
         instead: "rule low_value { active until 2030-01-01 when amount <= 30 EUR then allow final }",
+    },
+    CodeDoc {
+        code: "grouping-point",
+        severity: Severity::Error,
+        summary: "a whole number is compared with one that has a point before three digits",
+        meaning: "A point separates decimals, so `10.000` is ten. Where a point groups digits, it is ten thousand; beside a whole number that is what people mean who write it. Digits are grouped by `_`.",
+        why: "A limit that is read a thousand times too small or too large is a hole, or stops everybody.",
+        example: "when attempts > 10.000",
+        instead: "when attempts > 10_000",
     },
     CodeDoc {
         code: "history-in-where",

@@ -210,6 +210,14 @@ impl<'a> Checker<'a> {
             return None;
         };
         self.same_currency(&left, &right, arithmetic.op_span)?;
+        if op == Arithmetic::Divide && is_zero(&right.expr) {
+            self.report(
+                Diagnostic::error("division-by-zero", format!("`{}` is divided by zero", left.text))
+                    .at(arithmetic.right.span, "zero")
+                    .help("the condition would be unknown for every event; divide by something else"),
+            );
+            return None;
+        }
         let text = format!("({} {symbol} {})", left.text, right.text);
         let currency = match (&ty, &left.ty, &right.ty) {
             (Type::Money, Type::Money, Type::Money) => self.joined_currency(&left, &right),
@@ -225,7 +233,7 @@ impl<'a> Checker<'a> {
         let mark = self.begin_atom();
         let optional = self.optional.len();
         let left = self.value(&compare.left, scope, money_of(&compare.right));
-        let right = self.value(&compare.right, scope, money_of(&compare.left));
+        let right = self.value_beside(left.as_ref(), &compare.right, scope, money_of(&compare.left));
         let (left, right) = (left?, right?);
         let (op, negated) = match compare.op {
             ast::CompareOp::Equal => (Comparison::Equal, false),
@@ -238,6 +246,8 @@ impl<'a> Checker<'a> {
         let right = self.as_type_of(&left, right, compare.right.span)?;
         let left = self.as_type_of(&right, left, compare.left.span)?;
         self.comparable(&left, &right, op, compare)?;
+        self.no_grouping_point(&left, &compare.right)?;
+        self.no_grouping_point(&right, &compare.left)?;
         self.same_currency(&left, &right, compare.op_span)?;
         if negated {
             self.negation_lint(optional, compare.op_span, scope);
@@ -246,6 +256,42 @@ impl<'a> Checker<'a> {
         let text = format!("{} {} {}", left.text, if negated { "==" } else { compare.op.symbol() }, right.text);
         let checked = self.atom(mark, Ask::Compare(op, left.expr, right.expr), text);
         Some(if negated { negate(checked) } else { checked })
+    }
+
+    /// The value of what stands beside another one: a name that is none may be a text without its quotes.
+    pub(super) fn value_beside(
+        &mut self,
+        other: Option<&Typed>,
+        expr: &'a ast::Expr,
+        scope: &Scope,
+        hint: Option<Currency>,
+    ) -> Option<Typed> {
+        if matches!(expr.kind, ast::ExprKind::Path(_)) {
+            self.beside = other.map(|other| (other.ty.clone(), Arc::clone(&other.choices)));
+        }
+        let typed = self.value(expr, scope, hint);
+        self.beside = None;
+        typed
+    }
+
+    /// `n > 10.000`, where `n` is whole: in many countries a point groups digits, and this is ten thousand.
+    pub(super) fn no_grouping_point(&mut self, other: &Typed, constant: &ast::Expr) -> Option<()> {
+        let ast::ExprKind::Literal(ast::Literal::Number(number)) = &constant.unwrapped().kind else { return Some(()) };
+        let Some((whole, decimals)) = number.text.split_once('.') else { return Some(()) };
+        let groups = decimals.len() == 3 && !whole.trim_start_matches('-').starts_with('0');
+        if other.ty != Type::Int || !groups {
+            return Some(());
+        }
+        let grouped = format!("{whole}_{decimals}");
+        self.report(
+            Diagnostic::error(
+                "grouping-point",
+                format!("`{}` is whole, and this has a point before three digits", other.text),
+            )
+            .at(number.span, "a number with decimals")
+            .suggest(format!("digits are grouped by `_`: did you mean `{grouped}`?"), number.span, grouped),
+        );
+        None
     }
 
     /// `a == null`: what other languages compare with, is asked here.
@@ -374,6 +420,7 @@ impl<'a> Checker<'a> {
                 self.report(finding);
                 return None;
             }
+            self.no_grouping_point(&value_typed, bound)?;
             self.same_currency(&value_typed, &bound_typed, bound.span)?;
             currencies.push(bound_typed.currency);
             let text = format!("{} {symbol} {}", value_typed.text, bound_typed.text);
@@ -507,7 +554,10 @@ fn without_quotes(text: &str, wanted: &Type) -> Option<(&'static str, String)> {
             let number: u32 = text.trim_start_matches(['A', 'S', 'a', 's']).parse().ok()?;
             Some(("a network's number stands without quotes", format!("AS{number}")))
         }
-        Type::Country => Some(("a country stands without quotes", Country::parse(&text.to_uppercase())?.to_string())),
+        Type::Country => Some(match Country::parse(&text.to_uppercase()) {
+            Some(country) => ("a country stands without quotes", country.to_string()),
+            None => ("a country is the two capitals of its code", Country::named(text)?.to_string()),
+        }),
         Type::Currency => {
             Some(("a currency stands without quotes", Currency::parse(&text.to_uppercase())?.to_string()))
         }
@@ -584,7 +634,19 @@ fn result_type(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
     }
 }
 
+/// Whether it is a zero that is written down.
+fn is_zero(expr: &Expr) -> bool {
+    match expr {
+        Expr::Const(Value::Int(number) | Value::Duration(number)) => *number == 0,
+        Expr::Const(
+            Value::Decimal(number) | Value::Percent(number) | Value::Speed(number) | Value::Distance(number),
+        ) => number.is_zero(),
+        Expr::Const(Value::Money(money)) => money.minor == 0,
+        _ => false,
+    }
+}
+
 /// A text as rules write it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -218,7 +218,9 @@ impl<'a> Checker<'a> {
                 sound = false;
                 continue;
             };
-            if !typed.ty.compares_with(&constant.ty) {
+            if self.no_grouping_point(typed, element).is_none() {
+                sound = false;
+            } else if !typed.ty.compares_with(&constant.ty) {
                 let text = format!("`{}` is {}, and this is {}", typed.text, typed.ty, constant.ty);
                 let finding = Diagnostic::error("type-mismatch", text)
                     .at(element.span, constant.ty.to_string())
@@ -262,7 +264,7 @@ impl<'a> Checker<'a> {
     pub(super) fn in_value(&mut self, value: &'a ast::Expr, set: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
         let mark = self.begin_atom();
         let value_typed = self.value(value, scope, None);
-        let set_typed = self.value(set, scope, None);
+        let set_typed = self.value_beside(value_typed.as_ref(), set, scope, None);
         let (value_typed, set_typed) = (value_typed?, set_typed?);
         self.same_currency(&value_typed, &set_typed, set.span)?;
         let text = format!("{} in {}", value_typed.text, set_typed.text);

@@ -222,6 +222,8 @@ pub(crate) struct Checker<'a> {
     pub nodes: usize,
     /// How many of them are around the one at hand.
     pub depth: usize,
+    /// Beside what the name at hand stands, and the values that may have: what is no name may be meant as one of them.
+    pub beside: Option<(crate::types::Type, Arc<[Arc<str>]>)>,
     /// Optional fields read in the condition at hand and not handled there.
     pub optional: Vec<OptionalRead>,
     /// What the atom at hand reads, with the name the trace gives it.
@@ -355,6 +357,7 @@ impl<'a> Checker<'a> {
             expanding: Vec::new(),
             nodes: 0,
             depth: 0,
+            beside: None,
             optional: Vec::new(),
             reads: Vec::new(),
             scripted: false,

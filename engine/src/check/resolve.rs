@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use grammar::{Diagnostic, ast};
+use grammar::{Diagnostic, Span, ast};
 
-use super::{Checker, OptionalRead, Scope};
+use super::{Checker, OptionalRead, Scope, expr::quoted};
 use crate::{
     codes::Country,
     codes::Currency,
@@ -167,6 +167,12 @@ impl Checker<'_> {
         candidates.sort();
         let finding =
             Diagnostic::error("unknown-signal", format!("there is no signal `{text}`")).at(path.span, "not a signal");
+        let beside = self.beside.take().filter(|_| path.single().is_some());
+        if let Some((_, choices)) = &beside
+            && !choices.is_empty()
+        {
+            return self.report(a_choice(finding, text, path.span, choices));
+        }
         if let Some(help) = another_kind(text) {
             return self.report(finding.help(help));
         }
@@ -176,6 +182,11 @@ impl Checker<'_> {
         let finding = finding.near(text, path.span, candidates.iter().map(String::as_str));
         if finding.fix.is_some() {
             return self.report(finding);
+        }
+        if let Some((Type::Text | Type::User | Type::Device | Type::Status, _)) = beside {
+            let written = quoted(text);
+            let help = format!("if a text is meant, it stands in double quotes: `{written}`");
+            return self.report(finding.suggest(help, path.span, written));
         }
         let finding = match self.no_signal_but(text) {
             Some((help, replacement)) => return self.report(finding.correct(help, path.span, replacement)),
@@ -219,6 +230,21 @@ impl Checker<'_> {
             _ => return None,
         };
         Some((format!("write `{written}`"), written.to_owned()))
+    }
+}
+
+/// A name beside a field with few values, of which it is one without its quotes.
+fn a_choice(finding: Diagnostic, text: &str, span: Span, choices: &[Arc<str>]) -> Diagnostic {
+    match grammar::meant(text, choices.iter().map(|choice| &**choice)) {
+        _ if choices.iter().any(|choice| **choice == *text) => {
+            let written = quoted(text);
+            finding.correct(format!("a value stands in double quotes: `{written}`"), span, written)
+        }
+        Some((near, sure)) => finding.with_fix(format!("did you mean `{}`?", quoted(near)), span, quoted(near), sure),
+        None => {
+            let written: Vec<String> = choices.iter().map(|choice| quoted(choice)).collect();
+            finding.help(format!("write one of `{}`", written.join("`, `")))
+        }
     }
 }
 
