@@ -27,7 +27,9 @@ const post = async (demo, path, authorization, body) => {
 };
 
 /** Opens the challenge of a track token, as a screen does; and asks what became of it. */
-export const open = (demo, token) => post(demo, '/client/challenge/qr-code', `Bearer ${token}`, { action: 'withdrawal' });
+export const open = (demo, token) => post(demo, '/client/challenge/qr-code', `Bearer ${token}`, { action: actionOf(token) });
+
+const actionOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).other.actionCode;
 /** The same for whoever scans. */
 export const kiosk = (demo) => post(demo, '/client/challenge/qr-code', `Basic ${btoa(demo.tenantId)}`, { action: 'kiosk_login' });
 export const poll = (demo, { challengeId, deviceCode }) => post(demo, '/client/verify/qr-code', `Basic ${btoa(demo.tenantId)}`, { challengeId, deviceCode });
