@@ -77,7 +77,7 @@ pub struct History {
 }
 
 /// So many events are looked up together.
-const TOGETHER: usize = 16;
+pub(super) const TOGETHER: usize = 16;
 
 /// Everything by which history looks into its tables for an event.
 #[derive(Clone, Debug, Default)]
@@ -274,7 +274,9 @@ impl History {
     /// processor waits for all that is looked at together, not for one after the other.
     fn warm(&self, touched: &[Touched]) {
         let mut near = 0;
-        for (place, group) in self.groups.iter().enumerate() {
+        for (place, (group, plan)) in self.groups.iter().zip(&self.layout.groups).enumerate() {
+            let horizon = quota(&self.limits, self.newest, plan.stay).horizon;
+            near ^= group.keys.look_ahead(horizon, touched.len());
             let keys = touched.iter().filter_map(|touched| touched.keys.get(place)?.as_ref());
             near ^= look(&group.keys, keys);
         }

@@ -7,10 +7,13 @@ use super::{
         atom::Key,
         position::{Lost, Position},
     },
+    TOGETHER,
     pages::Pages,
     pieces::{Piece, Pieces},
     places::Places,
 };
+use smallvec::SmallVec;
+
 use crate::maybe::Why;
 
 /// Words under each key, or a value set aside for what words cannot say. A key whose newest event is older than a
@@ -89,6 +92,14 @@ impl<V> Shelf<V> {
         let words = self.pieces.get(piece);
         // A piece need not begin where a line of the cache does.
         words.iter().step_by(8).chain(words.last()).fold(0, |near, word| near ^ word)
+    }
+
+    /// Looks at the keys that are next to be forgotten, as far as so many events forget some.
+    #[inline]
+    pub fn look_ahead(&self, horizon: i64, events: usize) -> u64 {
+        let due = self.expiry.iter().take(events).take_while(|(newest, _)| *newest <= horizon);
+        let pieces: SmallVec<[u32; TOGETHER]> = due.filter_map(|(_, hash)| self.places.find(*hash, |_| true)).collect();
+        pieces.into_iter().fold(0, |near, piece| near ^ self.pieces.get(Piece(piece)).first().copied().unwrap_or(0))
     }
 
     #[inline]
