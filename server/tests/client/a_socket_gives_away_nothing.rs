@@ -229,3 +229,17 @@ async fn the_public_keys_are_where_both_worlds_look() {
     let unknown = "/v1/client/public/00000000-0000-4000-8000-000000000000/.well-known/jwks";
     server.request("GET", unknown, &[], None).await.refused(404, "not_found");
 }
+
+#[tokio::test]
+async fn t18_a_device_code_is_told_to_its_own_screen_alone() {
+    let server = Server::start().await;
+    let ann = enrolled(&server, "ann", Sdk::Ios).await;
+    let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+    let claimed = ann.claim(&server, &screen.challenge_id).await;
+    let approved = ann.answer(&server, &screen.challenge_id, true).await;
+    let polled = screen.poll(&server).await;
+    for reply in [claimed, approved, polled] {
+        assert_eq!(reply.status, 200);
+        assert!(!format!("{:?} {}", reply.headers, reply.body).contains(&screen.device_code));
+    }
+}
