@@ -125,11 +125,17 @@ impl Checker<'_> {
                 _ => None,
             };
             let finding = Diagnostic::error("unknown-country", text).at(code.span, "not in ISO 3166-1");
-            self.report(match near {
-                Some(near) => finding.correct(format!("did you mean `{near}`?"), code.span, near),
-                None => finding
-                    .near(&code.name, code.span, COUNTRIES.iter().copied())
-                    .or_help("write the two capitals of ISO 3166-1, as in `NZ`"),
+            let turned: String = code.name.chars().rev().collect();
+            let first = |country: &&str| code.name.chars().next().is_some_and(|letter| country.starts_with(letter));
+            self.report(match (near, COUNTRIES.iter().find(|country| **country == turned)) {
+                (Some(near), _) => finding.correct(format!("did you mean `{near}`?"), code.span, near),
+                (None, Some(_)) => finding.suggest(format!("did you mean `{turned}`?"), code.span, turned),
+                (None, None) => finding.help(match COUNTRIES.iter().copied().filter(first).collect::<Vec<_>>() {
+                    some if !some.is_empty() && code.name.len() == 2 => {
+                        format!("countries that begin alike: {}", some.join(", "))
+                    }
+                    _ => "write the two capitals of ISO 3166-1, as in `NZ`".to_owned(),
+                }),
             });
         }
         country
