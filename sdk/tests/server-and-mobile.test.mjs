@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
@@ -24,6 +25,23 @@ test('CommonJS has the same doors', () => {
   const require = createRequire(import.meta.url);
   assert.equal(typeof require('stepup-sdk/server').Stepup, 'function');
   assert.equal(typeof require('stepup-sdk/mobile').Stepup, 'function');
+  assert.equal(typeof require('stepup-sdk/web').Stepup, 'function');
+});
+
+test('nothing else is installed, and each door has its types in both forms', async () => {
+  const root = new URL('../', import.meta.url);
+  const manifest = JSON.parse(await readFile(new URL('package.json', root), 'utf8'));
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) {
+    assert.equal(manifest[kind], undefined, kind);
+  }
+  for (const [door, forms] of Object.entries(manifest.exports)) {
+    for (const file of Object.values(forms)) {
+      const source = await readFile(new URL(file, root), 'utf8');
+      const foreign = source.match(/(?:from|require\()\s*['"](?![./]|node:)/);
+      assert.equal(foreign, null, `${door}: ${file}`);
+      await access(new URL(file.replace(/\.js$/, '.d.ts'), root));
+    }
+  }
 });
 
 test('track, read, list, update; the same key gives the same answer', async () => {

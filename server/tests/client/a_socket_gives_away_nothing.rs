@@ -213,10 +213,17 @@ async fn a_socket_holds_at_most_eight_challenges() {
 #[tokio::test]
 async fn what_stock_sdks_know_and_we_do_not_offer_is_refused_as_such() {
     let server = Server::start().await;
-    for path in ["/v1/client/challenge/sms", "/v1/client/verify/totp", "/v1/client/user-authenticators/passkey"] {
+    let methods = ["sms", "email-otp", "email-magic-link", "totp", "passkey", "whatsapp", "palm", "security-key"];
+    for (method, what) in methods.iter().flat_map(|method| ["challenge", "verify"].map(|what| (method, what))) {
+        let path = format!("/v1/client/{what}/{method}");
         let headers = [("authorization", server.browser_basic())];
-        server.request("POST", path, &headers, Some("{}".into())).await.refused(400, "invalid_configuration");
+        let reply = server.request("POST", &path, &headers, Some("{}".into())).await;
+        reply.refused(400, "invalid_configuration");
+        assert!(reply.body["detail"].as_str().is_some_and(|said| said.contains("QR_CODE")), "{path}: {}", reply.body);
     }
+    let path = "/v1/client/user-authenticators/passkey";
+    let headers = [("authorization", server.browser_basic())];
+    server.request("POST", path, &headers, Some("{}".into())).await.refused(400, "invalid_configuration");
 }
 
 #[tokio::test]

@@ -68,6 +68,19 @@ async fn ours(server: &Server) -> Ours {
     }
 }
 
+impl Ours {
+    /// The text with ids of the same form that nobody has in the place of ours.
+    fn missed(&self, text: &str) -> String {
+        [&self.decision, &self.authenticator, &self.open_challenge, &self.session].into_iter().fold(
+            text.to_owned(),
+            |text, id| {
+                let (rest, last) = id.split_at(id.len() - 1);
+                text.replace(id, &format!("{rest}{}", if last == "0" { "1" } else { "0" }))
+            },
+        )
+    }
+}
+
 /// All that the tenant's own backend sees of its user.
 async fn sight(server: &Server, ours: &Ours) -> Vec<Value> {
     let mut seen = Vec::new();
@@ -146,7 +159,18 @@ async fn t41_another_tenant_learns_and_changes_nothing_at_any_endpoint() {
                 let method = method.to_uppercase();
                 let url = format!("/v1{}{}", filled(path, &ours), if method == "GET" { query.as_str() } else { "" });
                 let said = (method != "GET").then(|| body.to_string());
-                let reply = server.request(&method, &url, &[("authorization", authorization)], said).await;
+                let ask = async |url: &str, said: Option<String>| {
+                    server.request(&method, url, &[("authorization", authorization.clone())], said).await
+                };
+                let reply = ask(&url, said.clone()).await;
+                // What is ours sounds like what nobody has: neither forbidden nor anything else that says it is there.
+                let nobodys = ask(&ours.missed(&url), said.map(|said| ours.missed(&said))).await;
+                assert_eq!(
+                    (reply.status, &reply.body["error"]),
+                    (nobodys.status, &nobodys.body["error"]),
+                    "{method} {path}: {}",
+                    reply.body
+                );
                 let text = reply.body.to_string();
                 assert!(reply.status < 500 && reply.status != 429, "{method} {path}: {text}");
                 assert!(

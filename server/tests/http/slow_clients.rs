@@ -284,6 +284,52 @@ async fn what_a_client_began_is_finished_after_it_left() {
     panic!("the address of a decision whose client left is not on the list");
 }
 
+/// T-42.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_left_before_the_answer_hears_it_at_the_next_try_and_counts_once() {
+    let server = run(|_| {}).await;
+    let auth = basic(BACKEND);
+    let mut patient = server.connect().await;
+    let mut recorded = async |user: &str| {
+        let asked = format!("GET /v1/decisions?user={user} HTTP/1.1\r\nhost: x\r\nauthorization: {auth}\r\n\r\n");
+        patient.write_all(asked.as_bytes()).await.expect("sent");
+        let (status, told) = next_answer(&mut patient).await;
+        assert_eq!(status, 200, "{told}");
+        told["decisions"].as_array().cloned().unwrap_or_default()
+    };
+    for number in 0.. {
+        assert!(number < 50, "no attempt was recorded");
+        let user = format!("hasty-{number}");
+        let body = r#"{"idempotencyKey":"once","ipAddress":"8.8.8.8","custom":{"outcome":"failed"}}"#;
+        let length = body.len();
+        let asked = format!(
+            "POST /v1/users/{user}/actions/signIn HTTP/1.1\r\nhost: x\r\nauthorization: {auth}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let mut hasty = server.connect().await;
+        hasty.write_all(asked.as_bytes()).await.expect("sent");
+        drop(hasty);
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        // A request that the hang-up cut short was never begun.
+        let before = recorded(&user).await;
+        if before.is_empty() {
+            continue;
+        }
+        let mut again = server.connect().await;
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            again.write_all(asked.as_bytes()).await.expect("sent");
+            let (status, told) = next_answer(&mut again).await;
+            assert_eq!(status, 200, "{told}");
+            answers.push(told);
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        let after = recorded(&user).await;
+        assert_eq!(after.len(), 1, "one attempt, one entry");
+        assert_eq!(after[0]["decisionId"], answers[0]["decisionId"]);
+        return;
+    }
+}
+
 /// The next answer of a connection that stays open.
 async fn next_answer(stream: &mut TcpStream) -> (u16, Value) {
     let mut bytes = Vec::new();
