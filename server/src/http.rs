@@ -6,6 +6,7 @@ pub mod client_address;
 pub mod context;
 pub mod normalise;
 pub mod params;
+pub mod trace;
 
 mod actions;
 pub(crate) mod authenticators;

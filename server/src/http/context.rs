@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::http::client_address::client_address;
+use crate::http::trace::trace_id;
 use crate::limits::{Allowance, Subject};
 use crate::serve::Peer;
 
@@ -53,6 +54,7 @@ pub async fn enter(State(app): State<App>, mut request: Request, next: Next) -> 
         Arc::new(Visit { id: app.random.uuid_v4(), client, allowance: Mutex::default(), route: OnceLock::new() });
     request.extensions_mut().insert(visit.clone());
     let method = request.method().clone();
+    let trace = trace_id(request.headers()).map(str::to_owned);
 
     let mut response = match app.limits.gate(Subject::Address(client)) {
         Ok(allowance) => {
@@ -63,6 +65,11 @@ pub async fn enter(State(app): State<App>, mut request: Request, next: Next) -> 
     };
 
     let refusal = response.extensions_mut().remove::<ApiError>();
+    // So that a developer finds the refusal in their own traces, and the trace in our log.
+    let refusal = refusal.map(|error| match &trace {
+        Some(trace) => error.with("traceId", trace.as_str().into()),
+        None => error,
+    });
     if let Some(error) = &refusal {
         let mut complete = error.response(Some(&visit.id.urn().to_string()));
         // What inner layers added (CORS, Allow) stays; what the error says itself wins.
@@ -84,9 +91,9 @@ pub async fn enter(State(app): State<App>, mut request: Request, next: Next) -> 
     let problem = refusal.as_ref().map(|error| error.problem().entry().slug);
     let cause = refusal.as_ref().and_then(ApiError::cause);
     if let Some(cause) = cause {
-        tracing::error!(request_id = %visit.id, %method, route, status, problem, cause, "request failed");
+        tracing::error!(request_id = %visit.id, trace_id = trace, %method, route, status, problem, cause, "request failed");
     } else {
-        tracing::info!(request_id = %visit.id, %method, route, status, problem, ms = seconds * 1e3, "request");
+        tracing::info!(request_id = %visit.id, trace_id = trace, %method, route, status, problem, ms = seconds * 1e3, "request");
     }
     response
 }

@@ -208,3 +208,13 @@ async fn a_poll_of_what_is_over_makes_the_sdk_call_nothing_back() {
     assert_eq!(flags, [Some(false), Some(true), Some(false)]);
     assert!(late.body.get("accessToken").is_none());
 }
+
+#[tokio::test]
+async fn a_refusal_names_the_trace_that_the_caller_sent() {
+    let server = Server::start().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (header, told) in [(format!("00-{trace}-00f067aa0ba902b7-01"), Some(trace)), ("00-x-y-z".to_owned(), None)] {
+        let reply = server.request("GET", "/v1/users/ann", &[("traceparent", header)], None).await;
+        assert_eq!((reply.status, reply.body["traceId"].as_str()), (401, told));
+    }
+}
