@@ -7,6 +7,14 @@ const PRIME = BigInt('0xffffffff00000001000000000000000000000000ffffffffffffffff
 const B = BigInt('0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b');
 const ORDER = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
 
+/** The x of keys whose private half is published: the generator (SEC 2, §2.4.2), and those of RFC 6979 A.2.5, RFC 7515 A.3, RFC 7517 A.1. */
+const PUBLISHED = [
+  '0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296',
+  '0x60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6',
+  '0x7fcdce2770f6c45d4183cbee6fdb4b7b580733357be9ef13bacf6e3c7bd15445',
+  '0x30a0424cd21c2944838a2d75c92b37e76ea20d9f00893a3b4eee8a3c0aafec3e',
+].map((x) => BigInt(x));
+
 const number = (bytes: Uint8Array): bigint => {
   let value = BigInt(0);
   for (const byte of bytes) value = (value << BigInt(8)) | BigInt(byte);
@@ -15,7 +23,7 @@ const number = (bytes: Uint8Array): bigint => {
 
 /** What is wrong with a key or a signature; the names are those of the shared vectors. */
 export class KeyError extends Error {
-  constructor(readonly reason: 'Length' | 'Algorithm' | 'PointFormat' | 'OffCurve' | 'Der' | 'Range') {
+  constructor(readonly reason: 'Length' | 'Algorithm' | 'PointFormat' | 'OffCurve' | 'Published' | 'Der' | 'Range') {
     super(`the device gave a key or signature that cannot be used (${reason})`);
     this.name = 'KeyError';
   }
@@ -30,6 +38,7 @@ export function checkSpki(spki: Uint8Array): Uint8Array {
   const y = number(spki.subarray(HEADER.length + 33));
   const onCurve = x < PRIME && y < PRIME && (y * y - (x * x * x - BigInt(3) * x + B)) % PRIME === BigInt(0);
   if (!onCurve) throw new KeyError('OffCurve');
+  if (PUBLISHED.includes(x)) throw new KeyError('Published');
   return spki;
 }
 
