@@ -6,7 +6,7 @@ use grammar::{Applicability, Diagnostic, Span, ast};
 use regex::RegexBuilder;
 use rust_decimal::Decimal;
 
-use super::{Checker, Scope, atom::grouped, declare::moment, inside_quotes, resolve::Typed};
+use super::{Checker, Scope, atom::grouped, declare::moment, inside_quotes, literal, resolve::Typed};
 use crate::{
     codes::{Country, Currency},
     ir::{Arithmetic, Ask, Comparison, Cond, Expr},
@@ -277,20 +277,12 @@ impl<'a> Checker<'a> {
     /// `n > 10.000`, where `n` is whole: in many countries a point groups digits, and this is ten thousand.
     pub(super) fn no_grouping_point(&mut self, other: &Typed, constant: &ast::Expr) -> Option<()> {
         let ast::ExprKind::Literal(ast::Literal::Number(number)) = &constant.unwrapped().kind else { return Some(()) };
-        let Some((whole, decimals)) = number.text.split_once('.') else { return Some(()) };
-        let groups = decimals.len() == 3 && !whole.trim_start_matches('-').starts_with('0');
-        if other.ty != Type::Int || !groups {
-            return Some(());
-        }
-        let grouped = format!("{whole}_{decimals}");
-        self.report(
-            Diagnostic::error(
-                "grouping-point",
-                format!("`{}` is whole, and this has a point before three digits", other.text),
-            )
-            .at(number.span, "a number with decimals")
-            .suggest(format!("digits are grouped by `_`: did you mean `{grouped}`?"), number.span, grouped),
-        );
+        let grouped =
+            number.text.split_once('.').and_then(|(whole, decimals)| literal::digits_grouped(whole, decimals));
+        let Some(grouped) = grouped.filter(|_| other.ty == Type::Int) else { return Some(()) };
+        let text = format!("`{}` is whole, and this has a point before three digits", other.text);
+        let finding = Diagnostic::error("grouping-point", text).at(number.span, "a number with decimals");
+        self.report(literal::offer_grouped(finding, number.span, grouped));
         None
     }
 

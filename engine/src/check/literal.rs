@@ -99,11 +99,9 @@ impl Checker<'_> {
         };
         let finding = Diagnostic::error("too-many-decimals", format!("{currency} has {has}"))
             .at(span, "finer than the smallest unit");
-        let grouped = format!("{whole}_{decimals}");
-        self.report(if decimals.len() == 3 && !whole.trim_start_matches('-').starts_with('0') {
-            finding.suggest(format!("digits are grouped by `_`: did you mean `{grouped}`?"), span, grouped)
-        } else {
-            finding
+        self.report(match digits_grouped(whole, decimals) {
+            Some(grouped) => offer_grouped(finding, span, grouped),
+            None => finding,
         });
     }
 
@@ -118,24 +116,20 @@ impl Checker<'_> {
         let country = Country::parse(&code.name);
         if country.is_none() {
             let text = format!("there is no country `{}`", code.name);
+            let finding = Diagnostic::error("unknown-country", text).at(code.span, "not in ISO 3166-1");
             // What the European Union and everybody else write.
             let near = match code.name.as_str() {
                 "UK" => Some("GB"),
                 "EL" => Some("GR"),
                 _ => None,
             };
-            let finding = Diagnostic::error("unknown-country", text).at(code.span, "not in ISO 3166-1");
             let turned: String = code.name.chars().rev().collect();
-            let first = |country: &&str| code.name.chars().next().is_some_and(|letter| country.starts_with(letter));
-            self.report(match (near, COUNTRIES.iter().find(|country| **country == turned)) {
-                (Some(near), _) => finding.correct(format!("did you mean `{near}`?"), code.span, near),
-                (None, Some(_)) => finding.suggest(format!("did you mean `{turned}`?"), code.span, turned),
-                (None, None) => finding.help(match COUNTRIES.iter().copied().filter(first).collect::<Vec<_>>() {
-                    some if !some.is_empty() && code.name.len() == 2 => {
-                        format!("countries that begin alike: {}", some.join(", "))
-                    }
-                    _ => "write the two capitals of ISO 3166-1, as in `NZ`".to_owned(),
-                }),
+            self.report(if let Some(near) = near {
+                finding.correct(format!("did you mean `{near}`?"), code.span, near)
+            } else if Country::parse(&turned).is_some() {
+                finding.suggest(format!("did you mean `{turned}`?"), code.span, turned)
+            } else {
+                finding.help(countries_like(&code.name))
             });
         }
         country
@@ -151,5 +145,26 @@ impl Checker<'_> {
                 .at(span, "not a value")
                 .help("write `time in 23:00..05:00 tz \"UTC\"`"),
         );
+    }
+}
+
+/// The number with its last three digits grouped, if the point before them may be meant so: `10.000`, but not `0.125`.
+pub(super) fn digits_grouped(whole: &str, decimals: &str) -> Option<String> {
+    let groups = decimals.len() == 3 && !whole.trim_start_matches('-').starts_with('0');
+    groups.then(|| format!("{whole}_{decimals}"))
+}
+
+/// Offers the number with its digits grouped.
+pub(super) fn offer_grouped(finding: Diagnostic, span: Span, grouped: String) -> Diagnostic {
+    finding.suggest(format!("digits are grouped by `_`: did you mean `{grouped}`?"), span, grouped)
+}
+
+/// The codes that begin with the same letter; how a code is written if none does, or this is none.
+fn countries_like(name: &str) -> String {
+    let first = name.get(..1).filter(|_| name.len() == 2);
+    let alike = COUNTRIES.iter().copied().filter(|country| first.is_some_and(|first| country.starts_with(first)));
+    match alike.collect::<Vec<_>>().as_slice() {
+        [] => "write the two capitals of ISO 3166-1, as in `NZ`".to_owned(),
+        some => format!("countries that begin alike: {}", some.join(", ")),
     }
 }

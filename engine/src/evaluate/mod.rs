@@ -193,13 +193,16 @@ fn strictest<'a>(policies: Policies<'a>, found: &Found<'a, '_>) -> Outcome {
 #[inline]
 fn outcome_of<'a>(policies: Policies<'a>, number: usize, found: &Found<'a, '_>) -> Option<Outcome> {
     let (leads, policy) = (found.leads.get(number)?, policies.get(u16::try_from(number).ok()?)?);
-    if found.hits.is_empty() && !matches!(policy.combine, Combine::Score(_)) {
-        return leads.outcome(&policy.combine).or_else(|| policy.default.outcome()).or(Some(UNJUDGED));
-    }
-    Some(answer_of(policies, number, found)?.outcome)
+    let strictest = match policy.combine {
+        Combine::Strictest if found.hits.is_empty() => leads.strictest(),
+        Combine::FirstMatch if found.hits.is_empty() => leads.first().outcome(),
+        Combine::Strictest | Combine::FirstMatch | Combine::Score(_) => {
+            return Some(answer_of(policies, number, found)?.outcome);
+        }
+    };
+    strictest.or_else(|| policy.default.outcome()).or(Some(UNJUDGED))
 }
 
-#[cold]
 fn answer_of<'a>(policies: Policies<'a>, number: usize, found: &Found<'a, '_>) -> Option<Decided<'a>> {
     let (leads, number) = (found.leads.get(number)?, u16::try_from(number).ok()?);
     Some(answer(number, policies.get(number)?, leads, found.hits, false))

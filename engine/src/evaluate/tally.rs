@@ -3,7 +3,7 @@
 use super::hits::{Hit, Standing};
 use crate::{
     outcome::Outcome,
-    program::{AnswerKind, Combine, Mode, Policy, Rule},
+    program::{AnswerKind, Mode, Policy, Rule},
 };
 
 /// The live rules that simply match, as far as combining goes.
@@ -21,15 +21,16 @@ impl Leads {
         self.first = self.first.max(Lead(lead.0.rotate_left(OUTCOME)));
     }
 
-    /// What these rules ask of a policy that combines them like this, if there is nothing else to combine; none if no rule
-    /// is there, or if points are counted.
+    /// The outcome of the strictest rule.
     #[inline]
-    pub fn outcome(&self, combine: &Combine) -> Option<Outcome> {
-        match combine {
-            Combine::Strictest => self.strictest.outcome(),
-            Combine::FirstMatch => Lead(self.first.0.rotate_right(OUTCOME)).outcome(),
-            Combine::Score(_) => None,
-        }
+    pub fn strictest(&self) -> Option<Outcome> {
+        self.strictest.outcome()
+    }
+
+    /// The rule of the highest priority.
+    #[inline]
+    pub fn first(&self) -> Lead {
+        Lead(self.first.0.rotate_right(OUTCOME))
     }
 }
 
@@ -81,7 +82,7 @@ impl Tally {
 
     /// The rule with an outcome of the highest priority.
     pub fn first<'a>(&self, policy: &'a Policy) -> Option<(Outcome, &'a Rule)> {
-        Lead(self.leads.first.0.rotate_right(OUTCOME)).of(policy)
+        self.leads.first().of(policy)
     }
 
     /// The exemption of the highest priority.
@@ -119,7 +120,8 @@ impl Lead {
         Lead(outcome << (2 * PLACE) | priority << PLACE | u64::from(position).min(MOST))
     }
 
-    fn outcome(self) -> Option<Outcome> {
+    #[inline]
+    pub fn outcome(self) -> Option<Outcome> {
         match self.0 >> (2 * PLACE) {
             _ if self == Lead::default() => None,
             0 => Some(Outcome::Allow),

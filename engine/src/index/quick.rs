@@ -72,7 +72,7 @@ impl Quick {
     /// Adds the next feature.
     pub fn add(&mut self, source: &Source, partition: &Partition, classes: &[Rows], numbering: &Numbering) {
         let noted = match source {
-            Source::Field(slot) => numbering.place(*slot).map(|noted| (*slot, noted)),
+            Source::Field(slot) => numbering.place(*slot).and_then(|noted| Some((*slot, u32::try_from(noted).ok()?))),
             _ => None,
         };
         let way = noted.and_then(|(slot, noted)| self.way(slot, noted, partition, classes, numbering));
@@ -82,12 +82,12 @@ impl Quick {
     fn way(
         &mut self,
         slot: Slot,
-        noted: usize,
+        noted: u32,
         partition: &Partition,
         classes: &[Rows],
         numbering: &Numbering,
     ) -> Option<Way> {
-        let feature = self.ways.len();
+        let feature = u32::try_from(self.ways.len()).ok()?;
         let rows = |class: u16| classes.get(usize::from(class)).copied().unwrap_or(Rows::ACROSS);
         let absent = rows(ABSENT_CLASS);
         if let Some(other) = partition.other_text() {
@@ -115,7 +115,7 @@ impl Quick {
     }
 
     /// None if the numbers are too large to be noted.
-    fn table(&mut self, feature: usize, noted: usize, low: i64, absent: Rows, numbers: Vec<Rows>) -> Option<Way> {
+    fn table(&mut self, feature: u32, noted: u32, low: i64, absent: Rows, numbers: Vec<Rows>) -> Option<Way> {
         let high = i32::try_from(low.checked_add_unsigned(numbers.len() as u64)? - 1).ok()?;
         let low = i32::try_from(low).ok()?;
         let rows: Vec<Rows> = [Rows::SEE_VALUE, absent].into_iter().chain(numbers).collect();
@@ -123,7 +123,6 @@ impl Quick {
         distinct.sort_unstable_by_key(|rows| rows.0);
         distinct.dedup();
         let class = |row: &Rows| u8::try_from(distinct.partition_point(|other| other.0 < row.0)).ok();
-        let (noted, feature) = (u32::try_from(noted).ok()?, u32::try_from(feature).ok()?);
         let table = Table { noted, feature, low, high, start: self.rows.len() };
         Some(match rows.iter().map(class).collect() {
             Some(classes) if rows.len() > MOST_WIDE => {
@@ -203,12 +202,11 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn new(feature: usize, noted: usize, absent: Rows, cuts: Vec<i64>, rows: Vec<Rows>) -> Cuts {
+    fn new(feature: u32, noted: u32, absent: Rows, cuts: Vec<i64>, rows: Vec<Rows>) -> Cuts {
         let (low, high) = (cuts.first().copied().unwrap_or(0), cuts.last().copied().unwrap_or(0));
         let bucket_of = |cut: i64| bucket(above(low, cut));
         let hint = |bucket: usize| u16::try_from(cuts.partition_point(|cut| bucket_of(*cut) < bucket)).unwrap_or(0);
         let hints = (0..=bucket_of(high) + 1).map(hint).collect();
-        let (noted, feature) = (u32::try_from(noted).unwrap_or(u32::MAX), u32::try_from(feature).unwrap_or(u32::MAX));
         Cuts { noted, feature, absent, low, hints, cuts: cuts.into(), rows: rows.into() }
     }
 
