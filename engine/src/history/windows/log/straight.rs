@@ -6,7 +6,12 @@
 
 use jiff::Timestamp;
 
-use super::{Arrival, Entry, Log, LogPlan, MOST_ROWS, Ready, Rows, Sort, each, equal, width_of, with_length};
+use super::{
+    Log, LogPlan, Sort,
+    arrival::{Arrival, Entry, equal, width_of, with_length},
+    rows::{MOST_ROWS, Rows, each},
+    shape::Ready,
+};
 use crate::{
     history::{
         number,
