@@ -10,7 +10,7 @@ import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk
 import { Stepup, StepupError } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
 import { startDemo } from '../../tests/e2e/harness.mjs';
-import { approvalOf, enrolledPhone, open, poll, withdrawal } from './support.mjs';
+import { approvalOf, enrolledPhone, enrolmentToken, open, poll, withdrawal } from './support.mjs';
 
 let demo;
 let stepup;
@@ -74,6 +74,30 @@ test('a refusal is thrown with the words of the server', async () => {
   await assert.rejects(nobody.getUser({ userId: 'ann' }), { errorCode: 'network_error', statusCode: 0 });
   await assert.rejects(async () => stepup.getUser({ userId: '..' }), { errorCode: 'invalid_request' });
 });
+
+for (const signatureVersion of [1, 2]) {
+  test(`version ${signatureVersion}: an enrolment whose answer is lost is sent again, and is one phone`, async () => {
+    const userId = `lost-${signatureVersion}`;
+    const token = await enrolmentToken(stepup, userId);
+    const phone = new Phone({ tenantId: demo.tenantId, baseUrl: demo.baseUrl, keyStore: memoryKeyStore(), signatureVersion });
+    const { fetch } = globalThis;
+    let sent = 0;
+    globalThis.fetch = async (url, init) => {
+      const answer = await fetch(url, init);
+      if (!String(url).endsWith('/user-authenticators/qr-code')) return answer;
+      sent += 1;
+      if (sent === 1) throw new TypeError('the connection broke');
+      return answer;
+    };
+    try {
+      const { data } = await phone.qrCode.addCredential({ token });
+      const known = await stepup.getAuthenticators({ userId });
+      assert.deepEqual([sent, known.map(({ userAuthenticatorId }) => userAuthenticatorId)], [2, [data?.credentialId]]);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  });
+}
 
 for (const signatureVersion of [1, 2]) {
   test(`version ${signatureVersion}: enrol, claim, approve; the token validates once; remove`, async () => {

@@ -382,7 +382,7 @@ impl ApiError {
         ApiError::new(
             Problem::InvalidConfiguration,
             format!(
-                "{what} is not offered by this server; offered: QR_CODE and IN_APP, reported to stock SDKs as DEVICE (a phone that holds a key), and PUSH"
+                "{what} is not offered by this server; offered: QR_CODE and IN_APP, reported to stock SDKs as DEVICE (a phone that holds a key), PUSH, and RECOVERY_CODE"
             ),
         )
     }

@@ -237,6 +237,28 @@ test('lost connection: an enrolment that did not get through is tried again by t
   }
 });
 
+test('lost connection: an enrolment whose receipt is lost is the same phone when it is tried again', async () => {
+  const fresh = await openBrowser();
+  try {
+    const phone = await opened(fresh, `/authenticator#enrol=${(await enrolment('lotte')).token}`);
+    let sent = 0;
+    await phone.route('**/user-authenticators/qr-code', async (route) => {
+      sent += 1;
+      if (sent > 1) return route.continue();
+      await route.fetch();
+      return route.abort('internetdisconnected');
+    });
+    await phone.click('#do-enrol');
+    await says(phone, 'done-title', said('offline.title'));
+    await phone.click('#retry');
+    await ended(phone, 'enrol.done', { user: 'lotte' });
+    const known = await fetch(`${demo.baseUrl}/users/lotte/authenticators`, { headers: { Authorization: `Basic ${btoa(`${demo.apiSecret}:`)}` } });
+    assert.deepEqual([sent, (await known.json()).length], [2, 1]);
+  } finally {
+    await fresh.close();
+  }
+});
+
 test('another person’s request and a damaged enrolment link have words of their own', async () => {
   const user = await somebody();
   const other = await openBrowser();

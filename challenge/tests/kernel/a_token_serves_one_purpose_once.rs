@@ -199,6 +199,7 @@ fn t55_no_confused_header_is_taken() {
         (with("b64", json!(false)), TokenError::Malformed),
         (with("jwk", json!({"kty": "EC"})), TokenError::Malformed),
         (with("jku", json!("https://evil.example/jwks")), TokenError::Malformed),
+        (with("x5u", json!("https://evil.example/chain")), TokenError::Malformed),
         (with("x5c", json!([])), TokenError::Malformed),
         (with("zip", json!("DEF")), TokenError::Malformed),
         (json!(["ES256", "stepup-result+jwt", kid]).to_string(), TokenError::Malformed),

@@ -1,7 +1,7 @@
 // One kind of key of this phone: made, enrolled, found again, taken out; and what it signs about a challenge.
 
 import { fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../shared/bytes.js';
-import { answered, base, send, StepupError, type Request, type StepupResponse } from '../shared/http.js';
+import { answered, base, repeated, send, StepupError, type Request, type StepupResponse } from '../shared/http.js';
 import { sha256 } from '../shared/sha256.js';
 import { readToken, tokenOf } from '../shared/token.js';
 import { message, removalWindow } from './messages.js';
@@ -100,7 +100,8 @@ export class Credential {
       if (attestation) body['performAttestation'] = attestation;
     }
     type Enrolled = Described & { issuer?: string; tenantId?: string; qrKeys?: QrKey[] };
-    const { issuer: _issuer, tenantId: _tenant, qrKeys, ...made } = await this.post<Enrolled>(this.path, body, authorization);
+    // The same request is the same enrolment. Giving up after a lost answer would leave a key at the server that nobody has.
+    const { issuer: _issuer, tenantId: _tenant, qrKeys, ...made } = await repeated(() => this.post<Enrolled>(this.path, body, authorization));
     const pinned: Pinned = { id: made.userAuthenticatorId, user: made.userId, issuer, tenant, publicKey, key, ...(qrKeys ? { qrKeys } : {}) };
     // From here on the new key is the one: one write, so there is no moment without any.
     await keyStore.write(this.#name(username), JSON.stringify(pinned));

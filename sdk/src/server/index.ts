@@ -1,7 +1,7 @@
 // For a backend: what may this user do, and was the challenge passed? Runs wherever `fetch` does (Node 20, Deno, Bun, workers).
 
 import { toBase64, utf8 } from '../shared/bytes.js';
-import { base, segment, send, StepupError } from '../shared/http.js';
+import { base, repeated, segment, send } from '../shared/http.js';
 import type * as Wire from './types.js';
 import { Webhook } from './webhook.js';
 
@@ -193,15 +193,8 @@ export class Stepup {
   async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object, named?: string): Promise<T> {
     const tracks = method === 'POST' && path.startsWith('/users/');
     const key: Record<string, string> = tracks && !(body as Wire.TrackAttributes).idempotencyKey ? { 'Idempotency-Key': named ?? randomKey() } : {};
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await send<T>({ method, url: this.apiUrl + path, authorization: this.#authorization, headers: key, ...(body ? { body } : {}) });
-      } catch (error) {
-        const again = error instanceof StepupError && (error.statusCode === 0 || (method === 'GET' && error.statusCode >= 500));
-        if (!again || attempt >= this.#retries) throw error;
-        await new Promise((done) => setTimeout(done, 100 * 2 ** attempt));
-      }
-    }
+    const once = (): Promise<T> => send<T>({ method, url: this.apiUrl + path, authorization: this.#authorization, headers: key, ...(body ? { body } : {}) });
+    return repeated(once, this.#retries, ({ statusCode }) => statusCode === 0 || (method === 'GET' && statusCode >= 500));
   }
 }
 

@@ -73,6 +73,21 @@ export async function send<T>({ method, url, authorization, headers, body }: Req
   return answer as T;
 }
 
+/**
+ * Does `work` once more, at most `retries` times, after an error that `allows` it. By default that is a connection that broke: it does
+ * not say whether the request arrived, so this is for requests that come to the same when they come twice.
+ */
+export async function repeated<T>(work: () => Promise<T>, retries = 2, allows = (error: StepupError): boolean => error.statusCode === 0): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StepupError) || !allows(error) || attempt >= retries) throw error;
+      await new Promise((done) => setTimeout(done, 100 * 2 ** attempt));
+    }
+  }
+}
+
 /** `…/v1` without a slash at the end; every path is put behind it. */
 export const base = (url: string): string => url.replace(/\/+$/, '');
 

@@ -10,10 +10,14 @@ const BASE = '/v1/client/user-authenticators/qr-code';
 /** A version 2 message: the purpose first, then `name=value` lines in a fixed order, LF after each. */
 const message = (purpose, lines) => [`stepup/v2/${purpose}`, ...lines.map(([name, value]) => `${name}=${value}`)].map((line) => `${line}\n`).join('');
 
+/** The key that goes with a token: the same at each try, for an answer that was lost may have let it in. */
+const pairs = new Map();
+
 /** Enrols this phone under the token's user and keeps the key. Recovery codes, if the user got some, are for the person to keep. */
 export async function enrol(token, name) {
   const { aud, iss, sub } = claims(token);
-  const pair = await generate();
+  const pair = pairs.get(token) ?? (await generate());
+  pairs.set(token, pair);
   const key = await publicKey(pair);
   const { nonce } = await call('POST', '/v1/client/challenge', { bearer: token, body: {} });
   const text = message('enroll', [
@@ -29,6 +33,7 @@ export async function enrol(token, name) {
   });
   const credential = { id: made.userAuthenticatorId, tenant: aud, issuer: iss, user: made.userId ?? sub, name, pair, publicKey: key, qrKeys: made.qrKeys ?? [], since: new Date().toISOString() };
   await keep(credential);
+  pairs.delete(token);
   return { credential, recoveryCodes: made.recoveryCodes ?? [] };
 }
 

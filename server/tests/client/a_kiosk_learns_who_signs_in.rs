@@ -140,13 +140,23 @@ async fn an_action_that_needs_a_known_user_cannot_be_started_by_a_kiosk() {
 async fn an_unknown_action_is_refused_so_that_a_stock_sdk_notices() {
     let server = Server::start().await;
     let mut screen = Screen::anonymous(&server).await;
-    screen.ask("no-such-action", None).await;
-    let error = screen.next().await;
-    assert_eq!((&error["type"], &error["data"]["error"]), (&json!("ERROR"), &json!("invalid_request")), "{error}");
-    let created = screen.next().await;
-    assert_eq!(created["type"], "CHALLENGE_CREATED");
-    let challenge = id(&created["data"]);
-    assert_eq!(screen.state(&challenge).await.0, "rejected");
+    // What cannot be an action at all, or has no action, is refused like one that nobody declared.
+    for (action, custom) in [
+        ("no-such-action", None),
+        ("kiosk login", None),
+        ("", None),
+        (&*"x".repeat(101), None),
+        ("kiosk-login", Some(json!("no object"))),
+    ] {
+        screen.ask(action, custom).await;
+        let error = screen.next().await;
+        assert_eq!((&error["type"], &error["data"]["error"]), (&json!("ERROR"), &json!("invalid_request")), "{error}");
+        let created = screen.next().await;
+        assert_eq!(created["type"], "CHALLENGE_CREATED");
+        let challenge = id(&created["data"]);
+        assert_eq!(screen.state(&challenge).await.0, "rejected");
+    }
+    screen.create("kiosk-login", None).await;
 
     let refused = PollingScreen::create(&server, None, json!({"action": "no-such-action"})).await;
     refused.expect_err("a refusal").refused(422, "invalid_request");

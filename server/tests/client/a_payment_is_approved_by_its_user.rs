@@ -89,8 +89,16 @@ async fn nobody_else_can_claim_it() {
     let tracked = server.pay("ann", "k1").await;
     let mut screen = Screen::identified(&server, &token(&tracked)).await;
     let challenge = id(&screen.create("pay", None).await);
+    let before = server.app.store.log_head().await.expect("the log").size;
     bob.claim(&server, &challenge).await.refused(403, "wrong_user");
     assert!(screen.is_silent().await);
+    // The log says whose phone it was (T-05).
+    let tenant = challenge::TenantId::parse(server.tenant.as_str()).expect("a tenant");
+    let leaf = server.app.store.audit_leaf(&tenant, before).await.expect("the log").expect("an entry");
+    let tried = bob.get(&server).await.ok()["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    for word in ["refusal.claim", "wrong_user", &challenge, &tried] {
+        assert!(leaf.contains(word), "{word}: {leaf}");
+    }
     let ann = enrolled(&server, "ann", Sdk::Ios).await;
     ann.claim(&server, &challenge).await.ok();
 }

@@ -77,7 +77,10 @@ async fn removal_is_for_good_and_a_repeat_hears_the_same() {
         let now = server.clock.now().as_second() + skew_s;
         let removed = phone.remove(&server, now).await.ok();
         assert!(removed["removedAuthenticatorId"].is_string());
+        let entries = async || server.app.store.log_head().await.expect("the log").size;
+        let before = entries().await;
         assert_eq!(phone.remove(&server, now).await.ok(), removed);
+        assert_eq!(entries().await, before, "one removal, one entry in the log (T-15)");
         phone.get(&server).await.refused(400, "invalid_credential");
 
         let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");

@@ -54,7 +54,13 @@ async fn an_approval_is_linked_to_amount_and_payee_by_signature() {
     assert_eq!(context["user"], "ann");
     assert_eq!(context["origin"]["ip"], "8.8.8.8");
     assert_eq!(context["origin"]["country"], "US");
+    assert_eq!(context["origin"]["userAgent"], "Firefox");
+    assert_eq!(context["action"], "pay");
+    assert_eq!(context["createdAt"], "2026-03-02T10:00:00Z");
+    let bound = ["amount", "payee"].map(|field| json!({"field": field, "value": context["custom"][field]}));
+    assert_eq!(context["bind"], json!(bound));
     assert_eq!(context["bind"][0], json!({"field": "amount", "value": "20.00 EUR"}));
+    assert_eq!(context["bind"][1], json!({"field": "payee", "value": "Bakery"}));
 
     let signed = case.decision(&claimed, "approve").text();
     phone_v2::decide(&case.server, &case.phone, &case.screen.challenge_id, true, &signed).await.ok();
@@ -136,7 +142,7 @@ async fn where_bound_fields_must_be_signed_a_stock_phone_is_told_to_update() {
 }
 
 #[tokio::test]
-async fn an_enrolment_nonce_works_once_and_for_its_asker_only() {
+async fn an_enrolment_nonce_is_its_askers_and_what_a_lost_answer_repeats_is_the_same_enrolment() {
     let server = Server::start().await;
     let phone = Phone::new(&server, Sdk::Android);
     let (ann, bob) = (server.enrolment_token("ann").await, server.enrolment_token("bob").await);
@@ -162,7 +168,26 @@ async fn an_enrolment_nonce_works_once_and_for_its_asker_only() {
     let stolen = server.request("POST", path, &bobs, Some(body(&bob))).await;
     assert_eq!(stolen.body["errors"][0]["code"], "unknown-nonce", "{}", stolen.body);
     server.request("POST", path, &bearer, Some(body(&bob))).await.refused(400, "invalid_signature");
-    server.request("POST", path, &bearer, Some(body(&ann))).await.ok();
-    let again = server.request("POST", path, &bearer, Some(body(&ann))).await;
-    assert_eq!(again.body["errors"][0]["code"], "used-nonce", "{}", again.body);
+    let made = server.request("POST", path, &bearer, Some(body(&ann))).await.ok();
+    let entries = async || server.app.store.log_head().await.expect("the log").size;
+    let before = entries().await;
+    assert_eq!(server.request("POST", path, &bearer, Some(body(&ann))).await.ok(), made);
+    let all = server.backend("GET", "/v1/users/ann/authenticators", Value::Null).await.ok();
+    assert_eq!((all.as_array().map(Vec::len), entries().await), (Some(1), before));
+
+    // Nor does a repeated removal come to more than the first, and it brings nothing back.
+    let tenant = [("authorization", phone.basic())];
+    let asked = server.request("POST", "/v1/client/challenge", &tenant, Some("{}".into())).await.ok();
+    let (nonce, credential) = (asked["nonce"].as_str().expect("a nonce"), made["userAuthenticatorId"].as_str());
+    let credential = credential.expect("an id");
+    let issuer = phone_v2::issuer(&server);
+    let fields = [("iss", &*issuer), ("tenant", &server.tenant), ("credential", credential), ("nonce", nonce)];
+    let signature = phone.sign(&phone_v2::message("remove", &fields));
+    let removal = json!({"version": 2, "userAuthenticatorId": credential, "nonce": nonce, "signature": signature});
+    let remove = async || server.request("POST", &format!("{path}/remove"), &tenant, Some(removal.to_string())).await;
+    let removed = remove().await.ok();
+    let before = entries().await;
+    assert_eq!((remove().await.ok(), entries().await), (removed, before));
+    server.request("POST", path, &bearer, Some(body(&ann))).await.refused(400, "invalid_credential");
+    assert_eq!(phone.get(&server).await.status, 400);
 }

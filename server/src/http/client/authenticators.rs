@@ -55,7 +55,8 @@ pub async fn add(
     let verdict = evidence::admit(&app, &holder.bearer.tenant()?, body.evidence.as_ref(), &about).await?;
     let proven = body.proof.is_some();
     if let Some((nonce, _)) = &body.proof {
-        enrolment::use_up_for(&app, &holder, &body.key, nonce).await?;
+        let there = find(&app, &holder.bearer.tenant()?, door, &body.key).await?.is_some();
+        enrolment::use_up_for(&app, &holder, &body.key, nonce, there).await?;
     }
     let (enrolled, codes) = enrol(&app, &holder.bearer, door, body, verdict).await?;
     let credential = enrolled.credential;
@@ -269,7 +270,7 @@ pub async fn remove(
         RemoveBody::V2 { credential, nonce, signature } => {
             let found = app.store.credential(&tenant, &credential).await.map_err(refusals::store)?;
             let found = found.ok_or_else(refusals::unknown_credential)?;
-            enrolment::verify_removal(&app, &tenant, &credential, &found.credential.key, &nonce, &signature).await?;
+            enrolment::verify_removal(&app, &tenant, &found, &nonce, &signature).await?;
             found
         }
     };
@@ -296,6 +297,9 @@ async fn signed_window(
     let window = verify_removal(key, signature, app.clock.now()).map_err(|_| {
         ApiError::new(Problem::InvalidSignature, "the signature does not fit the key and the current ten minutes")
     })?;
+    if credential.revoked_at.is_some() {
+        return Ok(credential);
+    }
     match use_window(app, tenant, key, window, credential.credential.id.as_str()).await? {
         Use::Again { first_used_by, .. } if first_used_by == BURNT => Err(ApiError::new(
             Problem::SignatureReused,

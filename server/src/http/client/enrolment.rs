@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use challenge::keys::DeviceKey;
 use challenge::messages::{EnrollMessage, RemoveMessage, ServerNonce, enroll, remove as remove_message};
 use challenge::signature::Signature;
-use challenge::{ActionCode, CredentialId, TenantId};
+use challenge::{ActionCode, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use crate::challenges::{anonymous, in_app, refusals};
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
-use crate::store::{NewUse, Use, UseKind};
+use crate::store::{NewUse, StoredCredential, Use, UseKind};
 
 /// How long one nonce is given out, in seconds; it is accepted for at most twice as long.
 const WINDOW_S: i64 = 600;
@@ -78,9 +78,16 @@ pub fn signed(
     Ok(message)
 }
 
-/// Uses the nonce up for this key. The same phone may repeat a lost request.
-pub async fn use_up_for(app: &App, holder: &Holder, key: &DeviceKey, nonce: &ServerNonce) -> Result<(), ApiError> {
-    use_up(app, &holder.bearer.tenant()?, &holder.token, nonce, &key.thumbprint().to_base64url()).await
+/// Uses the nonce up for this key. A phone whose answer was lost says the same again; its key is `there` then, and nothing is
+/// let in by it.
+pub async fn use_up_for(
+    app: &App,
+    holder: &Holder,
+    key: &DeviceKey,
+    nonce: &ServerNonce,
+    there: bool,
+) -> Result<(), ApiError> {
+    use_up(app, &holder.bearer.tenant()?, &holder.token, nonce, &key.thumbprint().to_base64url(), there).await
 }
 
 /// The nonces that may be signed now.
@@ -93,18 +100,26 @@ pub fn nonces(app: &App, asker: &str) -> Vec<ServerNonce> {
 pub async fn verify_removal(
     app: &App,
     tenant: &TenantId,
-    credential: &CredentialId,
-    key: &DeviceKey,
+    phone: &StoredCredential,
     nonce: &ServerNonce,
     signature: &Signature,
 ) -> Result<(), ApiError> {
     let issuer = app.issuer();
+    let credential = &phone.credential.id;
     let message = remove_message(&RemoveMessage { issuer: &issuer, tenant, credential, nonce });
-    key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
-    use_up(app, tenant, tenant.as_str(), nonce, credential.as_str()).await
+    phone.credential.key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
+    use_up(app, tenant, tenant.as_str(), nonce, credential.as_str(), phone.revoked_at.is_some()).await
 }
 
-async fn use_up(app: &App, tenant: &TenantId, asker: &str, nonce: &ServerNonce, by: &str) -> Result<(), ApiError> {
+/// Uses up a nonce that is ours and not too old, unless what it is for is `done`.
+async fn use_up(
+    app: &App,
+    tenant: &TenantId,
+    asker: &str,
+    nonce: &ServerNonce,
+    by: &str,
+    done: bool,
+) -> Result<(), ApiError> {
     let now = app.clock.now();
     if !nonces(app, asker).contains(nonce) {
         return Err(ApiError::field(
@@ -112,6 +127,9 @@ async fn use_up(app: &App, tenant: &TenantId, asker: &str, nonce: &ServerNonce, 
             "unknown-nonce",
             "ask `POST /v1/client/challenge` for a nonce and sign that",
         ));
+    }
+    if done {
+        return Ok(());
     }
     let thing = NewUse {
         tenant: tenant.clone(),

@@ -16,6 +16,8 @@ use crate::json::{self, Fields};
 pub enum Request {
     /// `CREATE_CHALLENGE`.
     Create(Create),
+    /// `CREATE_CHALLENGE`, with something in it that cannot be read. Whoever asked waits for a challenge, and must hear of one.
+    Unreadable(ApiError),
 }
 
 /// A challenge to make.
@@ -43,9 +45,15 @@ pub fn read(text: &str) -> Result<Request, ApiError> {
     }
     fields.finish()?;
     let Some(data) = data else { return Err(ApiError::field("/data", "missing-field", "this field is required")) };
+    Ok(create(data).map_or_else(Request::Unreadable, Request::Create))
+}
 
+fn create(data: &Map<String, Value>) -> Result<Create, ApiError> {
     let mut fields = Fields::within(data, "/data");
     let challenge_type = fields.required_text("challengeType", 64);
+    if challenge_type == "PUSH" {
+        return Err(ApiError::not_offered("a push over a socket (`POST /v1/client/challenge/push` sends one)"));
+    }
     if !challenge_type.is_empty() && challenge_type != "QR_CODE" {
         return Err(ApiError::not_offered(&challenge_type));
     }
@@ -63,7 +71,7 @@ pub fn read(text: &str) -> Result<Request, ApiError> {
     fields.finish()?;
     let action =
         action.ok_or_else(|| ApiError::field("/data/actionCode", "missing-field", "this field is required"))?;
-    Ok(Request::Create(Create { action, custom, rolling }))
+    Ok(Create { action, custom, rolling })
 }
 
 /// `CHALLENGE_CREATED`, with our additions: what pages draw that can draw a rolling QR, and the code with which to poll.
@@ -125,7 +133,7 @@ mod tests {
             r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"kiosk-login","custom":{"till":7}}}"#,
             r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"pay"}}"#,
         ] {
-            assert!(read(text).is_ok(), "{text}");
+            assert!(matches!(read(text), Ok(Request::Create(_))), "{text}");
         }
     }
 
@@ -137,19 +145,21 @@ mod tests {
             (r#"{"type":"SUBSCRIBE","data":{}}"#, "/type"),
             (r#"{"type":"CREATE_CHALLENGE"}"#, "/data"),
             (r#"{"type":"CREATE_CHALLENGE","data":7}"#, "/data"),
-            (r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE"}}"#, "/data/actionCode"),
-            (
-                r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"a b"}}"#,
-                "/data/actionCode",
-            ),
-            (
-                r#"{"type":"CREATE_CHALLENGE","data":{"challengeType":"QR_CODE","actionCode":"a","custom":[]}}"#,
-                "/data/custom",
-            ),
             (r#"{"type":"CREATE_CHALLENGE","type":"x","data":{}}"#, "/type"),
         ] {
             let refusal = read(text).expect_err(text);
             assert_eq!(refusal.issues().first().map(|issue| issue.pointer.as_str()), Some(pointer), "{text}");
+        }
+        for (data, pointer) in [
+            (r#"{"challengeType":"QR_CODE"}"#, "/data/actionCode"),
+            (r#"{"challengeType":"QR_CODE","actionCode":"a b"}"#, "/data/actionCode"),
+            (r#"{"challengeType":"QR_CODE","actionCode":"a","custom":[]}"#, "/data/custom"),
+        ] {
+            let Ok(Request::Unreadable(refusal)) = read(&format!(r#"{{"type":"CREATE_CHALLENGE","data":{data}}}"#))
+            else {
+                panic!("{data} is read, or no wish for a challenge")
+            };
+            assert_eq!(refusal.issues().first().map(|issue| issue.pointer.as_str()), Some(pointer), "{data}");
         }
     }
 

@@ -153,20 +153,29 @@ impl Session {
                     self.asked = true;
                     self.create(create).await
                 }
+                Ok(Request::Unreadable(refusal)) => {
+                    self.asked = true;
+                    self.refuse(&refusal).await?;
+                    self.was_unreadable()
+                }
                 Err(refusal) => {
-                    self.bad_frames += 1;
                     self.say(frames::error(&refusal)).await?;
-                    if self.bad_frames < MOST_BAD_FRAMES {
-                        Ok(())
-                    } else {
-                        Err(End::Close(close_code::POLICY, "too many unreadable messages"))
-                    }
+                    self.was_unreadable()
                 }
             },
             Message::Binary(_) => Err(End::Close(close_code::UNSUPPORTED, "text messages only")),
             // The library has answered the ping already.
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    fn was_unreadable(&mut self) -> Result<(), End> {
+        self.bad_frames += 1;
+        if self.bad_frames < MOST_BAD_FRAMES {
+            Ok(())
+        } else {
+            Err(End::Close(close_code::POLICY, "too many unreadable messages"))
         }
     }
 
