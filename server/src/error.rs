@@ -446,12 +446,10 @@ impl ApiError {
         }
         let issue =
             |pointer: &str, code: &str, detail: &str| json!({"pointer": pointer, "code": code, "detail": detail});
-        if !self.errors.is_empty() {
-            let issues = self.errors.iter().map(|wrong| issue(&wrong.pointer, &wrong.code, &wrong.detail));
-            body["errors"] = issues.collect();
-        } else if let Some(place) = self.problem.place() {
-            body["errors"] = json!([issue(place, entry.slug, &self.detail)]);
-        }
+        body["errors"] = match (self.errors.as_slice(), self.problem.place()) {
+            ([], Some(place)) => json!([issue(place, entry.slug, &self.detail)]),
+            (errors, _) => errors.iter().map(|wrong| issue(&wrong.pointer, &wrong.code, &wrong.detail)).collect(),
+        };
         body
     }
 

@@ -1,8 +1,10 @@
 //! `GET /openapi.json`: this API for machines.
 
+use std::collections::BTreeSet;
+
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
@@ -65,5 +67,46 @@ fn openapi() -> Value {
     // Made of texts and lists: it always has a JSON form.
     let mut api = serde_json::to_value(api).unwrap_or_default();
     examples::write(&mut api);
+    say_how_refusals_look(&mut api);
     api
+}
+
+/// Gives every operation its refusals: those that it names, and whatever else may be wrong.
+fn say_how_refusals_look(api: &mut Value) {
+    let text = || json!({"type": "string"});
+    let issue = json!({
+        "type": "object",
+        "required": ["pointer", "code", "detail"],
+        "properties": {"pointer": text(), "code": text(), "detail": text()},
+    });
+    let slugs: Vec<String> = Problem::ALL.iter().map(|problem| problem.type_uri()).collect();
+    let codes: BTreeSet<&str> = Problem::ALL.iter().map(|problem| problem.entry().code).collect();
+    let mut members = Map::new();
+    for name in ["error", "errorCode"] {
+        members.insert(name.into(), json!({"type": "string", "enum": codes}));
+    }
+    members.insert("type".into(), json!({"type": "string", "enum": slugs}));
+    members.insert("status".into(), json!({"type": "integer"}));
+    members.insert("errors".into(), json!({"type": "array", "items": issue}));
+    for name in ["errorDescription", "title", "detail", "instance"] {
+        members.insert(name.into(), text());
+    }
+    let required: Vec<&String> = members.keys().collect();
+    api["components"]["schemas"]["Refusal"] = json!({
+        "type": "object",
+        "description": "the wire's three members and those of RFC 9457; some refusals have more, such as `attemptsLeft`",
+        "required": required,
+        "properties": members,
+    });
+    let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
+    let paths = api.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    let operations = paths.flat_map(|(_, methods)| methods.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+        responses.insert("default".into(), json!({"description": "a refusal"}));
+        for (status, response) in responses.iter_mut().filter(|(status, _)| *status != "200") {
+            debug_assert!(!status.starts_with('2'), "only 200 is success here");
+            response["content"] = content.clone();
+        }
+    }
 }

@@ -111,6 +111,14 @@ async fn each_bad_request_gets_its_refusal_and_changes_nothing() {
     let rows = rows();
     assert!(rows.len() >= 60, "the corpus has {} rows", rows.len());
 
+    // What `/openapi.json` says that every refusal has.
+    let api = world.get("/openapi.json").await.ok();
+    let refusal = &api["components"]["schemas"]["Refusal"];
+    let members: Vec<&str> = refusal["required"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+    assert_eq!(members.len(), 9);
+    let known =
+        |name: &str, word: &Value| refusal["properties"][name]["enum"].as_array().expect("words").contains(word);
+
     let before = world.entries().await;
     let mut wrong = Vec::new();
     for (file, mut row) in rows {
@@ -128,6 +136,8 @@ async fn each_bad_request_gets_its_refusal_and_changes_nothing() {
             text("type") == format!("urn:stepup:problem:{}", row.problem),
             body["status"].as_u64() == Some(status),
             text("instance").starts_with("urn:uuid:") && text("instance").ends_with(reply.header("x-request-id")),
+            members.iter().all(|member| body.get(*member).is_some()),
+            known("error", &body["error"]) && known("type", &body["type"]),
             row.pointer.is_none() || issue("pointer") == row.pointer,
             row.code.is_none() || issue("code") == row.code,
             row.says.as_ref().is_none_or(|words| text("errorDescription").contains(words.as_str())),
