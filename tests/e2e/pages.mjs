@@ -13,6 +13,30 @@ export async function accessible(page) {
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`), []);
 }
 
+/** Whoever has no mouse gets everywhere: Tab comes to each thing that can be used, shows where it is, and goes on. */
+export async function keyboardReaches(page) {
+  await page.evaluate(() => document.activeElement.blur());
+  const wanted = await page.evaluate(() => [...document.querySelectorAll('main :is(a[href], button, input, select)')].filter((element) => element.checkVisibility() && !element.disabled).map(({ id }) => id));
+  assert.ok(wanted.length > 0 && wanted.every((id) => id !== ''), wanted.join(' '));
+  const reached = [];
+  for (let step = 0; step < wanted.length + 2; step += 1) {
+    await page.keyboard.press('Tab');
+    const { id, outline } = await page.evaluate(() => ({ id: document.activeElement.id, outline: getComputedStyle(document.activeElement).outlineStyle }));
+    if (wanted.includes(id)) assert.notEqual(outline, 'none', `${id} does not show that it has the focus`);
+    reached.push(id);
+  }
+  assert.deepEqual(wanted.filter((id) => !reached.includes(id)), []);
+}
+
+/** Goes to an element with the keyboard and uses it. */
+export async function pressed(page, id) {
+  for (let step = 0; step < 20; step += 1) {
+    if ((await page.evaluate(() => document.activeElement.id)) === id) return page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+  }
+  return assert.fail(`the keyboard does not reach ${id}`);
+}
+
 const LANGUAGES = ['en', 'de', 'fr', 'es', 'ja', 'ar'];
 const texts = Object.fromEntries(LANGUAGES.map((code) => [code, JSON.parse(readFileSync(new URL(`../../server/assets/lang/${code}.json`, import.meta.url), 'utf8'))]));
 

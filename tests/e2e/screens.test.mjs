@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openBrowser } from './browser.mjs';
 import { folderWith, startDemo } from './harness.mjs';
-import { accessible, everyLanguage, fits, openPage, says, textOf, track, withdrawal } from './pages.mjs';
+import { accessible, everyLanguage, fits, keyboardReaches, openPage, pressed, says, textOf, track, withdrawal } from './pages.mjs';
 import { Phone } from './phone.mjs';
 
 /** The shortest that a rule may keep a challenge open. */
@@ -357,6 +357,37 @@ test('a screen without a connection says that nothing was confirmed, and goes on
   await screen.click('#again');
   await says(screen, 'status', said('screen.waiting'));
   await screen.close();
+});
+
+test('keyboard alone: a person enrols, confirms and asks for the way out, and sees where they are', async () => {
+  const own = await openBrowser();
+  try {
+    const phone = await opened(own, `/authenticator#enrol=${(await enrolment('kit')).token}`);
+    await phone.waitForSelector('#enrol:not([hidden])');
+    await keyboardReaches(phone);
+    await pressed(phone, 'do-enrol');
+    await ended(phone, 'enrol.done', { user: 'kit' });
+    await keyboardReaches(phone);
+    await pressed(phone, 'done-home');
+    await phone.waitForSelector('#home:not([hidden])');
+    await phone.close();
+
+    const { screen, link } = await shown(await withdrawal(demo, 'kit'));
+    await keyboardReaches(screen);
+    await pressed(screen, 'lost');
+    await screen.waitForSelector('#recovery:not([hidden])');
+    await keyboardReaches(screen);
+    const request = await opened(own, link);
+    await request.waitForSelector('#request:not([hidden])');
+    await keyboardReaches(request);
+    await pressed(request, 'approve');
+    await ended(request, 'request.approved');
+    await says(screen, 'title', said('screen.approved.title'));
+    assert.deepEqual([...request.problems, ...screen.problems], []);
+    await screen.close();
+  } finally {
+    await own.close();
+  }
 });
 
 test('reduced motion: nothing moves for whoever asked for that', async () => {

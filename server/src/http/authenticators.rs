@@ -64,9 +64,7 @@ pub(super) async fn enrol(
             "recoveryCodes": fresh.texts,
         })));
     }
-    Err(ApiError::not_offered(&format!(
-        "enrolling `{method}` from the server (`RECOVERY_CODE` is, a phone enrols itself)"
-    )))
+    Err(ApiError::not_offered(&format!("enrolling `{method}` from the server")))
 }
 
 /// `DELETE /v1/users/{userId}/authenticators/{id}`: the device can approve nothing from now on.
