@@ -3,7 +3,7 @@
 const CACHE = 'stepup-{{version}}';
 const PAGE = '/authenticator';
 const SHELL = [
-  PAGE, '/assets/authenticator.js', '/assets/authenticator.webmanifest', '/assets/stepup.css', '/assets/vendor/jsqr.js',
+  PAGE, '/assets/authenticator.js', '/assets/authenticator.webmanifest', '/assets/stepup.css', '/assets/theme.css', '/assets/vendor/jsqr.js',
   ...['bytes', 'clock', 'dom', 'key', 'phone', 'qr', 'scan', 'text', 'wire'].map((name) => `/assets/lib/${name}.js`),
   ...'{{languages}}'.split(' ').map((code) => `/assets/lang/${code}.json`),
 ];

@@ -80,6 +80,9 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How browsers and phones reach us: scheme and host, without `/v1`. Tokens name it as `iss`, phones pin it.
     pub public_url: String,
+    /// A style sheet of your own for the hosted pages, read after theirs: `:root { --accent: #7a1fa2 }`. What it may set is at
+    /// the top of `/assets/stepup.css`; the pages load nothing from elsewhere.
+    pub theme_file: Option<PathBuf>,
     /// Networks whose `X-Forwarded-For` and `Forwarded` we believe. Empty: the headers are ignored.
     pub trusted_proxies: Vec<IpNet>,
     /// Most open connections.
@@ -107,6 +110,7 @@ impl Default for ServerConfig {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://localhost:8080".to_owned(),
+            theme_file: None,
             trusted_proxies: Vec::new(),
             max_connections: 16_000,
             max_connections_per_address: 1_000,

@@ -81,6 +81,9 @@ impl Config {
             Some(_) => {}
         }
         let server = &self.server;
+        if let Some(Err(why)) = server.theme_file.as_ref().map(std::fs::read_to_string) {
+            return unusable("server.theme_file", &format!("it cannot be read: {why}"));
+        }
         let times = [server.header_timeout_s, server.body_timeout_s, server.idle_timeout_s, server.write_timeout_s];
         if times.contains(&0) {
             return unusable("server", "a time-out of 0 s would refuse everybody");
@@ -239,6 +242,7 @@ mod tests {
             ("database = \"mysql:x\"", &[], "database"),
             ("velocity = \"redis://x\"", &[], "velocity"),
             ("[server]\npublic_url = \"ftp://x\"", &[], "public_url"),
+            ("[server]\ntheme_file = \"/nowhere/theme.css\"", &[], "theme_file"),
             ("[limits]\nkey = { per_minute = 0, burst = 1 }", &[], "per_minute"),
             ("", &[("STEPUP__SERVER__PORT", "80")], "port"),
             ("", &[("STEPUP__", "80")], "STEPUP__"),

@@ -120,10 +120,29 @@ fn worker() -> Response {
     (headers, script).into_response()
 }
 
+/// The operator's own style sheet, as it is now; without one, nothing.
+async fn theme(app: &App) -> Response {
+    let css = match &app.config.server.theme_file {
+        None => Vec::new(),
+        Some(path) => tokio::fs::read(path).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "server.theme_file cannot be read; the pages keep to their own colours");
+            Vec::new()
+        }),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, css).into_response()
+}
+
 /// A script, a style sheet or a manifest, with a strong ETag.
-async fn asset(Path(path): Path<String>, asked: HeaderMap) -> Response {
-    if path == "worker.js" {
-        return worker();
+async fn asset(State(app): State<App>, Path(path): Path<String>, asked: HeaderMap) -> Response {
+    match path.as_str() {
+        "worker.js" => return worker(),
+        "theme.css" => return theme(&app).await,
+        _ => {}
     }
     let Some(file) = Assets::get(&path) else { return StatusCode::NOT_FOUND.into_response() };
     let kind = match path.rsplit_once('.').map(|(_, ending)| ending) {

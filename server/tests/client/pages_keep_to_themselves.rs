@@ -28,3 +28,27 @@ async fn nothing_inline_nothing_from_elsewhere_in_nobodys_frame() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_operator_may_give_the_pages_colours_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("theme.css");
+    std::fs::write(&file, ":root { --accent: #7a1fa2 }").expect("a style sheet");
+    let themed = Server::start_with(|config| config.server.theme_file = Some(file.clone())).await;
+    let plain = Server::start().await;
+    for (server, wanted) in [(&themed, ":root { --accent: #7a1fa2 }"), (&plain, "")] {
+        let css = reqwest::get(format!("{}/assets/theme.css", server.base)).await.expect("an answer");
+        assert_eq!(
+            (css.status().as_u16(), &css.headers()["content-type"]),
+            (200, &"text/css; charset=utf-8".parse().expect("a value"))
+        );
+        assert_eq!(css.text().await.expect("text"), wanted);
+    }
+    // The pages read it last.
+    for path in ["/challenge", "/authenticator"] {
+        let html =
+            reqwest::get(format!("{}{path}", themed.base)).await.expect("an answer").text().await.expect("a page");
+        let place = |name: &str| html.find(&format!("href=\"/assets/{name}\"")).expect("a link");
+        assert!(place("stepup.css") < place("theme.css"), "{path}");
+    }
+}
