@@ -87,3 +87,24 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     metrics::counter!("stepup_panics_total").increment(1);
     ApiError::internal(format!("panic: {}", text.unwrap_or("without a text"))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_in_the_wires_words_and_tells_nothing() {
+        let response = panicked(Box::new("the secret is canary".to_owned()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (500, &"application/json".parse().expect("a value"))
+        );
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&body["error"], &body["errorCode"]), (&Value::from("internal_error"), &body["error"]));
+        assert!(body["errorDescription"].is_string() && !body.to_string().contains("canary"), "{body}");
+    }
+}

@@ -95,8 +95,24 @@ async fn a_token_of_track_is_no_approval() {
     let server = Server::start().await;
     let tracked = server.pay("ann", "k1").await;
     let answer = server.validate(json!({"token": token(&tracked)})).await;
-    assert_eq!(answer["isValid"], false);
+    assert_eq!((verdict(&answer), &answer["error"]), ((false, None), &json!("challenge_not_completed")));
     assert_eq!(answer["state"], "CHALLENGE_REQUIRED");
+}
+
+/// T-11: what the backend decided after the approval stands, whoever still holds the token.
+#[tokio::test]
+async fn what_the_backend_takes_back_after_the_approval_validates_no_more() {
+    let server = Server::start().await;
+    let token = approved(&server, "ann", "k1").await;
+    for state in ["BLOCK", "CHALLENGE_FAILED", "REVIEW_REQUIRED", "CHALLENGE_REQUIRED"] {
+        server.backend("PATCH", "/v1/users/ann/actions/pay/k1", json!({"state": state})).await.ok();
+        let answer = server.validate(json!({"token": token})).await;
+        assert_eq!((verdict(&answer), &answer["error"]), ((false, None), &json!("invalid_state")), "{state}: {answer}");
+        assert_eq!(answer["state"], state);
+    }
+    // It was not used up by that.
+    server.backend("PATCH", "/v1/users/ann/actions/pay/k1", json!({"state": "CHALLENGE_SUCCEEDED"})).await.ok();
+    assert_eq!(verdict(&server.validate(json!({"token": token})).await), (true, Some(false)));
 }
 
 #[tokio::test]
