@@ -98,6 +98,9 @@ async fn the_backend_is_asked_to_push_and_the_phones_one_signature_decides() {
         assert_eq!(phone.pending(&server, None).await.ok(), asked);
         phone.pending(&server, Some(&phone.sign(&challenge))).await.refused(400, "invalid_signature");
         phone.pending(&server, Some("nonsense")).await.refused(400, "invalid_signature");
+        let other = pushable(&server, &format!("bob-{sdk:?}"), sdk).await;
+        phone.pending(&server, Some(&other.sign(&message))).await.refused(400, "invalid_signature");
+        other.pending(&server, Some(&other.sign(&message))).await.refused(400, "invalid_signature");
         assert_eq!((&asked["challengeId"], &asked["userId"]), (&json!(challenge), &json!(user)));
         assert_eq!((&asked["actionCode"], &asked["userAuthenticatorId"]), (&json!("pay"), &credential));
         assert!(
@@ -214,6 +217,12 @@ async fn a_phone_keeps_its_push_token_fresh() {
         server.clock.advance(Duration::from_secs(1_201));
         let message = asked["message"].as_str().expect("a message");
         phone.update(&server, &id(&asked), message, "apns/token-4").await.refused(400, "invalid_signature");
+        // Nor does a question.
+        let asked = phone.message(&server, "/challenge/sign").await.ok();
+        let signed = phone.sign(asked["message"].as_str().expect("a message"));
+        phone.pending(&server, Some(&signed)).await.ok();
+        server.clock.advance(Duration::from_secs(1_201));
+        phone.pending(&server, Some(&signed)).await.refused(400, "invalid_signature");
 
         send(&server, &token(&server.pay(&user, "k1").await)).await.ok();
         assert_eq!(pushes(&server).await.pop().expect("a push")["to"], "apns/token-2");

@@ -37,6 +37,19 @@ async fn an_expired_token_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_token_that_expires_while_the_socket_is_open_makes_no_more_challenges() {
+    let server = Server::start().await;
+    let mut screen = Screen::identified(&server, &token(&server.pay("ann", "k1").await)).await;
+    screen.create("pay", None).await;
+    server.clock.advance(std::time::Duration::from_secs(605));
+    screen.ask("pay", None).await;
+    let error = screen.next().await;
+    assert_eq!((&error["type"], &error["data"]["error"]), (&json!("ERROR"), &json!("expired_token")), "{error}");
+    let challenge = id(&screen.next().await["data"]);
+    assert_eq!(screen.state(&challenge).await.0, "rejected");
+}
+
+#[tokio::test]
 async fn every_path_that_sdks_derive_answers() {
     let server = Server::start().await;
     let protocols = format!("authsignal-ws,x.authsignal.tenant.{}", server.tenant);

@@ -190,4 +190,8 @@ async fn an_enrolment_nonce_is_its_askers_and_what_a_lost_answer_repeats_is_the_
     assert_eq!((remove().await.ok(), entries().await), (removed, before));
     server.request("POST", path, &bearer, Some(body(&ann))).await.refused(400, "invalid_credential");
     assert_eq!(phone.get(&server).await.status, 400);
+    // A nonce serves for its ten minutes and the next.
+    server.clock.advance(std::time::Duration::from_secs(1_200));
+    let old = remove().await;
+    assert_eq!(old.body["errors"][0]["code"], "unknown-nonce", "{}", old.body);
 }
