@@ -14,16 +14,17 @@ use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 
 use crate::error::{ApiError, Problem};
-use crate::store::{Prompt, Store, StoreError};
+use crate::store::{LEFT_ALONE, Prompt, Store, StoreError, left_alone_until};
 
 /// Challenges of one user that may be open at a time.
 pub const MOST_OPEN: usize = 3;
 /// Challenges made for one user within [`WINDOW`].
 const MOST_MADE: usize = 5;
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// Declines within [`SULK`] after which the user is left alone.
-const MOST_DECLINED: usize = 3;
-const SULK: SignedDuration = SignedDuration::from_mins(15);
+/// How long a decline matters: it may be the first of three, of which the third shuts for as long again.
+const SULK: SignedDuration = SignedDuration::from_mins(2 * LEFT_ALONE.as_mins());
+/// Declines remembered of a user.
+const MOST_DECLINED: usize = 12;
 /// Users remembered at a time.
 const CAPACITY: u64 = 100_000;
 
@@ -86,9 +87,10 @@ impl Prompts {
     pub fn declined(&self, tenant: &TenantId, user: &UserId, now: Timestamp) {
         self.with(tenant, user, |lately| {
             forget(&mut lately.declined, now, SULK, |at| *at);
-            if lately.declined.len() < 4 * MOST_DECLINED {
-                lately.declined.push_back(now);
+            if lately.declined.len() == MOST_DECLINED {
+                lately.declined.pop_front();
             }
+            lately.declined.push_back(now);
         });
     }
 
@@ -106,9 +108,8 @@ impl Prompts {
             return Err(refusal(detail, SignedDuration::from_secs(60)));
         }
         self.with(tenant, user, |lately| {
-            forget(&mut lately.declined, now, SULK, |at| *at);
-            if let (true, Some(first)) = (lately.declined.len() >= MOST_DECLINED, lately.declined.front()) {
-                let wait = SULK - now.duration_since(*first);
+            if let Some(until) = left_alone_until(lately.declined.make_contiguous()).filter(|until| now < *until) {
+                let wait = until.duration_since(now);
                 return Err(refusal("the user declined too often and is left alone for a while".to_owned(), wait));
             }
             forget(&mut lately.made, now, WINDOW, |(at, _)| *at);
@@ -213,6 +214,19 @@ mod tests {
         assert!(!asked.admits(id, 0));
         asked.pass(15);
         let id = asked.make();
+        assert!(asked.admits(id, 0));
+    }
+
+    #[test]
+    fn the_quarter_of_an_hour_begins_with_the_third_decline() {
+        let mut asked = Asked::new();
+        for minutes in [7, 7, 14] {
+            asked.prompts.declined(&asked.tenant, &asked.user, asked.now);
+            asked.pass(minutes);
+        }
+        let id = asked.make();
+        assert!(!asked.admits(id, 0));
+        asked.pass(1);
         assert!(asked.admits(id, 0));
     }
 }

@@ -85,6 +85,37 @@ async fn everything_that_happened_waits_to_be_told_and_nothing_else_does() {
 }
 
 #[tokio::test]
+async fn t16_the_decline_that_shuts_prompting_out_is_told_once_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stepup.db");
+    let store = listened_to(&path).await;
+    let phone = Phone::enrolled(&store, "u1", "c1").await;
+    let decline = async |key: &str, second: i64| {
+        let (new, challenge) = challenged("u1", key, second);
+        store.record_decision(new).await.unwrap();
+        store.transition(phone.claim(challenge.id(), second)).await.unwrap();
+        store.transition(phone.reject(challenge.id(), second)).await.unwrap();
+        // A repeat says nothing twice.
+        store.transition(phone.reject(challenge.id(), second)).await.unwrap();
+    };
+    // The third within a quarter of an hour shuts; the fourth makes it longer; the next after it is over needs two more.
+    for (key, second) in [("k1", 0), ("k2", 400), ("k3", 800), ("k4", 900), ("k5", 1_800), ("k6", 1_900), ("k7", 2_000)]
+    {
+        decline(key, second).await;
+    }
+    let waiting = due(&store, "all", 10_000).await.into_iter().filter(|delivery| delivery.kind == EventType::Notice);
+    let notices: Vec<HashMap<String, String>> =
+        waiting.map(|delivery| serde_json::from_str(&delivery.data).unwrap()).collect();
+    let told: Vec<_> = notices.iter().map(|told| (told["notice"].as_str(), told["until"].clone())).collect();
+    let until = |second: i64| ("user_left_alone", format!("{:.3}", at(second)));
+    assert_eq!(told, [until(800 + 900), until(2_000 + 900)]);
+    assert!(notices.iter().all(|told| told["userId"] == "u1" && told["actionCode"] == "withdrawal"));
+    store.close().await;
+    let report = audit::verify(&path, Some(&signer().verifier())).await.unwrap();
+    assert!(report.is_good(), "{}", report.to_text());
+}
+
+#[tokio::test]
 async fn an_event_is_told_once_though_its_batch_was_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = listened_to(&folder.path().join("stepup.db")).await;

@@ -2,7 +2,7 @@ use challenge::claim::ClaimError;
 use challenge::retire::{ExpireError, SupersedeError};
 use challenge::state::Supersession;
 use challenge::{AnswerError, Challenge, Credential, Effect, Transition};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ChallengeId, CredentialId, Decision, DecisionId, NewDecision, Seq, TenantId};
 use crate::store::StoreError;
@@ -36,6 +36,23 @@ pub struct Prompt {
     pub challenge: Challenge,
     /// Whether it is the one that came with its decision, and not a fresh QR for the same request.
     pub first: bool,
+}
+
+/// How long a user is left alone who declined three times within as long (T-16).
+pub const LEFT_ALONE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Until when a user is left alone who declined at these times, oldest first; `None` if they never declined that often.
+///
+/// ```
+/// # use server::store::left_alone_until;
+/// let [a, b, c] = [0, 300, 600].map(|s| jiff::Timestamp::from_second(s).expect("a time"));
+/// assert_eq!(left_alone_until(&[a, b]), None);
+/// assert_eq!(left_alone_until(&[a, b, c]), jiff::Timestamp::from_second(600 + 900).ok());
+/// ```
+pub fn left_alone_until(declined: &[Timestamp]) -> Option<Timestamp> {
+    let enough = |three: &&[Timestamp]| matches!(three, [first, _, third] if third.duration_since(*first) < LEFT_ALONE);
+    let last = declined.windows(3).rev().find(enough)?.last()?;
+    last.checked_add(LEFT_ALONE).ok()
 }
 
 /// A claim's or answer's pure transition, given the challenge and the credential as they are in the transaction.

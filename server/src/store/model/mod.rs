@@ -23,8 +23,8 @@ pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, Ten
 pub use engine::outcome::Outcome;
 
 pub use challenges::{
-    Judge, NewChallenge, Operation, Prompt, RecordedChallenge, StoredChallenge, TransitionError, TransitionRequest,
-    Transitioned,
+    Judge, LEFT_ALONE, NewChallenge, Operation, Prompt, RecordedChallenge, StoredChallenge, TransitionError,
+    TransitionRequest, Transitioned, left_alone_until,
 };
 pub use credential::{
     CredentialRefresh, EnrolError, Enrolled, EnrolmentRight, NewCredential, RevokeError, StoredCredential,

@@ -1,5 +1,5 @@
 use challenge::invariant;
-use challenge::state::{Kind, Rejection, State, Supersession};
+use challenge::state::{Kind, LONGEST_LIFE, Rejection, State, Supersession};
 use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -201,6 +201,9 @@ async fn apply(
         let used = StoredCredential { last_verified_at: Some(whole_ms(request.at)), ..credential };
         entry = entry.changed(credentials::to_row(&used), used.seq);
     }
+    if let Some(notice) = left_alone(batch, &after, request.at).await? {
+        entry = entry.tell(notice);
+    }
     let mut decision_after = decision.clone();
     if let Some(decision) = decision
         && let Some(how) = settlement(after.state())
@@ -223,6 +226,34 @@ async fn apply(
     let claim_decision = settle_claim(batch, &after, request.at).await?;
     let effect = step.effect;
     Ok(Transitioned { before, after, effect, decision: decision_after, claim_decision, seq: Some(seq) })
+}
+
+/// The decline after which a user is left alone is one that they, or whoever looks after them, should hear of (T-16); one
+/// that only makes it longer is not.
+async fn left_alone(batch: &mut Batch, challenge: &Challenge, at: Timestamp) -> Result<Option<Event>, Fault> {
+    let Some((user, _)) = declined(challenge) else { return Ok(None) };
+    let frozen = challenge.frozen();
+    let since = at - LEFT_ALONE - LEFT_ALONE - LONGEST_LIFE;
+    let asked = made_since(batch.conn(), &frozen.tenant, user, since).await?;
+    let mut times: Vec<_> = asked.iter().filter_map(|stored| declined(&stored.challenge)).map(|(_, at)| at).collect();
+    times.sort();
+    let already = left_alone_until(&times).is_some_and(|until| at < until);
+    times.push(at);
+    let until = left_alone_until(&times).filter(|until| !already && at < *until);
+    Ok(until.map(|until| {
+        Event::notice("user_left_alone", user)
+            .with("until", crate::clock::whole_milliseconds(until))
+            .with("challengeId", frozen.id)
+            .with("actionCode", &frozen.action)
+    }))
+}
+
+/// Who said no when to what they were asked.
+fn declined(challenge: &Challenge) -> Option<(&UserId, Timestamp)> {
+    match (challenge.state(), &challenge.frozen().subject) {
+        (State::Rejected { at, reason: Rejection::Declined, .. }, Subject::Identified(user)) => Some((user, *at)),
+        _ => None,
+    }
 }
 
 /// Where the policies asked the claimer for the match code, their decision about the claim ends with the challenge.
