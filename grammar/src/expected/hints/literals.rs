@@ -1,0 +1,181 @@
+//! Numbers, times and dates as they are written elsewhere.
+
+use super::Stop;
+use crate::diagnostic::Diagnostic;
+use crate::scan::{TokenKind, meant_unit, twelve_hours};
+
+/// `5 min`, `30 eur`, `15 m`: something after a number that is no operator.
+pub(super) fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
+    // Pest stops before the number when a duration has to be there, and behind it in an expression.
+    let number_at = [Some(stop.found), stop.found.checked_sub(1)].into_iter().flatten();
+    let number_at =
+        number_at.filter(|at| stop.region.contains(at)).find(|at| stop.scan.kind(*at) == Some(TokenKind::Number))?;
+    let number = stop.scan.tokens.get(number_at)?;
+    let token = stop.scan.tokens.get(number_at + 1).filter(|token| token.kind == TokenKind::Word)?;
+    let (digits, word) = (stop.scan.text(number), stop.scan.text(token));
+    if !digits.bytes().all(|byte| byte.is_ascii_digit() || b"._".contains(&byte))
+        || token.starts_line
+        || keyword_word(word)
+    {
+        return None;
+    }
+    let (span, both) = (stop.scan.span(token), stop.scan.span(number).to(stop.scan.span(token)));
+    let lower = word.to_ascii_lowercase();
+    if word.len() > 1 && lower != word && keyword_word(&lower) {
+        let finding = match lower.as_str() {
+            "and" | "or" | "not" | "is" | "in" => {
+                Diagnostic::error("wrong-operator", format!("`{word}` is not an operator here"))
+            }
+            _ => Diagnostic::error("misspelled-keyword", format!("there is no `{word}` here")),
+        };
+        return Some(finding.at(span, "with a capital it is a name").correct(format!("write `{lower}`"), span, lower));
+    }
+    if let Some(unit) = meant_unit(word) {
+        let meant = format!("{digits}{unit}");
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{digits} {word}` is not a literal"))
+                .at(both, "a unit stands right behind its number")
+                .correct(format!("write `{meant}`"), both, meant),
+        );
+    }
+    if let Some(time) = twelve_hours(digits, word) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{digits} {word}` is not a time of day"))
+                .at(both, "the clock has 24 hours")
+                .correct(format!("write `{time}`"), both, time),
+        );
+    }
+    let currency = word.to_ascii_uppercase();
+    let letters = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && currency != word;
+    letters.then(|| {
+        Diagnostic::error("lower-case-currency", format!("`{word}` is not a currency"))
+            .at(span, "currencies are three capitals")
+            .correct(format!("did you mean `{digits} {currency}`?"), span, currency)
+    })
+}
+
+/// Whether a word is a keyword that may follow a number.
+fn keyword_word(word: &str) -> bool {
+    matches!(
+        word,
+        "and"
+            | "or"
+            | "ops"
+            | "x"
+            | "at"
+            | "for"
+            | "reason"
+            | "flag"
+            | "add"
+            | "severity"
+            | "then"
+            | "when"
+            | "not"
+            | "is"
+            | "in"
+    )
+}
+
+/// `10,000` and `30,50 EUR`: a comma inside a number.
+pub(super) fn grouped_digits(stop: &Stop) -> Option<Diagnostic> {
+    let comma = stop.found;
+    (stop.word() == "," && stop.scan.kind(comma.checked_sub(1)?) == Some(TokenKind::Number)).then_some(())?;
+    (stop.scan.kind(comma + 1) == Some(TokenKind::Number) && stop.touches_next(comma - 1) && stop.touches_next(comma))
+        .then_some(())?;
+    let (before, after) = (stop.back(1), stop.ahead(1));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(before) && digits(after)).then_some(())?;
+    let both = stop.span_of(comma - 1)?.to(stop.span_of(comma + 1)?);
+    let (message, written) = if after.len() == 3 {
+        ("digits are grouped by `_`", format!("{before}_{after}"))
+    } else {
+        ("decimals stand behind a point", format!("{before}.{after}"))
+    };
+    Some(Diagnostic::error("unexpected-token", message).at(both, "a comma separates things").correct(
+        format!("write `{written}`"),
+        both,
+        written,
+    ))
+}
+
+/// `9:00`, `11pm`, `23:00-05:00`
+pub(super) fn other_clock(stop: &Stop) -> Option<Diagnostic> {
+    let first = stop.found.saturating_sub(7).max(stop.region.start);
+    let (start, (from, length)) = (first..=stop.found).find_map(|index| Some((index, clock_at(stop, index)?)))?;
+    let next = start + length;
+    let range =
+        matches!(stop.scan.word(next), "-" | "to" | ".." | "and" | "until").then(|| clock_at(stop, next + 1)).flatten();
+    let (end, written) = match &range {
+        Some((until, length)) => (next + length, format!("{from}..{until}")),
+        None => (next - 1, from),
+    };
+    let span = stop.span_of(start)?.to(stop.span_of(end)?);
+    (stop.scan.source.slice(span) != written).then(|| {
+        Diagnostic::error("invalid-time", "this is not how a time of day is written")
+            .at(span, if range.is_some() { "a range is `23:00..05:00`" } else { "a time is `09:00`" })
+            .correct(format!("write `{written}`"), span, written)
+    })
+}
+
+/// The time of day at this token, as it should be written, and how many tokens it takes.
+fn clock_at(stop: &Stop, index: usize) -> Option<(String, usize)> {
+    stop.region.contains(&index).then_some(())?;
+    let text = stop.scan.word(index);
+    if let Some((number, half)) = text.find(|c: char| c.is_ascii_alphabetic()).and_then(|at| text.split_at_checked(at))
+    {
+        return twelve_hours(number, half).map(|time| (time, 1));
+    }
+    let digits = |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let minute = stop.scan.word(index + 2);
+    let glued = stop.touches_next(index) && stop.touches_next(index + 1);
+    let clock = stop.scan.word(index + 1) == ":" && glued && digits(text) && digits(minute) && minute.len() == 2;
+    clock.then(|| (format!("{text:0>2}:{minute}"), 3))
+}
+
+/// `2026/01/31`, `31.01.2026`, `2026-1-5`
+pub(super) fn other_date(stop: &Stop) -> Option<Diagnostic> {
+    if let Some(moment) = date_and_time(stop) {
+        return Some(moment);
+    }
+    let first = stop.found.saturating_sub(3).max(stop.region.start);
+    let (start, year, month, day) = (first..=stop.found).find_map(|index| date_at(stop, index))?;
+    let end = start + 4;
+    let span = stop.span_of(start)?.to(stop.span_of(end)?);
+    let written = format!("{year:0>4}-{month:0>2}-{day:0>2}");
+    // `01/02/2026` is two days.
+    let sure = stop.scan.word(start).len() == 4;
+    let finding =
+        Diagnostic::error("invalid-date", "a date is year, month and day: `2026-01-31`").at(span, "not a date");
+    Some(match sure {
+        true => finding.correct(format!("write `{written}`"), span, written),
+        false => finding.suggest(format!("did you mean `{written}`?"), span, written),
+    })
+}
+
+/// `2026-03-01 10:00`
+fn date_and_time(stop: &Stop) -> Option<Diagnostic> {
+    let (clock, length) = clock_at(stop, stop.found)?;
+    let start = stop.found.checked_sub(5)?;
+    date_at(stop, start)?;
+    let span = stop.span_of(start)?.to(stop.span_of(stop.found + length - 1)?);
+    let written = format!("{}T{clock}:00Z", stop.scan.source.slice(stop.span_of(start)?.to(stop.span_of(start + 4)?)));
+    Some(Diagnostic::error("invalid-date", "a date and a time are joined by `T`").at(span, "not a moment").suggest(
+        format!("write `{written}`, or another offset than `Z`"),
+        span,
+        written,
+    ))
+}
+
+fn date_at<'a>(stop: &Stop<'a>, index: usize) -> Option<(usize, &'a str, &'a str, &'a str)> {
+    let sign = stop.scan.word(index + 1);
+    let same = matches!(sign, "/" | "-") && stop.scan.word(index + 3) == sign;
+    let glued = (index..index + 4).all(|index| stop.touches_next(index));
+    (same && glued && stop.region.contains(&(index + 4))).then_some(())?;
+    let parts = [index, index + 2, index + 4].map(|index| stop.scan.word(index));
+    parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit())).then_some(())?;
+    match parts {
+        [year, month, day] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => Some((index, year, month, day)),
+        [day, month, year] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => Some((index, year, month, day)),
+        _ => None,
+    }
+}
