@@ -141,9 +141,14 @@ fn too_long(pointer: &str) -> FieldError {
     FieldError { pointer: pointer.into(), code: "too-long", detail }
 }
 
-/// NFKC, once and for all, without the spaces around it.
+/// NFKC, once and for all, without the spaces around it; those that NFKC makes of other signs too, so that doing it twice
+/// changes nothing. What a pack or a list says is read the same way: it is compared with this.
 pub(crate) fn text(given: &str) -> String {
-    given.trim().nfkc().collect()
+    if given.is_ascii() {
+        return given.trim().to_owned();
+    }
+    let normal: String = given.nfkc().collect();
+    normal.trim().to_owned()
 }
 
 /// The value, if the field may have it: an `enum` has no others than it names.
@@ -299,8 +304,10 @@ fn money(json: &Json, beside: Option<Currency>) -> Result<Money, Wrong> {
     }
 }
 
-fn duration(given: &str) -> Option<i64> {
+/// `15m`
+pub(crate) fn duration(given: &str) -> Option<i64> {
     let given = given.trim();
+    let (given, sign) = given.strip_prefix('-').map_or((given, 1), |given| (given, -1));
     let unit_at = given.find(|char: char| !char.is_ascii_digit())?;
     let (digits, unit) = given.split_at_checked(unit_at)?;
     let ms = match unit {
@@ -312,5 +319,5 @@ fn duration(given: &str) -> Option<i64> {
         "w" => 604_800_000,
         _ => return None,
     };
-    digits.parse::<i64>().ok()?.checked_mul(ms)
+    digits.parse::<i64>().ok()?.checked_mul(ms * sign)
 }

@@ -8,13 +8,16 @@ use std::{
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     codes::{Country, Currency},
+    decode,
     ir::{Ask, Expr},
+    money::Money,
     types::Type,
-    value::Value,
+    value::{Value, weekday_named},
 };
 
 /// A declared list.
@@ -30,6 +33,16 @@ pub struct List {
     pub ttl_ms: Option<i64>,
     /// The entries the pack itself has.
     pub entries: Entries,
+}
+
+impl List {
+    /// The amounts on it at this moment, in whatever currencies.
+    pub(crate) fn amounts<'a>(&'a self, state: &'a ListState, at: Timestamp) -> impl Iterator<Item = &'a Value> {
+        let there = move |end: &Option<Timestamp>| end.is_none_or(|end| at < end);
+        let all = [Some(&self.entries), state.lists.get(&*self.name)].into_iter().flatten();
+        let values = all.flat_map(|entries| entries.values.values());
+        values.filter(move |(_, end)| there(end)).map(|(value, _)| value)
+    }
 }
 
 /// Entries that answer whether a value is among them.
@@ -92,18 +105,21 @@ impl Entries {
     pub fn has(&self, value: &Value, at: Timestamp) -> bool {
         let lasts = |end: &Option<Timestamp>| end.is_none_or(|end| at < end);
         let listed = self.values.get(&key(value)).is_some_and(|(_, end)| lasts(end));
-        let within = |ip: &IpAddr| self.networks.iter().any(|(net, end)| net.0.contains(ip) && lasts(end));
-        listed || matches!(value, Value::Ip(ip) if within(ip))
+        listed || self.networks.iter().any(|(net, end)| lies_within(value, &net.0) && lasts(end))
     }
 
     /// The question whether a value is among entries that never change.
-    pub(crate) fn asked(&self, value: Expr) -> Ask {
+    pub(crate) fn asked(&self, value: Expr, ty: &Type) -> Ask {
         if self.networks.is_empty() {
             let mut values: Vec<Value> = self.values.values().map(|(value, _)| value.clone()).collect();
             values.sort_by(|a, b| a.compare(b).unwrap_or(std::cmp::Ordering::Equal).then_with(|| key(a).cmp(&key(b))));
             return Ask::Among(value, values.into());
         }
-        Ask::Within(value, self.networks.iter().map(|(net, _)| net.0).collect())
+        let networks = self.networks.iter().map(|(net, _)| net.0);
+        match ty {
+            Type::Cidr => Ask::Contains(value, Expr::Const(Value::List(networks.map(Value::Cidr).collect()))),
+            _ => Ask::Within(value, networks.collect()),
+        }
     }
 
     /// How many entries there are, ended ones included.
@@ -147,11 +163,22 @@ impl ListState {
     }
 }
 
-/// The text of an entry as the value it stands for; `None` if it is not of the type.
+/// The text of an entry, written as in a rule, as the value it stands for; `None` if it is not of the type.
 #[must_use]
 pub fn parse_entry(text: &str, element: &Type) -> Option<Value> {
-    let text = text.trim();
+    let text = &*decode::text(text);
+    let number = |digits: &str| Decimal::from_str_exact(digits.trim_end()).ok();
     match element {
+        Type::Bool => text.parse().ok().map(Value::Bool),
+        Type::Int => text.parse().ok().map(Value::Int),
+        Type::Decimal => number(text).map(Value::Decimal),
+        Type::Percent => text.strip_suffix('%').and_then(number).map(Value::Percent),
+        Type::Money => Money::parse_text(text).ok().map(Value::Money),
+        Type::Duration => decode::duration(text).map(Value::Duration),
+        Type::Timestamp => moment(text).map(Value::Timestamp),
+        Type::Weekday => weekday_named(text),
+        Type::Speed => text.strip_suffix("km/h").and_then(number).map(Value::Speed),
+        Type::Distance => text.strip_suffix("km").and_then(number).map(Value::Distance),
         Type::Ip => Some(Value::Ip(text.parse::<IpAddr>().ok()?.to_canonical())),
         Type::Cidr => {
             let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
@@ -160,25 +187,30 @@ pub fn parse_entry(text: &str, element: &Type) -> Option<Value> {
         Type::Country => Country::parse(text).map(Value::Country),
         Type::Currency => Currency::parse(text).map(Value::Currency),
         Type::Asn => text.strip_prefix("AS").unwrap_or(text).parse().ok().map(Value::Asn),
-        Type::Int => text.parse().ok().map(Value::Int),
         Type::Text if !text.is_empty() => Some(Value::Text(text.into())),
         Type::User if !text.is_empty() => Some(Value::User(text.into())),
         Type::Device if !text.is_empty() => Some(Value::Device(text.into())),
-        Type::Text
-        | Type::User
-        | Type::Device
-        | Type::Bool
-        | Type::Decimal
-        | Type::Percent
-        | Type::Money
-        | Type::Duration
-        | Type::Timestamp
-        | Type::Weekday
-        | Type::Geo
-        | Type::Speed
-        | Type::Distance
-        | Type::Status
-        | Type::List(_) => None,
+        Type::Text | Type::User | Type::Device | Type::Geo | Type::Status | Type::List(_) => None,
+    }
+}
+
+/// A day or a moment; a day is its first moment in UTC, and so is a moment without an offset.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let utc = |civil: jiff::civil::DateTime| {
+        civil.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    };
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<jiff::civil::DateTime>().ok().and_then(utc))
+        .or_else(|| text.parse::<jiff::civil::Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))
+}
+
+/// Whether an address, or a whole network, lies in a network.
+pub(crate) fn lies_within(value: &Value, net: &IpNet) -> bool {
+    match value {
+        Value::Ip(ip) => net.contains(ip),
+        Value::Cidr(part) => net.contains(part),
+        _ => false,
     }
 }
 
@@ -199,5 +231,26 @@ pub fn plain(value: &Value) -> String {
     match value {
         Value::Text(text) => text.to_string(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a rule adds is kept as text, and read again after a restart.
+    #[test]
+    fn an_entry_of_every_type_reads_back() {
+        let more =
+            ["-1.50", "-90%", "-3 JPY", "-3m", "0s", "1500ms", "2026-03-01T10:00:00.5Z", "2.5 km", "::ffff:10.0.0.1"];
+        for ty in Type::names().filter_map(Type::named) {
+            let Some(example) = ty.example() else { continue };
+            let example = example.trim_matches('"');
+            let read = |text: &str| parse_entry(text, &ty);
+            assert!(read(example).is_some(), "{ty}: {example}");
+            for value in more.into_iter().chain([example]).filter_map(read) {
+                assert_eq!(read(&plain(&value)), Some(value.clone()), "{ty}: {value}");
+            }
+        }
     }
 }

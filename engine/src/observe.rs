@@ -14,6 +14,7 @@ use crate::{
     signals::{Listed, Located, Signals},
     status::Status,
     tri::Tri,
+    types::Type,
     value::Value,
 };
 
@@ -90,12 +91,12 @@ impl Program {
             };
             self.questions.iter().enumerate().map(answer).collect()
         };
-        let rates = self.rates_for(&located, &observed);
+        let rates = self.rates_for(&located, &observed, lists);
         Signals { located, observed, listed, rates, scripts: Vec::new() }
     }
 
     /// The rates in force for the currencies that may meet in this event.
-    fn rates_for(&self, located: &Located, observed: &Observed) -> Vec<Rate> {
+    fn rates_for(&self, located: &Located, observed: &Observed, lists: &ListState) -> Vec<Rate> {
         let Some(rates) = &self.rates else { return Vec::new() };
         let mut currencies: BTreeSet<Currency> = self.currencies.iter().copied().collect();
         let mut note = |value: &Value| match value {
@@ -110,6 +111,9 @@ impl Program {
         located.event.fields.iter().for_each(|(_, value)| note(value));
         let intervals = observed.windows.iter().filter_map(Maybe::known);
         intervals.for_each(|interval| interval.lo.iter().chain(&interval.hi).for_each(&mut note));
+        for list in self.lists.iter().filter(|list| list.element == Type::Money) {
+            list.amounts(lists, located.event.time).for_each(&mut note);
+        }
         if currencies.len() < 2 {
             return Vec::new();
         }

@@ -3,14 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use grammar::{Applicability, Diagnostic, Span, ast};
-use jiff::Timestamp;
 
 use super::{Checker, Let, inside_quotes};
 use crate::{
     codes::Currency,
     event::EventId,
     ir::Expr,
-    lists::{Entries, List, parse_entry},
+    lists::{Entries, List, moment, parse_entry},
     program::ReasonText,
     schema::{EventSchema, FieldSchema, SENT},
     script::{self, Script},
@@ -272,6 +271,15 @@ impl<'a> Checker<'a> {
             self.broken.insert(name.to_owned());
             return;
         };
+        if element == Type::Geo {
+            self.report(
+                Diagnostic::error("type-mismatch", "a list holds no places")
+                    .at(list.element.span, "never the same twice")
+                    .help("hold a part of them: `country`, or `string` for cities"),
+            );
+            self.broken.insert(name.to_owned());
+            return;
+        }
         let entries = match &list.source {
             ast::ListSource::Inline(elements) => self.inline_entries(elements, &element),
             ast::ListSource::File(path) => self.file_entries(path, &element),
@@ -283,14 +291,6 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error("pack-too-large", text).at(list.name.span, "too long"));
         }
         let changes = !matches!(list.source, ast::ListSource::Inline(_));
-        if changes && parsed_from_text(&element).is_none() {
-            let text = format!("entries of type {element} cannot be added at run time");
-            self.report(
-                Diagnostic::error("not-supported", text)
-                    .at(list.element.span, "not for a list that changes")
-                    .help("use ip, cidr, country, currency, asn, int, string, user or device"),
-            );
-        }
         let ttl_ms = list.ttl.as_ref().and_then(|ttl| self.duration(ttl));
         self.list_names.insert(name.to_owned(), (self.draft.lists.len(), list.name.span));
         self.draft.lists.push(List { name: name.into(), element, changes, ttl_ms, entries });
@@ -558,33 +558,6 @@ fn other_type(name: &str) -> Option<(&'static str, Applicability)> {
     })
 }
 
-/// Whether entries of this type can be written as text: a sample that reads, or nothing.
-fn parsed_from_text(element: &Type) -> Option<()> {
-    match element {
-        Type::Ip
-        | Type::Cidr
-        | Type::Country
-        | Type::Currency
-        | Type::Asn
-        | Type::Int
-        | Type::Text
-        | Type::User
-        | Type::Device => Some(()),
-        Type::Bool
-        | Type::Decimal
-        | Type::Percent
-        | Type::Money
-        | Type::Duration
-        | Type::Timestamp
-        | Type::Weekday
-        | Type::Geo
-        | Type::Speed
-        | Type::Distance
-        | Type::Status
-        | Type::List(_) => None,
-    }
-}
-
 /// The cells of one line of CSV (RFC 4180, without line breaks inside quotes).
 pub(super) fn csv_cells(line: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
@@ -604,15 +577,4 @@ pub(super) fn csv_cells(line: &str) -> Vec<String> {
         }
     }
     cells.into_iter().map(|cell| cell.trim().to_owned()).collect()
-}
-
-/// A day or a moment; a day is its first moment in UTC, and so is a moment without an offset.
-pub(crate) fn moment(text: &str) -> Option<Timestamp> {
-    let utc = |civil: jiff::civil::DateTime| {
-        civil.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    };
-    text.parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<jiff::civil::DateTime>().ok().and_then(utc))
-        .or_else(|| text.parse::<jiff::civil::Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0))))
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use grammar::{Applicability, Diagnostic, Span, ast};
 use regex::RegexBuilder;
 use rust_decimal::Decimal;
+use unicode_normalization::UnicodeNormalization;
 
-use super::{Checker, Scope, atom::grouped, declare::moment, inside_quotes, literal, resolve::Typed};
+use super::{Checker, Scope, atom::grouped, inside_quotes, literal, resolve::Typed};
 use crate::{
     codes::{Country, Currency},
     ir::{Arithmetic, Ask, Comparison, Cond, Expr},
+    lists::moment,
     money::Money,
     tri::Tri,
     types::Type,
@@ -449,6 +451,13 @@ impl<'a> Checker<'a> {
             return None;
         }
         let pattern = &matches.pattern;
+        let normal: String = pattern.value.nfkc().collect();
+        if normal != pattern.value {
+            let text = "this pattern has a sign that no text has: texts are normalised (NFKC)";
+            let finding = Diagnostic::error("bad-pattern", text).at(pattern.span, "never found");
+            self.report(finding.help(format!("write {normal:?}")));
+            return None;
+        }
         let regex = if pattern.value.len() > MOST_PATTERN_BYTES {
             Err(format!("it has {} bytes, and {MOST_PATTERN_BYTES} is the limit", pattern.value.len()))
         } else {

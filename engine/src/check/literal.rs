@@ -4,10 +4,11 @@ use grammar::{Diagnostic, Span, ast};
 use ipnet::IpNet;
 use rust_decimal::Decimal;
 
-use super::{Checker, declare::moment};
+use super::Checker;
 use crate::{
     codes::{COUNTRIES, Country, Currency},
-    lists::canonical,
+    decode,
+    lists::{canonical, moment},
     money::Money,
     types::Type,
     value::Value,
@@ -28,7 +29,7 @@ impl Checker<'_> {
             ast::Literal::Distance(number) => out(Value::Distance(self.decimal(number)?), Type::Distance),
             ast::Literal::Money(money) => out(Value::Money(self.money(money)?), Type::Money),
             ast::Literal::Duration(duration) => out(Value::Duration(self.duration(duration)?), Type::Duration),
-            ast::Literal::Text(text) => out(Value::Text(text.value.as_str().into()), Type::Text),
+            ast::Literal::Text(text) => out(Value::Text(decode::text(&text.value).into()), Type::Text),
             ast::Literal::Country(code) => out(Value::Country(self.country(code)?), Type::Country),
             ast::Literal::Currency(code) => out(Value::Currency(self.currency(code)?), Type::Currency),
             ast::Literal::Asn(asn) => {

@@ -137,7 +137,7 @@ impl<'a> Checker<'a> {
             let known = self.atom_index.get(text.as_str()).and_then(|atom| self.draft.atoms.get(*atom));
             match known {
                 Some(known) => known.ask.clone(),
-                None => self.draft.lists.get(index)?.entries.asked(typed.expr),
+                None => self.draft.lists.get(index)?.entries.asked(typed.expr, &typed.ty),
             }
         };
         Some(self.atom(mark, ask, text))
@@ -270,7 +270,7 @@ impl<'a> Checker<'a> {
         let text = format!("{} in {}", value_typed.text, set_typed.text);
         let ask = match (&value_typed.ty, &set_typed.ty, set_typed.expr) {
             (Type::Ip, Type::Cidr, Expr::Const(Value::Cidr(net))) => Ask::Within(value_typed.expr, [net].into()),
-            (Type::Ip, Type::Cidr, expr) => Ask::Contains(value_typed.expr, expr),
+            (Type::Ip | Type::Cidr, Type::Cidr, expr) => Ask::Contains(value_typed.expr, expr),
             (Type::Ip, Type::List(element), expr) if **element == Type::Cidr => Ask::Contains(value_typed.expr, expr),
             (ty, Type::List(element), expr) if ty.compares_with(element) => Ask::Contains(value_typed.expr, expr),
             // An element of a set that is a path: the same value.

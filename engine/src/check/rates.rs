@@ -3,12 +3,8 @@
 use grammar::{Diagnostic, Span, ast};
 use rust_decimal::Decimal;
 
-use super::{
-    Checker,
-    declare::{csv_cells, moment},
-    resolve::Typed,
-};
-use crate::{codes::Currency, rates::Rates};
+use super::{Checker, declare::csv_cells, resolve::Typed};
+use crate::{codes::Currency, lists::moment, rates::Rates};
 
 const COLUMNS: &str = "the columns are base, currency, rate, from: `EUR,USD,1.0842,2026-01-01`, or leave `from` empty";
 

@@ -10,7 +10,7 @@ use crate::{
     history::{Snapshot, calendar, observation::Observed},
     interval::Interval,
     ir::{Ask, Atom, Comparison, Cond, Expr, GeoPart, Moment, NetworkFact, Signal},
-    lists::{ListState, plain},
+    lists::{ListState, lies_within, plain},
     maybe::{Maybe, Why},
     program::Program,
     rates::Exchange,
@@ -197,13 +197,13 @@ impl<'a> Scene<'a> {
             },
             Ask::Contains(element, list) => match (self.read(element), self.read(list)) {
                 (Reading::Unknown(why), _) => (Tri::Unknown, Some(why)),
-                (Reading::Known(Value::Ip(ip)), Reading::Known(Value::Cidr(network))) => {
-                    (Tri::from(network.contains(&ip)), None)
+                (Reading::Known(part), Reading::Known(Value::Cidr(network))) => {
+                    (Tri::from(lies_within(&part, &network)), None)
                 }
-                (Reading::Known(Value::Ip(ip)), Reading::Known(Value::List(values)))
+                (Reading::Known(part), Reading::Known(Value::List(values)))
                     if matches!(values.first(), Some(Value::Cidr(_))) =>
                 {
-                    let around = |value: &Value| matches!(value, Value::Cidr(network) if network.contains(&ip));
+                    let around = |value: &Value| matches!(value, Value::Cidr(network) if lies_within(&part, network));
                     (Tri::from(values.iter().any(around)), None)
                 }
                 (value, Reading::Known(Value::List(values))) => among(&value, &values, self.exchange),
@@ -249,6 +249,11 @@ impl<'a> Scene<'a> {
                     return (Tri::Unknown, Some(Why::LookupFailed));
                 };
                 match self.read(&asked.value) {
+                    // Of an amount in another currency it cannot be told.
+                    amount @ Reading::Known(Value::Money(_)) => {
+                        let amounts: Vec<Value> = list.amounts(state, self.located.event.time).cloned().collect();
+                        among(&amount, &amounts, self.exchange)
+                    }
                     Reading::Known(value) => {
                         let at = self.located.event.time;
                         (Tri::from(list.entries.has(&value, at) || state.has(&list.name, &value, at)), None)

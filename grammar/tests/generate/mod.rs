@@ -308,8 +308,10 @@ fn rule() -> impl Strategy<Value = Tokens> {
     let extras = fixed(&[
         "",
         "mode shadow",
+        "mode off priority -1",
         "priority 10",
         "active from 2026-01-01 until 2027-01-01",
+        "active until 2027-01-01T00:00:00Z",
         "rollout 10% by user",
         "on unknown skip",
         "meta { owner : \"x\" , review : 2027-01-31 }",
@@ -349,6 +351,9 @@ fn policy() -> impl Strategy<Value = Tokens> {
         "default allow",
         "default challenge qr { level : possession }",
         "default block combine strictest on unknown match",
+        "default allow combine first_match",
+        "default allow combine score { challenge at 50 , block at 90 }",
+        "default allow combine score { allow at 0 challenge at 50 block at 90 , } on unknown skip",
     ]);
     let combine = fixed(&["", "meta { a : 1 }"]);
     let member = prop_oneof![rule(), expr().prop_map(|value| cat(vec![words("let x ="), value]))];
