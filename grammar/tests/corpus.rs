@@ -134,6 +134,35 @@ fn after_a_thousand_findings_the_rest_are_counted() {
     assert!(note.message.contains("5000 are not shown"), "{}", note.message);
 }
 
+/// Every kind of nesting, from either side of the limit. What is 64 deep may be wrong otherwise, but not for that.
+#[test]
+fn sixty_four_levels_are_read_and_the_sixty_fifth_is_refused() {
+    // The levels around it, and what opens and closes one more.
+    let kinds = [
+        ("parentheses", "let a = ", 0, "(", "b", ")", ""),
+        ("parentheses in a rule", "policy p on e { default allow rule r { when ", 2, "(", "b", ")", " then block } }"),
+        ("not", "let a = ", 0, "not ", "b", "", ""),
+        ("not in parentheses", "let a = not (", 2, "not ", "b", "", ")"),
+        ("not around parentheses", "let a = ", 0, "not not (", "b", ")", ""),
+        ("calls", "let a = ", 0, "f(", "b", ")", ""),
+        ("where", "let a = count() of e where (", 1, "(", "b", ")", ") by user over 1h > 3"),
+        ("lists of a record", "test \"t\" { event e { l: ", 2, "[", "1", "]", "} }"),
+        ("records", "test \"t\" { event e { l: ", 2, "{ a: ", "1", " }", "} }"),
+        ("where of a proof", "prove \"p\" { for all e where ", 1, "(", "b", ")", " expect at least block }"),
+    ];
+    let deeper = |text: &str| parse(&source(text)).diagnostics.iter().any(|finding| finding.code == "nested-too-deep");
+    for (kind, before, around, open, inner, close, after) in kinds {
+        // `not not (` are three levels at once.
+        let step = if open == "not not (" { 3 } else { 1 };
+        let nested = |count: usize| format!("{before}{}{inner}{}{after}\n", open.repeat(count), close.repeat(count));
+        let most = (grammar::MAX_NESTING - around) / step;
+        let findings = parse(&source(nested(most).as_str())).diagnostics;
+        assert!(findings.is_empty(), "{kind}, {most}: {findings:#?}");
+        assert!(deeper(&nested(most + 1)), "{kind}: one more is read");
+        assert!(format(&source(nested(most).as_str())).is_ok(), "{kind}");
+    }
+}
+
 fn check(folder: &str, extension: &str, result: impl Fn(&SourceFile) -> String) {
     for source in cases(folder) {
         let path = corpus().join(folder).join(&source.name).with_extension(extension);
