@@ -97,7 +97,7 @@ pub(super) fn short_name(stop: &Stop) -> Option<Diagnostic> {
     Some(
         Diagnostic::error("reserved-word", format!("`{word}` is too short for a name in capitals"))
             .at(stop.span()?, "two capitals are a country")
-            .help("names that begin with a capital have at least four characters, as in `IP_BLOCKED`"),
+            .help("names that begin with a capital have at least three characters, as in `IP_BLOCKED`"),
     )
 }
 
