@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{anonymous, follow, generate, refusals, tokens};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
+use crate::limits;
 use crate::store::{
     ActionState, DecisionId, DecisionKey, NewChallenge, Operation, StoreError, StoredChallenge, TransitionError,
     TransitionRequest,
@@ -254,6 +255,8 @@ pub async fn look(
     if !app.keys.device_code(&challenge).hash().matches(code) {
         return Err(refusals::challenge_not_found());
     }
+    // Its own screen alone: whoever has read the id off the screen must not use up what that may ask.
+    app.limits.gate(limits::Subject::Challenge(&format!("poll {challenge}")))?;
     let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
     settled(app, stored.ok_or_else(refusals::challenge_not_found)?.challenge).await
 }

@@ -90,6 +90,23 @@ async fn removal_is_for_good_and_a_repeat_hears_the_same() {
     }
 }
 
+/// The backend may have mixed up two users.
+#[tokio::test]
+async fn a_phone_is_taken_from_its_own_user_alone() {
+    let server = Server::start().await;
+    let (ann, _) = (enrolled(&server, "ann", Sdk::Ios).await, enrolled(&server, "bob", Sdk::Ios).await);
+    let credential = ann.get(&server).await.ok()["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    let remove = |user: &str| {
+        let path = format!("/v1/users/{user}/authenticators/{credential}");
+        let server = &server;
+        async move { server.backend("DELETE", &path, json!({})).await }
+    };
+    remove("bob").await.refused(404, "credential_not_found");
+    ann.get(&server).await.ok();
+    remove("ann").await.ok();
+    ann.get(&server).await.refused(400, "invalid_credential");
+}
+
 #[tokio::test]
 async fn a_removal_signed_long_ago_removes_nothing() {
     let server = Server::start().await;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
-use crate::harness::{Server, token};
+use crate::harness::{Server, token, token as token_of};
 use crate::phone::Sdk;
 use crate::screen::PollingScreen;
 
@@ -125,6 +125,13 @@ async fn another_tenants_backend_learns_nothing_from_a_token() {
     let answer = server.request("POST", "/v1/validate", &headers, body).await.ok();
     assert_eq!((answer["isValid"].as_bool(), answer["error"].as_str()), (Some(false), Some("invalid_token")));
     assert!(answer.get("userId").is_none());
+    // Nor from the token of `track`, which names its user to whoever may ask.
+    let tracked = token_of(&server.pay("ann", "k2").await);
+    let path = format!("/v1/users?token={tracked}");
+    let refused = server.request("GET", &path, &headers, None).await;
+    refused.refused(401, "unauthorized");
+    assert!(!refused.body.to_string().contains("ann"), "{}", refused.body);
+    assert_eq!(server.backend("GET", &path, Value::Null).await.ok()["tokenPayload"]["sub"], "ann");
 }
 
 #[tokio::test]

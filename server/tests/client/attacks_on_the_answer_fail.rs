@@ -134,3 +134,19 @@ async fn attempts_on_one_challenge_are_limited() {
     reply.refused(429, "too_many_requests");
     assert!(reply.headers.contains_key("retry-after"));
 }
+
+/// Whoever has no device code learns nothing and hinders nobody; the screen itself asks at most so often.
+#[tokio::test]
+async fn polls_of_one_challenge_are_limited_for_its_own_screen_alone() {
+    let server = Server::start_with(|config| config.limits.challenge = server::limits::Limit::new(60, 5)).await;
+    let screen = kiosk(&server).await;
+    for _ in 0..10 {
+        screen.poll_with(&server, &"A".repeat(43)).await.refused(404, "challenge_not_found");
+    }
+    for _ in 0..5 {
+        screen.poll(&server).await.ok();
+    }
+    let reply = screen.poll(&server).await;
+    reply.refused(429, "too_many_requests");
+    assert!(reply.headers.contains_key("retry-after"));
+}

@@ -52,3 +52,25 @@ async fn an_operator_may_give_the_pages_colours_of_their_own() {
         assert!(place("stepup.css") < place("theme.css"), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_code_that_enrols_a_phone_is_drawn_for_a_good_token_alone() {
+    let server = Server::start().await;
+    let token = server.enrolment_token("ann").await;
+    let draw = async |token: &str| {
+        let asked = reqwest::Client::new().post(format!("{}/qr/enrolment", server.base));
+        let body = serde_json::json!({"token": token}).to_string();
+        asked.header("content-type", "application/json").body(body).send().await.expect("an answer")
+    };
+    let drawn = draw(&token).await;
+    assert_eq!(
+        (drawn.status().as_u16(), &drawn.headers()["content-type"]),
+        (200, &"image/svg+xml".parse().expect("a value"))
+    );
+    assert_eq!(drawn.headers()["cache-control"], "no-store");
+    for bad in ["x", &token.replacen('.', ".A", 1)] {
+        assert_eq!(draw(bad).await.status(), 401, "{bad}");
+    }
+    server.clock.advance(std::time::Duration::from_secs(605));
+    assert_eq!(draw(&token).await.status(), 401);
+}

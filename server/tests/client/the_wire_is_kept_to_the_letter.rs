@@ -127,6 +127,10 @@ async fn what_java_net_and_go_ask_of_challenges_finds_them() {
     for path in ["/v1/challenges?userId=a%20b&action=sign_in", "/v1/challenges?userId=a%20b&verificationMethod=SMS"] {
         assert_eq!(server.backend("GET", path, Value::Null).await.ok(), json!({}), "{path}");
     }
+    // What is over is not found, whether or not that has been written down.
+    server.clock.advance(Duration::from_secs(601));
+    let path = format!("/v1/challenges?challengeId={challenge}");
+    assert_eq!(server.backend("GET", &path, Value::Null).await.ok(), json!({}));
 }
 
 #[tokio::test]

@@ -81,6 +81,35 @@ async fn guessing_secrets_is_slower_than_knowing_one() {
 }
 
 #[tokio::test]
+async fn guessing_tenants_and_tokens_is_slower_than_knowing_one() {
+    let guesses = [
+        ("POST", "/v1/client/challenge", "authorization", "Basic bm9ib2R5"),
+        ("POST", "/v1/client/challenge", "authorization", "Bearer x.y.z"),
+        ("GET", "/ws-v1-challenge", "sec-websocket-protocol", "authsignal-ws,x.authsignal.tenant.nobody"),
+        ("GET", "/ws-v1-challenge", "sec-websocket-protocol", "authsignal-ws,x.authsignal.token.x.y.z"),
+    ];
+    for (method, path, header, guess) in guesses {
+        let world = World::with(|config| {
+            config.policies.pack = starter();
+            config.limits.failed_auth = Limit::new(60, 3);
+        })
+        .await;
+        let ask = |path, header, value| {
+            let asked = request(method, path).header(header, value).body(axum::body::Body::empty());
+            world.send(asked.expect("a request"))
+        };
+        for _ in 0..3 {
+            assert_eq!(ask(path, header, guess).await.status, 401, "{guess}");
+        }
+        assert_says_when(&ask(path, header, guess).await, "failed-auth");
+        // Screens and phones behind the same address go on.
+        if method == "POST" {
+            ask("/v1/client/challenge", "authorization", "Basic YWNtZQ==").await.ok();
+        }
+    }
+}
+
+#[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_its_own_limit() {
     let world = World::with(|config| {
         config.policies.pack = starter();

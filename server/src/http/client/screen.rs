@@ -19,7 +19,6 @@ use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
-use crate::limits::Subject;
 
 /// `POST /challenge/qr-code`
 #[utoipa::path(post, path = "/challenge/qr-code", tag = "client", security(("tenant" = []), ("token" = [])),
@@ -72,7 +71,6 @@ pub async fn poll(
     let PollBody { challenge, device_code } = PollBody::read(&body)?;
     // What cannot be an id or a code at all sounds like one that is wrong.
     let challenge = challenge.ok_or_else(refusals::challenge_not_found)?;
-    app.limits.gate(Subject::Challenge(&format!("poll {challenge}")))?;
     let device_code = device_code.unwrap_or_else(|| DeviceCode::from_random(app.random.bytes()));
     let challenge = screen::look(&app, &caller.tenant, challenge, &device_code).await?;
 
