@@ -66,7 +66,7 @@ pub struct LimitsConfig {
     pub tenant: Limit,
     /// Per client address, IPv6 by /64.
     pub address: Limit,
-    /// Per challenge: claims, answers and polls.
+    /// Per challenge: claims and answers from one client address, and polls of its own screen.
     pub challenge: Limit,
     /// Failed authentications per client address.
     pub failed_auth: Limit,
@@ -100,7 +100,7 @@ pub enum Subject<'a> {
     Tenant(&'a str),
     /// A client's address (already canonical).
     Address(IpAddr),
-    /// A challenge, by its id.
+    /// A challenge, by its id and what is asked of it.
     Challenge(&'a str),
     /// A client's address that presented a wrong secret.
     FailedAuth(IpAddr),

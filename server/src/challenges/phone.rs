@@ -199,14 +199,16 @@ pub(super) async fn refused(app: &App, call: &Call, why: ClaimError, now: Timest
     refusals::written(app, leaf, refusals::claim(why)).await
 }
 
-/// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33).
+/// Counts the attempt and finds the credential. The attempt is counted before anything is looked at (T-33), and by where it
+/// comes from: whoever read the code and sends nonsense keeps the right phone from nothing (T-35).
 pub(super) async fn known_credential(
     app: &App,
     call: &Call,
     what: &str,
     now: Timestamp,
 ) -> Result<Credential, ApiError> {
-    app.limits.gate(limits::Subject::Challenge(&call.challenge.to_string()))?;
+    let attempts = format!("{} {}", call.challenge, limits::network_of(call.from.ip));
+    app.limits.gate(limits::Subject::Challenge(&attempts))?;
     let spki = call.key.to_spki();
     let found = app.store.credential_by_key(&call.tenant, call.kind, &spki).await.map_err(refusals::store)?;
     if let Some(found) = found {

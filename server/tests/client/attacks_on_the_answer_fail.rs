@@ -135,6 +135,34 @@ async fn attempts_on_one_challenge_are_limited() {
     assert!(reply.headers.contains_key("retry-after"));
 }
 
+/// T-35: to send nonsense about a challenge that somebody else has is no way to keep them from it.
+#[tokio::test]
+async fn a_flood_of_bad_attempts_from_elsewhere_keeps_nobody_from_their_challenge() {
+    let server = Server::start_with(|config| {
+        config.limits.challenge = server::limits::Limit::new(60, 5);
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let (phone, stranger) = (enrolled(&server, "ann", Sdk::Ios).await, Phone::new(&server, Sdk::Ios));
+    let screen = kiosk(&server).await;
+    let flood = async |path: &str| {
+        let headers = [("authorization", stranger.basic()), ("x-forwarded-for", "198.51.100.7".to_owned())];
+        let id = &screen.challenge_id;
+        let body = json!({"challengeId": id, "publicKey": stranger.public_key(), "signature": stranger.sign(id), "approved": true});
+        for _ in 0..5 {
+            server.request("POST", &stranger.path(path), &headers, Some(body.to_string())).await;
+        }
+        server
+            .request("POST", &stranger.path(path), &headers, Some(body.to_string()))
+            .await
+            .refused(429, "too_many_requests");
+    };
+    flood("/challenge/claim").await;
+    phone.claim(&server, &screen.challenge_id).await.ok();
+    flood("/challenge").await;
+    phone.answer(&server, &screen.challenge_id, true).await.ok();
+}
+
 /// Whoever has no device code learns nothing and hinders nobody; the screen itself asks at most so often.
 #[tokio::test]
 async fn polls_of_one_challenge_are_limited_for_its_own_screen_alone() {

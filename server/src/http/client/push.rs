@@ -61,7 +61,6 @@ pub async fn poll(
 ) -> Result<Json<Value>, ApiError> {
     let id = bodies::required(&body, "challengeId", |text| Some(text.to_owned()))?;
     let id = ChallengeId::parse(&id).map_err(|_| refusals::challenge_not_found())?;
-    app.limits.gate(Subject::Challenge(&format!("poll {id}")))?;
     let Bearer::Screen(claims) = &holder.bearer else { return Err(not_of_track()) };
     let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);
     let key = DecisionKey {
@@ -71,6 +70,7 @@ pub async fn poll(
         idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
     };
     let challenge = push::look(&app, &key, id).await?;
+    app.limits.gate(Subject::Challenge(&format!("poll {id}")))?;
     let mut answer = json!({
         "isVerified": false,
         "isConsumed": !challenge.state().is_open(),
