@@ -73,9 +73,17 @@ async fn a_tenant_cannot_add_and_a_foreign_tenant_cannot_find() {
 async fn removal_is_for_good_and_a_repeat_hears_the_same() {
     let server = Server::start().await;
     for (sdk, skew_s) in [(Sdk::Ios, 0), (Sdk::Android, -600), (Sdk::Legacy, 600)] {
-        let phone = enrolled(&server, &format!("ann-{sdk:?}"), sdk).await;
+        let user = format!("ann-{sdk:?}");
+        let is_enrolled = async || {
+            let known = server.backend("GET", &format!("/v1/users/{user}"), json!(null)).await.ok();
+            known["isEnrolled"] == true
+        };
+        assert!(!is_enrolled().await);
+        let phone = enrolled(&server, &user, sdk).await;
+        assert!(is_enrolled().await);
         let now = server.clock.now().as_second() + skew_s;
         let removed = phone.remove(&server, now).await.ok();
+        assert!(!is_enrolled().await, "the backend hears of it at once");
         assert!(removed["removedAuthenticatorId"].is_string());
         let entries = async || server.app.store.log_head().await.expect("the log").size;
         let before = entries().await;
@@ -87,6 +95,23 @@ async fn removal_is_for_good_and_a_repeat_hears_the_same() {
         phone.claim(&server, &screen.challenge_id).await.refused(403, "credential_revoked");
         let token = server.enrolment_token(&format!("ann-{sdk:?}")).await;
         phone.add(&server, &token).await.refused(400, "invalid_credential");
+    }
+}
+
+/// A push token is personal: it is kept where a push is sent, and nowhere else.
+#[tokio::test]
+async fn a_push_token_is_kept_for_pushes_alone() {
+    let server = Server::start().await;
+    for (kind, kept) in [("qr-code", None), ("in-app", None), ("push", Some("apns/1")), ("device", Some("apns/1"))] {
+        let phone = Phone::new(&server, Sdk::Ios);
+        let headers = [("authorization", format!("Bearer {}", server.enrolment_token(kind).await))];
+        let body = json!({"publicKey": phone.public_key(), "devicePlatform": "ios", "pushToken": "apns/1"});
+        let path = format!("/v1/client/user-authenticators/{kind}");
+        server.request("POST", &path, &headers, Some(body.to_string())).await.ok();
+        let (tenant, user) = (challenge::TenantId::parse(server.tenant.as_str()), challenge::UserId::parse(kind));
+        let phones = server.app.store.credentials(&tenant.expect("a tenant"), &user.expect("a user")).await;
+        let tokens: Vec<_> = phones.expect("phones").into_iter().map(|phone| phone.push_token).collect();
+        assert_eq!(tokens, [kept.map(str::to_owned)], "{kind}");
     }
 }
 

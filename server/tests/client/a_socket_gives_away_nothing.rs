@@ -209,6 +209,25 @@ async fn frames_that_say_nothing_are_refused_and_end_the_socket_when_they_go_on(
 }
 
 #[tokio::test]
+async fn a_socket_is_no_way_around_the_limits() {
+    let one = |burst| server::limits::Limit::new(60, burst);
+    // The upgrade and each challenge count against the address, as requests do.
+    let server = Server::start_with(|config| config.limits.address = one(3)).await;
+    let mut screen = Screen::anonymous(&server).await;
+    screen.create("kiosk-login", None).await;
+    screen.create("kiosk-login", None).await;
+    screen.ask("kiosk-login", None).await;
+    let error = screen.next().await;
+    assert_eq!((&error["type"], &error["data"]["error"]), (&json!("ERROR"), &json!("too_many_requests")), "{error}");
+    // The upgrade counts against the tenant.
+    let server = Server::start_with(|config| config.limits.tenant = one(1)).await;
+    let _open = Screen::anonymous(&server).await;
+    let credential = format!("x.authsignal.tenant.{}", server.tenant);
+    let refusal = Screen::open(&server, &credential, None).await.err().expect("a refusal");
+    assert_eq!((refusal.status, refusal.body["error"].as_str()), (429, Some("too_many_requests")));
+}
+
+#[tokio::test]
 async fn a_socket_holds_at_most_eight_challenges() {
     let server = Server::start().await;
     let phone = enrolled(&server, "ann", Sdk::Android).await;

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use serde_json::{Value, json};
+use server::auth::{Right, Role};
 
-use crate::support::{ADMIN, BACKEND, World, basic, request};
+use crate::support::{ADMIN, ANALYST, BACKEND, REVIEWER, World, basic, request};
 
 #[tokio::test]
 async fn the_content_type_is_bare_even_on_refusals() {
@@ -90,6 +91,25 @@ async fn whoever_runs_the_service_can_see_how_it_is() {
     assert!(!text.contains("u1\""), "metrics name routes, not people");
 }
 
+/// Where an operation of the description is, with the examples of its parameters.
+fn address_of(path: &str, operation: &Value) -> String {
+    let mut address = format!("/v1{path}");
+    let mut query = Vec::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let (name, example) = (parameter["name"].as_str().expect("a name"), &parameter["example"]);
+        let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+        match parameter["in"].as_str() {
+            Some("path") => address = address.replace(&format!("{{{name}}}"), &text),
+            Some("query") if !example.is_null() => query.push(format!("{name}={text}")),
+            _ => {}
+        }
+    }
+    if !query.is_empty() {
+        address = format!("{address}?{}", query.join("&"));
+    }
+    address
+}
+
 #[tokio::test]
 async fn every_example_of_the_description_is_read() {
     let world = World::starter().await;
@@ -97,20 +117,7 @@ async fn every_example_of_the_description_is_read() {
     let mut wrong = Vec::new();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            let mut address = format!("/v1{path}");
-            let mut query = Vec::new();
-            for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                let (name, example) = (parameter["name"].as_str().expect("a name"), &parameter["example"]);
-                let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
-                match parameter["in"].as_str() {
-                    Some("path") => address = address.replace(&format!("{{{name}}}"), &text),
-                    Some("query") if !example.is_null() => query.push(format!("{name}={text}")),
-                    _ => {}
-                }
-            }
-            if !query.is_empty() {
-                address = format!("{address}?{}", query.join("&"));
-            }
+            let address = address_of(path, operation);
             let client = path.starts_with("/client");
             let secret = if client { "YWNtZQ==".to_owned() } else { basic(ADMIN)[6..].to_owned() };
             let body = &operation["requestBody"]["content"]["application/json"]["example"];
@@ -133,6 +140,44 @@ async fn every_example_of_the_description_is_read() {
                 || reply.status == 405
             {
                 wrong.push(format!("{method} {address}: {} {}", reply.status, reply.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a caller must be allowed for an operation of the server API.
+fn needed(method: &str, path: &str) -> Right {
+    match (method, path) {
+        (_, path) if path.starts_with("/webhooks") || path.ends_with("/reset") => Right::Administer,
+        ("post" | "delete", "/lists/{list}/entries") => Right::Govern,
+        ("post", "/evaluate" | "/policies/check") => Right::Try,
+        ("get", _) => Right::Read,
+        _ => Right::Operate,
+    }
+}
+
+#[tokio::test]
+async fn a_role_may_at_every_endpoint_what_it_is_for_and_no_more() {
+    let world = World::starter().await;
+    let api = world.get("/openapi.json").await.ok();
+    let mut wrong = Vec::new();
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            // Phones and screens have no role.
+            if path.starts_with("/client") {
+                continue;
+            }
+            let body = operation["requestBody"]["content"]["application/json"]["example"].clone();
+            for (secret, role) in
+                [(BACKEND, Role::Backend), (ANALYST, Role::Analyst), (REVIEWER, Role::Reviewer), (ADMIN, Role::Admin)]
+            {
+                let address = address_of(path, operation);
+                let reply = world.call_as(secret, &method.to_uppercase(), &address, body.clone()).await;
+                let may = role.has(needed(method, path));
+                if may == (reply.body["error"] == "forbidden") {
+                    wrong.push(format!("{} at {method} {path}: {}", role.as_str(), reply.body));
+                }
             }
         }
     }
