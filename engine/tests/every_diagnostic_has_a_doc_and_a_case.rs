@@ -244,6 +244,20 @@ fn a_pack_over_a_limit_is_refused_with_the_limit_named() {
         let found = compilation.diagnostics.iter().any(|d| d.code == "pack-too-large" && d.message.contains(named));
         assert!(found, "{named}: {:?}", compilation.diagnostics);
     }
+    // What is as large as it may be is taken; less is refused for that one limit.
+    let all = Limits { files: 1, file_bytes: rules.len(), pack_bytes: rules.len(), rules: 2, list_entries: 3 };
+    let refused = |limits: Limits| {
+        let compilation = compile_within(&PackSource::of_rules(rules), limits);
+        let codes: Vec<&str> = compilation.diagnostics.iter().filter(|d| d.is_error()).map(|d| d.code).collect();
+        assert_eq!(compilation.program.is_none(), !codes.is_empty());
+        codes == ["pack-too-large"]
+    };
+    assert!(compile_within(&PackSource::of_rules(rules), all).program.is_some());
+    assert!(refused(Limits { files: 0, ..all }));
+    assert!(refused(Limits { file_bytes: all.file_bytes - 1, ..all }));
+    assert!(refused(Limits { pack_bytes: all.pack_bytes - 1, ..all }));
+    assert!(refused(Limits { rules: 1, ..all }));
+    assert!(refused(Limits { list_entries: 2, ..all }));
 }
 
 #[test]

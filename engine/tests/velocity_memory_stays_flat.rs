@@ -37,6 +37,7 @@ fn login(seq: u64, time_ms: i64, user: &str) -> Observation {
     Observation { status: Status::Allowed, ..plain(seq, time_ms, user) }
 }
 
+/// The newest k + 1, which tell more than k from k, and the event being judged, which is observed before it is judged.
 #[test]
 fn a_million_failed_logins_from_one_address_cost_k_plus_two_timestamps() {
     let by_ip = WindowSpec { keys: vec![IP], ..count_by_user(Window::Sliding(5 * MINUTE), 20) };

@@ -109,6 +109,10 @@ impl<'a> Checker<'a> {
             let mut names: Vec<String> = self.script_names.keys().cloned().collect();
             names.extend(FUNCTIONS.map(str::to_owned));
             names.sort();
+            // `payee.startsWith("x")` has been told already that it is no function.
+            if call.name.span.start > span.start {
+                return None;
+            }
             let text = format!("there is no function or script `{name}`");
             let candidates = names.iter().map(String::as_str);
             let finding = Diagnostic::error("unknown-function", text).at(call.name.span, "not a function").near(

@@ -364,6 +364,12 @@ impl<'a> Checker<'a> {
                 (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
                     finding.help("a length of time has a unit: write `15m`")
                 }
+                (Type::Ip, Type::Text) if network_of(&right.expr).is_some() => {
+                    let network = network_of(&right.expr).unwrap_or_default();
+                    let is_in = if compare.op == ast::CompareOp::NotEqual { "not in" } else { "in" };
+                    let help = format!("a part of the addresses is a network: write `{} {is_in} {network}`", left.text);
+                    finding.help(help)
+                }
                 (_, _) => {
                     let finding = self.as_wanted(finding, &compare.right, &right.expr, a);
                     let finding = match finding.fix {
@@ -517,6 +523,17 @@ impl Checker<'_> {
             None => finding,
         }
     }
+}
+
+/// `"10.0.*"`: the network that is meant.
+fn network_of(expr: &Expr) -> Option<String> {
+    let Expr::Const(Value::Text(text)) = expr else { return None };
+    let (start, rest) = text.split_once(".*").or_else(|| text.strip_suffix('.').map(|start| (start, "")))?;
+    let octets: Vec<u8> = start.split('.').map(|octet| octet.parse().ok()).collect::<Option<_>>()?;
+    let any = rest.split('.').all(|part| matches!(part, "" | "*"));
+    (any && octets.len() < 4).then_some(())?;
+    let address = (0..4).map(|at| octets.get(at).copied().unwrap_or(0).to_string()).collect::<Vec<_>>().join(".");
+    Some(format!("{address}/{}", octets.len() * 8))
 }
 
 /// How a constant that is written like this would be written to be of the type that is wanted, where that is plain: why,

@@ -179,6 +179,9 @@ impl Checker<'_> {
         if let Some(day) = day_in_short(text) {
             return self.report(finding.suggest(format!("a day is written in full: `{day}`"), path.span, day));
         }
+        if let Some(ours) = named_here(text) {
+            return self.report(finding.suggest(format!("here it is called `{ours}`"), path.span, ours));
+        }
         let finding = finding.near(text, path.span, candidates.iter().map(String::as_str));
         if finding.fix.is_some() {
             return self.report(finding);
@@ -267,6 +270,26 @@ fn another_kind(text: &str) -> Option<&'static str> {
         }
         "hour" | "time_of_day" => "ask for a range of the clock: `time in 22:00..06:00 tz user.tz ?? \"UTC\"`",
         "today" | "yesterday" | "tomorrow" => "a moment is written from `now`, as in `now - 1d`, or as a date",
+        _ => return None,
+    })
+}
+
+/// The name in rules of what callers and other systems name otherwise.
+fn named_here(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "userId" | "userID" | "user_id" | "user.id" => "user",
+        "ipAddress" | "ip_address" | "ip_addr" | "ip.address" | "remote_ip" | "client_ip" => "ip",
+        "deviceId" | "deviceID" | "device_id" | "device.id" => "device",
+        "deviceName" | "device_name" => "device.name",
+        "phoneNumber" | "phone_number" => "phone",
+        "userAgent" | "useragent" | "ua" => "user_agent",
+        "sessionId" | "session_id" | "session.id" => "session",
+        "timestamp" => "time",
+        "asn" | "ip.as" => "ip.asn",
+        "geo.latitude" | "latitude" | "lat" => "geo.lat",
+        "geo.longitude" | "longitude" | "lon" | "lng" => "geo.lon",
+        "timezone" | "time_zone" | "user.timezone" | "user.time_zone" => "user.tz",
+        "user.country" | "home_country" => "user.home_country",
         _ => return None,
     })
 }

@@ -20,7 +20,7 @@ use crate::scan::Token;
 use crate::source::Span;
 
 pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
-    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 42] = [
+    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 45] = [
         items::colon_of_yaml,
         effects::comma_between_effects,
         effects::step_with_colon,
@@ -53,9 +53,12 @@ pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
         literals::other_clock,
         literals::other_date,
         conditions::chained_comparison,
+        literals::percent_sign,
+        literals::multiple,
         literals::spaced_unit,
         windows::star_in_count,
         windows::brackets_of_count,
+        windows::distinct_in_brackets,
         windows::other_window,
         conditions::foreign_sign,
         items::quotes_missing,

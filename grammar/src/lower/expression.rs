@@ -3,8 +3,8 @@
 use super::{Lower, Pair, Rule, all, child, first, has, literal};
 use crate::ast::{
     Aggregate, AggregateFn, Arithmetic, ArithmeticOp, Between, CalendarUnit, CalendarWindow, Call, ClockSet, Coalesce,
-    Compare, CompareOp, Expr, ExprKind, Matches, Membership, Presence, PresenceQuestion, RangeSet, Seen, SeenFn, Set,
-    SetLiteral, Window,
+    Compare, CompareOp, Expr, ExprKind, Literal, Matches, Membership, Presence, PresenceQuestion, RangeSet, Seen,
+    SeenFn, Set, SetLiteral, Window,
 };
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -177,15 +177,40 @@ fn operand(lower: &mut Lower, pair: Pair) -> Option<Expr> {
 fn reference(lower: &mut Lower, pair: &Pair) -> Option<ExprKind> {
     let mut path = lower.path(child(pair, Rule::path)?)?;
     let Some(arguments) = child(pair, Rule::arguments) else { return Some(ExprKind::Path(path)) };
-    let arguments = all(&arguments, Rule::expr).map(|argument| expr(lower, argument)).collect::<Option<_>>()?;
+    let arguments = all(&arguments, Rule::expr).map(|argument| expr(lower, argument)).collect::<Option<Vec<_>>>()?;
     if path.segments.len() > 1 {
         lower.problems.push(
             Diagnostic::error("unexpected-token", format!("`{}` is not a function", path.text()))
                 .at(path.span, "a function's name has no dots")
-                .help("pass the value to a function instead, as in `distance(geo, last_verified.geo)`"),
+                .help(instead_of_method(&path.text(), &arguments)),
         );
     }
     Some(ExprKind::Call(Call { name: path.segments.pop()?, arguments }))
+}
+
+/// `payee.startsWith("x")`: how to ask that.
+fn instead_of_method(path: &str, arguments: &[Expr]) -> String {
+    let (value, method) = path.rsplit_once('.').unwrap_or(("x", path));
+    let text = match arguments {
+        [Expr { kind: ExprKind::Literal(Literal::Text(text)), .. }]
+            if text.value.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+        {
+            text.value.as_str()
+        }
+        _ => "text",
+    };
+    match method.to_ascii_lowercase().replace('_', "").as_str() {
+        "startswith" | "beginswith" => format!("write `{value} matches \"^{text}\"`"),
+        "endswith" => format!("write `{value} matches \"{text}$\"`"),
+        "contains" | "includes" | "indexof" | "match" | "matches" | "test" | "like" => {
+            format!("write `{value} matches \"{text}\"`, or `value in {value}` of a list")
+        }
+        "equals" | "eq" | "equalsignorecase" => format!("write `{value} == …`, or `{value} matches \"(?i)^{text}$\"`"),
+        "tolowercase" | "touppercase" | "lower" | "upper" | "tolower" | "toupper" => {
+            format!("a pattern can ignore capitals: `{value} matches \"(?i)^text$\"`")
+        }
+        _ => "pass the value to a function instead, as in `distance(geo, last_verified.geo)`".to_owned(),
+    }
 }
 
 fn aggregate(lower: &mut Lower, pair: &Pair) -> Option<Aggregate> {

@@ -76,7 +76,7 @@ pub(super) fn absence(stop: &Stop) -> Option<Diagnostic> {
         let meant = match word.to_ascii_lowercase().as_str() {
             "null" | "nil" | "none" | "undefined" | "empty" | "absent" | "nothing" | "unknown" => "missing",
             "present" | "set" | "there" | "given" | "defined" => "known",
-            _ => return None,
+            _ => return comparison_with_is(stop),
         };
         return Some(
             Diagnostic::error("wrong-operator", format!("there is no `is {word}`"))
@@ -111,6 +111,23 @@ pub(super) fn foreign_sign(stop: &Stop) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(Diagnostic::error("wrong-operator", message).at(stop.span()?, "not an operator").help(help))
+}
+
+/// `is "failed"`, `is not NZ`
+fn comparison_with_is(stop: &Stop) -> Option<Diagnostic> {
+    let token = stop.token()?;
+    let code = matches!(stop.word().len(), 2 | 3) && stop.word().bytes().all(|byte| byte.is_ascii_uppercase());
+    let value =
+        matches!(token.kind, TokenKind::Text | TokenKind::Number) || (code && capital(stop.scan, token).is_none());
+    value.then_some(())?;
+    let (operator, first) =
+        if stop.back(1) == "not" { ("!=", stop.found.checked_sub(2)?) } else { ("==", stop.found.checked_sub(1)?) };
+    let is = stop.span_of(first)?.to(stop.span_of(stop.found.checked_sub(1)?)?);
+    Some(
+        Diagnostic::error("wrong-operator", format!("`{}` does not compare", stop.scan.source.slice(is)))
+            .at(is, "asks about absence")
+            .correct(format!("to compare, write `{operator}`"), is, operator),
+    )
 }
 
 /// `AND`, `OR`, `NOT`: read as names, so it is the token after or the word itself that does not fit.

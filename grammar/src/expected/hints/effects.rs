@@ -48,12 +48,17 @@ pub(super) fn missing_method(stop: &Stop) -> Option<Diagnostic> {
     ))
 }
 
-/// `then block, flag manual_review`
+/// `then block, flag manual_review`, `then block and flag manual_review`
 pub(super) fn comma_between_effects(stop: &Stop) -> Option<Diagnostic> {
-    (stop.word() == "," && stop.expects(&[Rule::effect])).then_some(())?;
+    let what = match stop.word() {
+        "," => "separated by commas",
+        "and" => "joined by `and`",
+        _ => return None,
+    };
+    stop.expects(&[Rule::effect]).then_some(())?;
     let span = stop.span()?;
     Some(
-        Diagnostic::error("unexpected-token", "an outcome and its effects are not separated by commas")
+        Diagnostic::error("unexpected-token", format!("an outcome and its effects are not {what}"))
             .at(span, "not expected here")
             .correct("leave it out", span, ""),
     )

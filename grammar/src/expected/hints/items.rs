@@ -128,10 +128,13 @@ pub(super) fn no_when(stop: &Stop) -> Option<Diagnostic> {
     )
 }
 
-/// `list office: ip managed`, `list @l: ip = []`
+/// `list office: ip managed`, `add ip to blocked for 1h`, `list @l: ip = []`
 pub(super) fn no_at_sign_or_entry(stop: &Stop) -> Option<Diagnostic> {
     let span = stop.span()?;
-    if stop.back(1) == "list" && stop.expects(&[Rule::list_name]) && stop.token()?.kind == TokenKind::Word {
+    if matches!(stop.back(1), "list" | "to")
+        && stop.expects(&[Rule::list_name])
+        && stop.token()?.kind == TokenKind::Word
+    {
         let name = format!("@{}", stop.word());
         return Some(
             Diagnostic::error("unexpected-token", "the name of a list begins with `@`").at(span, "without it").correct(

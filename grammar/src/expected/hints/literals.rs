@@ -2,6 +2,7 @@
 
 use super::Stop;
 use crate::diagnostic::Diagnostic;
+use crate::lower::Rule;
 use crate::scan::{TokenKind, meant_unit, twelve_hours};
 
 /// `5 min`, `30 eur`, `15 m`: something after a number that is no operator.
@@ -178,4 +179,29 @@ fn date_at<'a>(stop: &Stop<'a>, index: usize) -> Option<(usize, &'a str, &'a str
         [day, month, year] if year.len() == 4 && month.len() <= 2 && day.len() <= 2 => Some((index, year, month, day)),
         _ => None,
     }
+}
+
+/// `rollout 10 by user`
+pub(super) fn percent_sign(stop: &Stop) -> Option<Diagnostic> {
+    let number = stop.token().filter(|token| token.kind == TokenKind::Number)?;
+    (stop.back(1) == "rollout" && stop.expects(&[Rule::percent])).then_some(())?;
+    let (span, written) = (stop.scan.span(number), format!("{}%", stop.word()));
+    Some(Diagnostic::error("unexpected-token", "a rollout is a percentage").at(span, "of how many?").correct(
+        format!("write `{written}`"),
+        span,
+        written,
+    ))
+}
+
+/// `amount > 2x avg(amount) of …`
+pub(super) fn multiple(stop: &Stop) -> Option<Diagnostic> {
+    let number = stop.word().strip_suffix(['x', 'X'])?;
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !number.is_empty();
+    digits.then_some(())?;
+    let (span, written) = (stop.span()?, format!("{number} *"));
+    Some(
+        Diagnostic::error("unexpected-token", format!("`{}` is not a number", stop.word()))
+            .at(span, "so many times what?")
+            .suggest(format!("write `{written} …`"), span, written),
+    )
 }

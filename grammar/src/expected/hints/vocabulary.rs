@@ -13,7 +13,11 @@ pub(super) fn other_words(stop: &Stop) -> Option<Diagnostic> {
     let word = stop.word();
     // What was found, and what should stand in its place.
     let instead = match word {
-        "to" | "until" | ".." | "-" | "," if stop.expects(&[Rule::kw_and]) && stop.back(2) == "between" => Some("and"),
+        "to" | "until" | ".." | "-" | ","
+            if stop.expects(&[Rule::kw_and]) && [2, 3].into_iter().any(|back| stop.back(back) == "between") =>
+        {
+            Some("and")
+        }
         "include" | "include_this" | "including_this" | "incl" if stop.after_operand() => {
             Some(if word.ends_with("this") { "including this" } else { "including" })
         }

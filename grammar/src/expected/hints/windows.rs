@@ -48,6 +48,32 @@ pub(super) fn star_in_count(stop: &Stop) -> Option<Diagnostic> {
     )
 }
 
+/// `count distinct payee of withdrawal`, `count(distinct(payee))`
+pub(super) fn distinct_in_brackets(stop: &Stop) -> Option<Diagnostic> {
+    let from = stop.found.saturating_sub(7).max(stop.region.start);
+    let at = (from..=stop.found).find(|at| {
+        let words = [1, 2].map(|next| stop.scan.word(at + next));
+        stop.scan.word(*at) == "count" && (words == ["(", "distinct"] || words[0] == "distinct")
+    })?;
+    let called = stop.scan.word(at + 1) == "(";
+    let (first, open) = if called { (at + 4, stop.scan.word(at + 3) == "(") } else { (at + 2, false) };
+    (open == called).then_some(())?;
+    let mut last = first;
+    while stop.scan.word(last + 1) == "." {
+        last += 2;
+    }
+    let field = stop.scan.source.slice(stop.span_of(first)?.to(stop.span_of(last)?));
+    let span = stop.span_of(at)?.to(stop.span_of(if called { last + 2 } else { last })?);
+    let written = format!("count(distinct {field})");
+    let whole = stop.scan.source.slice(span).replace(' ', "")
+        == if called { format!("count(distinct({field}))") } else { format!("countdistinct{field}") };
+    whole.then(|| {
+        Diagnostic::error("unexpected-token", "what is counted stands in the parentheses of `count`, behind `distinct`")
+            .at(span, "written otherwise")
+            .correct(format!("write `{written}`"), span, written)
+    })
+}
+
 /// `count of sign_in by user`
 pub(super) fn brackets_of_count(stop: &Stop) -> Option<Diagnostic> {
     let at = [stop.found.checked_sub(1)?, stop.found.checked_sub(2)?]
@@ -66,7 +92,8 @@ pub(super) fn other_window(stop: &Stop) -> Option<Diagnostic> {
     let span = stop.span()?;
     let word = stop.word();
     if stop.expects(&[Rule::duration])
-        && stop.back(1) == "over"
+        // `in`, which was found to be meant for `over`, still stands in the source.
+        && matches!(stop.back(1), "over" | "in" | "within" | "during")
         && matches!(word, "the" | "last" | "past" | "a" | "previous")
     {
         let last = (stop.found..stop.region.end)
