@@ -430,6 +430,18 @@ async fn of_100_concurrent_wrong_codes_five_are_looked_at() {
 }
 
 /// I10: what was counted is forgotten by time alone.
+/// One code tried on many users is as much a guess as many on one.
+#[tokio::test]
+async fn t33_who_guesses_the_codes_of_many_users_waits_as_well() {
+    let server = start_with(|config| config.limits.recovery_address = Limit::new(60, 3)).await;
+    let mut statuses = Vec::new();
+    for user in ["ann", "bob", "carl", "dora"] {
+        let tracked = token(&server.track(user, "login", json!({})).await);
+        statuses.push(redeem(&server, &tracked, "0000-0000-0000-0000", "approval").await.status);
+    }
+    assert_eq!(statuses, [400, 400, 400, 429]);
+}
+
 #[tokio::test]
 async fn t33_a_restart_forgets_no_wrong_code() {
     let server = start_with(|config| config.limits.recovery = Limit::new(1, 5)).await;

@@ -74,3 +74,16 @@ async fn a_code_that_enrols_a_phone_is_drawn_for_a_good_token_alone() {
     server.clock.advance(std::time::Duration::from_secs(605));
     assert_eq!(draw(&token).await.status(), 401);
 }
+
+#[tokio::test]
+async fn a_code_is_drawn_of_what_is_one_alone() {
+    let server = Server::start().await;
+    let status = async |name: &str| {
+        reqwest::get(format!("{}/qr/{name}.svg", server.base)).await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(status("3a991a14-690c-492b-a5e5-02b9056a4b7d").await, 200);
+    assert_eq!(status(&"A".repeat(130)).await, 200);
+    for name in ["x", "3A991A14-690C-492B-A5E5-02B9056A4B7D", &"A".repeat(129), &"%20".repeat(130), "..%2F..%2Fx"] {
+        assert_eq!(status(name).await, 404, "{name}");
+    }
+}
