@@ -71,7 +71,22 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub fn of(source: &'a SourceFile) -> Self {
-        if let Some(finding) = foreign::two_byte_text(source) {
+        let mut scanner = Scanner {
+            source,
+            at: 0,
+            line_start: 0,
+            tokens: Vec::new(),
+            comments: Vec::new(),
+            problems: Findings::default(),
+            muted: Vec::new(),
+            foreign_names: Vec::new(),
+            returns: Vec::new(),
+            passed_over: None,
+            no_conflict_ends: false,
+            has_nulls: false,
+        };
+        scanner.run();
+        if let Some(finding) = foreign::two_byte_text(source).filter(|_| scanner.has_nulls) {
             let brackets = Brackets::of(source, &mut [], &mut Findings::default());
             let mut problems = Findings::default();
             problems.push(finding);
@@ -86,20 +101,6 @@ impl<'a> Scan<'a> {
                 foreign_names: Vec::new(),
             };
         }
-        let mut scanner = Scanner {
-            source,
-            at: 0,
-            line_start: 0,
-            tokens: Vec::new(),
-            comments: Vec::new(),
-            problems: Findings::default(),
-            muted: Vec::new(),
-            foreign_names: Vec::new(),
-            returns: Vec::new(),
-            passed_over: None,
-            no_conflict_ends: false,
-        };
-        scanner.run();
         let notices = scanner.lone_returns().into_iter().collect();
         let Scanner { mut tokens, comments, mut problems, muted, foreign_names, .. } = scanner;
         let brackets = Brackets::of(source, &mut tokens, &mut problems);
@@ -168,6 +169,8 @@ struct Scanner<'a> {
     passed_over: Option<(usize, usize)>,
     /// That no merge conflict ends from here on.
     no_conflict_ends: bool,
+    /// Whether there are NUL characters, not counting those in comments and texts.
+    has_nulls: bool,
 }
 
 /// Operators of two characters or more, ours and other languages', longest first.

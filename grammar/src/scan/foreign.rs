@@ -350,6 +350,7 @@ impl Scanner<'_> {
             2 + (length + 1).min(rest.len())
         });
         let run = colour.filter(|run| self.rest().is_char_boundary(*run)).unwrap_or_else(|| self.run_of(same));
+        self.has_nulls |= first == '\0';
         let span = self.span(self.at, self.at + run);
         let text: String = self.rest().get(..run).unwrap_or_default().chars().take(20).collect();
         let text = if first.is_ascii_control() || first.is_control() { shown(first) } else { text };
@@ -394,7 +395,8 @@ fn currency_sign(sign: char) -> Option<&'static str> {
     })
 }
 
-/// The finding for text in two-byte characters that was read as one-byte ones: every other byte is NUL.
+/// The finding for text in two-byte characters that was read as one-byte ones: every other byte is NUL. Asked where some
+/// are neither in comments nor in texts: within those they are nobody's business, and their share depends on the layout.
 pub(super) fn two_byte_text(source: &SourceFile) -> Option<Diagnostic> {
     let nulls = source.text.bytes().filter(|byte| *byte == 0).count();
     (nulls > 3 && nulls * 3 > source.text.len()).then(|| {
