@@ -3,9 +3,9 @@
 use crate::{
     evaluate::{Decided, Hit, Judged, Reading, Scene, Standing, ask_rules, evaluate, in_layout, judge, scene},
     ir::Cond,
-    maybe::Why,
+    maybe::{Maybe, Why},
     outcome::Outcome,
-    program::{Answer, Mode, Policies, Policy, Program, Rule},
+    program::{Answer, Mode, Policies, Policy, Program, Rollout, Rule},
     signals::Signals,
     trace::{AtomTrace, PolicyTrace, Read, RuleState, RuleTrace, Trace, Turn},
     tri::Tri,
@@ -61,6 +61,7 @@ fn rule(scene: &Scene<'_>, hit: &Hit<'_>) -> RuleTrace {
     let rule = hit.rule;
     let mut atoms = Vec::new();
     collect(&rule.cond, &mut atoms);
+    let rollout = rule.rollout.as_ref().and_then(|rollout| rollout_in_doubt(scene, rollout));
     RuleTrace {
         rule: rule.name.clone(),
         description: rule.description.clone(),
@@ -75,8 +76,22 @@ fn rule(scene: &Scene<'_>, hit: &Hit<'_>) -> RuleTrace {
             Standing::NotRolledOut => RuleState::NotRolledOut,
         },
         then: then(&rule.answer),
-        atoms: atoms.into_iter().filter_map(|index| atom(scene, index)).collect(),
+        // Last: coverage counts the conditions as they were written.
+        atoms: atoms.into_iter().filter_map(|index| atom(scene, index)).chain(rollout).collect(),
     }
+}
+
+/// That a rule is for this event is a condition too, where it could not be told.
+fn rollout_in_doubt(scene: &Scene<'_>, rollout: &Rollout) -> Option<AtomTrace> {
+    let reading = scene.read(&rollout.by);
+    let Maybe::Unknown(why) = reading.clone().maybe() else { return None };
+    let share = rust_decimal::Decimal::new(i64::from(rollout.share), 2).normalize();
+    Some(AtomTrace {
+        text: format!("rollout {share}% by {}", rollout.path),
+        result: Tri::Unknown,
+        why: Some(why),
+        reads: vec![Read { what: rollout.path.to_string(), value: text(reading) }],
+    })
 }
 
 fn place(program: &Program, rule: &Rule) -> String {

@@ -11,7 +11,7 @@ use super::{
     tally::{Leads, Tally, acts},
 };
 use crate::{
-    maybe::Why,
+    maybe::{Maybe, Why},
     outcome::{Claimant, Outcome},
     program::{Answer, AnswerKind, ChallengeTemplate, Combine, Mode, NamedFields, Policies, Policy, Rule},
     verdict::{ChallengeSpec, DecidedBy, FieldText, ListEffect, Reason, RuleHit, Score, UnknownAtom, Verdict},
@@ -335,9 +335,10 @@ pub(crate) fn unknown_atoms(scene: &Scene<'_>, policy: &Policy, rule: &Rule) -> 
     for (atom, why) in atoms.into_iter().filter_map(|index| cause(scene, index)) {
         add(atom, why);
     }
-    if let (true, Some(rollout)) = (found.is_empty(), &rule.rollout) {
-        let (policy, rule) = (Arc::clone(&policy.name), Arc::clone(&rule.name));
-        found.push(UnknownAtom { policy, rule, atom: Arc::clone(&rollout.path), why: Why::Absent });
+    if let Some(rollout) = &rule.rollout
+        && let Maybe::Unknown(why) = scene.read(&rollout.by).maybe()
+    {
+        add(Arc::clone(&rollout.path), why);
     }
     found
 }

@@ -254,8 +254,11 @@ impl<'a> World<'a> {
                 self.blame(&condition.condition, &mut found);
             }
         }
-        if let (true, Some(rollout)) = (found.is_empty(), rule.rollout()) {
-            found.push((rollout.by.text(), "absent"));
+        if let Some(rollout) = rule.rollout()
+            && let Err(cause) = self.rolled_out(rule, rollout)
+            && !found.iter().any(|(what, _)| *what == rollout.by.text())
+        {
+            found.push((rollout.by.text(), cause));
         }
         let name = &rule.name.name;
         found.into_iter().map(|(what, cause)| (name.clone(), what, cause.to_owned())).collect()

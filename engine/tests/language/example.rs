@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, ops::Range, sync::Arc};
 
 use engine::{
     Line, Located, Maybe, NetworkFacts, PackSource, Program, Signals, Stream, UserFacts, Verdict, Whereabouts, Why,
-    compile, decision_line, explain,
+    compile, decision_line, evaluate, explain,
     history::{History, Limits},
     read_line, run_tests,
     value::{Country, GeoFix, Precision},
@@ -239,6 +239,7 @@ impl<'a> Example<'a> {
                     let (signals, verdict) =
                         stream.push(Located::new(Arc::new(event), place, network, UserFacts::default()));
                     decided.lines.push(decision_line(index as u64, &verdict, program.version()));
+                    told_again(program, &signals, &verdict).map_err(|error| at(events, &format!("{error}: {line}")))?;
                     last = Some((signals, verdict));
                 }
                 Err(errors) => decided.lines.push(refused(json!(errors.first()))),
@@ -251,6 +252,28 @@ impl<'a> Example<'a> {
         }
         Ok(decided)
     }
+}
+
+/// Whatever is decided, the log alone decides it again, and the trace names every cause of doubt.
+fn told_again(program: &Program, signals: &Signals, verdict: &Verdict) -> Result<(), String> {
+    let recorded = Signals { scripts: verdict.scripts.clone(), ..signals.clone() };
+    let text = serde_json::to_string(&recorded).map_err(|error| error.to_string())?;
+    let replayed: Signals = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if evaluate(program, &replayed) != *verdict {
+        return Err("the log alone decides otherwise".to_owned());
+    }
+    let trace = explain(program, signals);
+    let rules = || trace.policies.iter().flat_map(|policy| policy.rules.iter().map(|rule| (&policy.policy, rule)));
+    for unknown in &verdict.unknown {
+        let named = rules().filter(|(policy, rule)| **policy == unknown.policy && rule.rule == unknown.rule);
+        if !named.flat_map(|(_, rule)| &rule.atoms).any(|atom| atom.why == Some(unknown.why)) {
+            return Err(format!(
+                "the trace of `{}` does not say `{}` of `{}`",
+                unknown.rule, unknown.why, unknown.atom
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What came of a stream.
