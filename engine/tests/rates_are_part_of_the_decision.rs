@@ -55,6 +55,23 @@ fn the_rates_in_force_are_written_down_and_a_replay_takes_them_from_there() {
     assert_eq!(anew.outcome, Outcome::Allow);
 }
 
+/// The list is the only place that speaks of JPY.
+#[test]
+fn an_amount_on_a_list_meets_one_in_another_currency_at_the_rate_that_is_written_down() {
+    let rules = "rates from \"rates.csv\"\nlist @probes: money from \"probes.csv\"\nevent pay { amount: money }\n\
+        policy p on pay { default allow  rule probe { when amount in @probes then block } }\n";
+    let files = [("pack.rules", rules), ("rates.csv", RATES), ("probes.csv", "160 JPY\n")];
+    let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into();
+    let program = compile(&PackSource { name: "pay".to_owned(), files }).program.expect("it compiles");
+    let mut stream = Stream::new(program);
+    for (amount, outcome) in [("1.25 USD", Outcome::Block), ("1.26 USD", Outcome::Allow)] {
+        let (signals, verdict) = pay(&mut stream, "2026-03-01T10:00:00Z", &[("amount", amount)]);
+        let written: Vec<String> = signals.rates.iter().map(ToString::to_string).collect();
+        assert_eq!(verdict.outcome, outcome, "{amount}");
+        assert_eq!(written, ["1 EUR = 160 JPY since 2026-01-01T00:00:00Z", "1 EUR = 1.25 USD"]);
+    }
+}
+
 #[test]
 fn nothing_is_written_down_where_nothing_can_meet() {
     let mut stream = Stream::new(program(RATES));
