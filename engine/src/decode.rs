@@ -143,7 +143,8 @@ fn too_long(pointer: &str) -> FieldError {
 
 /// NFKC, once and for all, without the spaces around it; those that NFKC makes of other signs too, so that doing it twice
 /// changes nothing. What a pack or a list says is read the same way: it is compared with this.
-pub(crate) fn text(given: &str) -> String {
+#[must_use]
+pub fn text(given: &str) -> String {
     if given.is_ascii() {
         return given.trim().to_owned();
     }

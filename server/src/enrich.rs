@@ -31,7 +31,7 @@ pub fn place_of(ip: IpAddr, atlas: &Atlas) -> (Maybe<Arc<GeoFix>>, NetworkFacts)
     let located = atlas.locate(ip);
     let network = NetworkFacts {
         asn: maybe(located.network.asn),
-        as_org: maybe(located.network.as_org).map(Arc::from),
+        as_org: maybe(located.network.as_org).map(|name| normal(&name)),
         hosting: maybe(located.network.hosting),
         vpn: maybe(located.network.vpn),
         tor: maybe(located.network.tor),
@@ -44,8 +44,8 @@ fn fix(place: geoip::Place) -> Maybe<Arc<GeoFix>> {
     let Some(country) = Country::parse(place.country.as_str()) else { return Maybe::Unknown(Why::LookupFailed) };
     Maybe::Known(Arc::new(GeoFix {
         country,
-        region: place.region.map(Arc::from),
-        city: place.city.map(Arc::from),
+        region: place.region.as_deref().map(normal),
+        city: place.city.as_deref().map(normal),
         lat: place.lat,
         lon: place.lon,
         radius_km: place.radius_km,
@@ -57,6 +57,11 @@ fn fix(place: geoip::Place) -> Maybe<Arc<GeoFix>> {
         source: place.source,
         digest: place.digest,
     }))
+}
+
+/// A database's text as the texts of events and rules are.
+fn normal(text: &str) -> Arc<str> {
+    engine::decode::text(text).into()
 }
 
 fn maybe<T>(known: Known<T>) -> Maybe<T> {
@@ -87,5 +92,28 @@ pub fn user_facts(user: Option<&User>) -> UserFacts {
     UserFacts {
         home_country: Maybe::from(text(["homeCountry", "home_country"]).and_then(Country::parse)),
         tz: Maybe::from(text(["timeZone", "tz"]).map(Arc::from)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_places_are_normalised_like_the_rules_that_ask_for_them() {
+        let place = geoip::Place {
+            country: "NZ".parse().expect("a country"),
+            region: Some(" Wai\u{304}pukurau ".to_owned()),
+            city: Some("Wha\u{304}nga\u{304}rei".to_owned()),
+            lat: -35.7,
+            lon: 174.3,
+            radius_km: 20.0,
+            time_zone: None,
+            precision: geoip::Precision::City,
+            source: "test".into(),
+            digest: "test".into(),
+        };
+        let Maybe::Known(fix) = fix(place) else { panic!("the country exists") };
+        assert_eq!((fix.city.as_deref(), fix.region.as_deref()), (Some("Whāngārei"), Some("Waīpukurau")));
     }
 }
