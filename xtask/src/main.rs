@@ -11,6 +11,7 @@ mod peers;
 mod race;
 mod run;
 mod sockets;
+mod tenants;
 mod velocity;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +37,8 @@ enum Task {
     Race(race::Race),
     /// Open thousands of WebSockets and measure what each costs, and how soon a screen hears of an approval
     Sockets(sockets::Sockets),
+    /// Pair one tenant's credentials with ids and bodies of another a hundred thousand times, over every endpoint
+    Tenants(tenants::Tenants),
     /// Compare the engine with a simple interpreter on ten million pairs of a policy and an event
     Oracle(oracle::Oracle),
     /// Look for inputs that break a promise of the parser, the formatter, the checker or the engine
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Task::Model => model::run(),
         Task::Race(task) => task.run(),
         Task::Sockets(task) => task.run(),
+        Task::Tenants(task) => task.run(),
         Task::Oracle(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Peers(task) => task.run(),

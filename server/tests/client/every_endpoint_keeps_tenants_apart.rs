@@ -10,21 +10,24 @@ use server::config::ClientConfig;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
 use crate::harness::{OTHER_TENANT, SECRET, Server, TENANT, token};
-use crate::phone::Sdk;
+use crate::phone::{Phone, Sdk};
 use crate::screen::PollingScreen;
 
 const RIVAL_ADMIN: &str = "sk_test_rival_admin_0123";
-const USER: &str = "ann";
+pub const USER: &str = "ann";
 
 /// What a tenant has, and what must not show up elsewhere.
-struct Ours {
-    decision: String,
-    authenticator: String,
-    open_challenge: String,
-    result_token: String,
-    access_token: String,
-    refresh_token: String,
-    session: String,
+pub struct Ours {
+    pub decision: String,
+    pub authenticator: String,
+    pub open_challenge: String,
+    pub track_token: String,
+    pub device_code: String,
+    pub result_token: String,
+    pub access_token: String,
+    pub refresh_token: String,
+    pub session: String,
+    pub phone: Phone,
 }
 
 impl Ours {
@@ -34,7 +37,7 @@ impl Ours {
     }
 }
 
-async fn ours(server: &Server) -> Ours {
+pub async fn ours(server: &Server) -> Ours {
     let phone = enrolled(server, USER, Sdk::Android).await;
     server.backend("PATCH", "/v1/users/ann", json!({"email": "ann@example.com", "displayName": "Ann"})).await.ok();
     server.track(USER, "sign_in", json!({"deviceId": "laptop"})).await;
@@ -61,10 +64,13 @@ async fn ours(server: &Server) -> Ours {
         decision: text(&tracked["decisionId"]),
         authenticator: text(&devices[0]["userAuthenticatorId"]),
         open_challenge: screen.challenge_id,
+        track_token: token(&open),
+        device_code: screen.device_code,
         result_token,
         refresh_token: text(&session["refreshToken"]),
         session: text(&standing["sessionId"]),
         access_token,
+        phone,
     }
 }
 

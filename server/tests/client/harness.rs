@@ -61,6 +61,8 @@ pub struct Server {
     pub app: App,
     pub base: String,
     pub tenant: String,
+    /// Of the tenant's backend.
+    pub secret: String,
     pub clock: Arc<ManualClock>,
     http: reqwest::Client,
     stop: CancellationToken,
@@ -156,6 +158,7 @@ impl Server {
             app,
             base: format!("http://127.0.0.1:{port}"),
             tenant: TENANT.to_owned(),
+            secret: SECRET.to_owned(),
             clock,
             http: reqwest::Client::new(),
             stop,
@@ -184,7 +187,7 @@ impl Server {
 
     /// A request of the tenant's backend.
     pub async fn backend(&self, method: &str, path: &str, body: Value) -> Reply {
-        let authorization = format!("Basic {}", STANDARD.encode(format!("{SECRET}:")));
+        let authorization = format!("Basic {}", STANDARD.encode(format!("{}:", self.secret)));
         let body = (method != "GET").then(|| body.to_string());
         self.request(method, path, &[("authorization", authorization)], body).await
     }

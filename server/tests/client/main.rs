@@ -26,6 +26,7 @@ mod an_administrator_resets_a_user;
 mod an_app_verifies_its_user;
 mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
+mod chance_pairs_keep_tenants_apart;
 mod pages_keep_to_themselves;
 mod races_have_one_winner;
 mod the_web_phone_signs_what_it_shows;

@@ -22,7 +22,7 @@ use crate::screen::{PollingScreen, Screen};
 const BASE: &str = "/v1/client/user-authenticators/qr-code";
 
 /// Every row of every table but the log's, as text.
-async fn rows(server: &Server) -> BTreeMap<String, Vec<String>> {
+pub async fn rows(server: &Server) -> BTreeMap<String, Vec<String>> {
     let path = server.app.config.sqlite_path().expect("a file");
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     let mut database = options.connect().await.expect("the database");
