@@ -5,7 +5,6 @@
 //! criterion a table shows the latencies.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::encoding::AsDer;
@@ -17,25 +16,13 @@ use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use benches::kiosk::{self, SECRET, TENANT};
 use benches::wire::{Http, Socket};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
-use server::app::App;
-use server::auth::Secret;
-use server::config::Config;
-use server::limits::Limit;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast;
-
-const TENANT: &str = "5e1eebc0-31c5-42db-b86f-3981f0081ac6";
-const SECRET: &str = "sk_bench_0123456789abcdef";
-const PACK: &str = r#"
-event kiosk_login "kiosk-login" {}
-event device_enrol {}
-policy kiosk on kiosk_login { default challenge qr { user: anonymous } }
-policy enrol on device_enrol { default allow }
-"#;
 
 /// What a service does at the least: a request comes, and a message goes to the socket that waits.
 async fn relay() -> anyhow::Result<SocketAddr> {
@@ -59,23 +46,6 @@ async fn relay() -> anyhow::Result<SocketAddr> {
     };
     let router = Router::new().route("/ws", get(socket)).route("/approve", post(approve)).with_state(tell);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(address)
-}
-
-async fn stepup(data: &Path) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    let mut config = Config::demo(data, address.port());
-    config.policies.pack = data.join("pack");
-    std::fs::create_dir(&config.policies.pack)?;
-    std::fs::write(config.policies.pack.join("bench.rules"), PACK)?;
-    config.policies.watch = false;
-    let plenty = Limit::new(u32::MAX, u32::MAX);
-    (config.limits.key, config.limits.tenant, config.limits.address) = (plenty, plenty, plenty);
-    let app = App::start(config).await?;
-    let secret = Secret::parse(SECRET).expect("the secret keeps the rule");
-    app.admit(&challenge::TenantId::parse(TENANT)?, "bench", "backend", &secret).await?;
-    tokio::spawn(server::serve::serve(app, listener, std::future::pending()));
     Ok(address)
 }
 
@@ -163,7 +133,8 @@ fn realtime(criterion: &mut Criterion) {
         let peer = relay().await.expect("the peer starts");
         Relayed { screen: Socket::open(peer, "/ws", None).await, http: Http::connect(peer).await }
     });
-    let mut scene = runtime.block_on(async { Scene::open(stepup(data.path()).await.expect("stepup starts")).await });
+    let mut scene =
+        runtime.block_on(async { Scene::open(kiosk::serve(data.path()).await.expect("stepup starts")).await });
 
     let mut group = criterion.benchmark_group("realtime");
     group.sample_size(10).measurement_time(Duration::from_secs(5));

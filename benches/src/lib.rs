@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod dice;
+pub mod kiosk;
 pub mod load;
 pub mod wire;
 

@@ -19,6 +19,14 @@ impl Http {
 
     /// Posts JSON and gives what is answered. Panics unless that is a 200 with JSON.
     pub async fn post(&mut self, path: &str, authorization: &str, body: &Value) -> Value {
+        let answer = self.ask(path, authorization, body).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        let body = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(&[][..], |end| &answer[end + 4..]);
+        serde_json::from_slice(body).expect("the answer is JSON")
+    }
+
+    /// Posts JSON and gives the whole answer, head and body, whatever it says.
+    pub async fn ask(&mut self, path: &str, authorization: &str, body: &Value) -> Vec<u8> {
         let body = body.to_string();
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: {authorization}\r\ncontent-type: application/json\r\n\
@@ -27,9 +35,8 @@ impl Http {
         );
         self.0.write_all(request.as_bytes()).await.expect("the connection stays open");
         let mut answer = Vec::with_capacity(4096);
-        crate::load::read_answer(&mut self.0, &mut answer).await;
-        let body = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(&[][..], |end| &answer[end + 4..]);
-        serde_json::from_slice(body).expect("the answer is JSON")
+        crate::load::read_any(&mut self.0, &mut answer).await;
+        answer
     }
 }
 

@@ -15,7 +15,7 @@ use crate::attempts::Attempts;
 use crate::auth::Secret;
 use crate::caches::Caches;
 use crate::challenges::prompts::Prompts;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Steady, SystemClock};
 use crate::config::{Config, TenantConfig, TokenAlgorithm};
 use crate::evidence::Judges;
 use crate::keys::{Keys, KeysError};
@@ -38,7 +38,7 @@ pub struct Parts {
     /// What happened, durable.
     pub store: Store,
     /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<Steady>,
     /// The dice.
     pub random: Random,
     /// The rules in force and the history they read, per tenant.
@@ -134,6 +134,8 @@ impl App {
         let subscriptions = Arc::new(webhooks.subscriptions());
         let options = store::Options { subscriptions, ..store::Options::new(path, keys.log().clone()) };
         let store = Store::open(options).await?;
+        let last = store.log_time().await?.unwrap_or(Timestamp::MIN);
+        let clock = Arc::new(Steady::since(last, clock));
         let atlas = match config.geo.files.as_slice() {
             [] => Atlas::bundled(),
             files => Atlas::open(files).map_err(|error| StartError::Geo(error.to_string()))?,

@@ -41,17 +41,26 @@ pub struct Tracked {
     pub replayed: bool,
 }
 
+/// What a request says of itself beside its body.
+#[derive(Clone, Copy, Default)]
+pub struct Headers<'a> {
+    /// The header `Idempotency-Key`.
+    pub key: Option<&'a str>,
+    /// The caller's trace, written into the log's entry of the decision.
+    pub trace: Option<&'a str>,
+}
+
 /// Decides about an attempt, once.
 pub async fn track(
     app: &App,
     target: Target,
-    key_header: Option<&str>,
+    headers: Headers<'_>,
     body: &Map<String, Value>,
     explain: bool,
 ) -> Result<Tracked, ApiError> {
     let policies = app.policies.of(&target.tenant);
     let judging = policies.judging().await;
-    let mut attempted = decode(app, &judging, target, key_header, body)?;
+    let mut attempted = decode(app, &judging, target, headers.key, body)?;
 
     // Whoever comes second with a key waits here, and then finds the answer.
     let _turn = app.attempts.begin(&attempted.key).await;
@@ -75,7 +84,8 @@ pub async fn track(
     let (is_new_device, about_user) = (device.is_some(), news_of_user(app, &attempted).await?);
     let tells_of_user = about_user.is_some();
     let decision = record::new_decision(app, &attempted, id, &signals, &verdict, &decided, &answer, challenge)?;
-    let decision = NewDecision { device, about_user, ..decision };
+    let mut decision = NewDecision { device, about_user, ..decision };
+    decision.facts.extend(headers.trace.map(|trace| ("trace".to_owned(), trace.to_owned())));
     let durable = app.store.record_decision(decision).await;
     if tells_of_user {
         app.caches.forget_user(&attempted.key.tenant, &attempted.key.user);

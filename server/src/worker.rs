@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use challenge::state::Supersession;
+use jiff::Timestamp;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -36,19 +38,44 @@ pub fn spawn(app: App, closing: CancellationToken) -> tokio::task::JoinHandle<()
 }
 
 /// Expires everything that is overdue now, and says how many there were.
+///
+/// If the wall clock was set back, nobody can say any more when what is open will be over: it is over now, and only then is
+/// the clock followed. So no challenge lives longer for it (T-07).
 pub async fn sweep(app: &App) -> Result<usize, ApiError> {
+    let mut ended = end(app, Ending::Overdue).await?;
+    if app.clock.is_set_back() {
+        tracing::warn!("the clock was set back; open challenges are cancelled");
+        ended += end(app, Ending::All).await?;
+        app.clock.follow();
+        // Those that were made meanwhile, by the time that is over.
+        ended += end(app, Ending::All).await?;
+    }
+    Ok(ended)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Overdue,
+    All,
+}
+
+async fn end(app: &App, which: Ending) -> Result<usize, ApiError> {
     let mut ended = 0;
     loop {
         let now = app.clock.now();
-        let overdue = app.store.overdue_challenges(now, BATCH).await.map_err(refusals::store)?;
-        if overdue.is_empty() {
+        let until = if which == Ending::All { Timestamp::MAX } else { now };
+        let open = app.store.overdue_challenges(until, BATCH).await.map_err(refusals::store)?;
+        if open.is_empty() {
             return Ok(ended);
         }
         // All at once: the store commits them together.
         let before = ended;
-        let steps = overdue.into_iter().map(|(tenant, challenge)| {
-            let request = TransitionRequest { tenant, challenge, operation: Operation::Expire, at: now };
-            app.store.transition(request)
+        let steps = open.into_iter().map(|(tenant, challenge)| {
+            let operation = match which {
+                Ending::Overdue => Operation::Expire,
+                Ending::All => Operation::Supersede(Supersession::Cancelled),
+            };
+            app.store.transition(TransitionRequest { tenant, challenge, operation, at: now })
         });
         for outcome in futures_util::future::join_all(steps).await {
             match outcome {

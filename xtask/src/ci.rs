@@ -53,7 +53,7 @@ fn steps() -> anyhow::Result<Vec<Step>> {
     let stepup = run::target().join("debug/stepup");
     let on_rules = |verb: &str, pack: &str| format!("{} {verb} rules/{pack}", stepup.display());
     let benches = "cargo bench --workspace --profile dev --quiet --bench evaluate --bench velocity --bench geo --bench signature \
-                   --bench decision --bench realtime -- --test";
+                   --bench decision --bench realtime --bench silence -- --test";
     let mut steps = vec![
         step("format", "cargo fmt --all --check", Counts::One),
         step("format of the fuzz targets", "cargo fmt --manifest-path fuzz/Cargo.toml --check", Counts::One),

@@ -16,8 +16,9 @@ use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 
 use crate::http::params::{Ids, Query};
+use crate::http::trace::trace_id;
 use crate::json::Fields;
-use crate::pipeline;
+use crate::pipeline::{self, Headers};
 use crate::policies::status_of;
 use crate::store::{
     ActionState, Decision, DecisionFilter, DecisionKey, PageRequest, StateChange, StateChangeError, StateChanged,
@@ -36,7 +37,8 @@ pub(super) fn routes() -> Router<App> {
         ("userId" = String, Path, description = "the backend's own id of the user"),
         ("action" = String, Path, description = "what the user tries to do, as declared in the policy pack"),
         ("explain" = Option<bool>, Query, description = "add the full trace to the answer"),
-        ("Idempotency-Key" = Option<String>, Header, description = "same as `idempotencyKey` in the body")),
+        ("Idempotency-Key" = Option<String>, Header, description = "same as `idempotencyKey` in the body"),
+        ("traceparent" = Option<String>, Header, description = "W3C Trace Context; its trace id is in the audit log's entry of the decision")),
     request_body(content = Object, description = "wire fields, event fields and `custom`; may be empty"),
     responses((status = 200, description = "the decision, durable", body = Object),
         (status = 400, description = "the request cannot be read"), (status = 401, description = "no such API key"),
@@ -62,7 +64,8 @@ pub(super) async fn track(
             return Err(ApiError::field("/header/Idempotency-Key", "invalid", "expected visible ASCII characters"));
         }
     };
-    let tracked = pipeline::track(&app, target, key_header, &body, explain).await?;
+    let said = Headers { key: key_header, trace: trace_id(&headers) };
+    let tracked = pipeline::track(&app, target, said, &body, explain).await?;
     let mut response = Json(Value::Object(tracked.answer)).into_response();
     if tracked.replayed {
         response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));

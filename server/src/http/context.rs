@@ -10,6 +10,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::http::client_address::client_address;
 use crate::http::trace::trace_id;

@@ -19,7 +19,7 @@ use crate::challenges::validate::{self, Expectation};
 use crate::decode::Target;
 use crate::error::{ApiError, Problem};
 use crate::json::Fields;
-use crate::pipeline;
+use crate::pipeline::{self, Headers};
 
 /// Where a request can pretend to come from, so that each kind of place can be tried.
 const PLACES: [(&str, &str); 7] = [
@@ -90,7 +90,7 @@ async fn track(State(app): State<App>, JsonObject(mut body): JsonObject) -> Resu
     let target = Target { tenant, user: user(&user_id)?, action };
     body.remove("userId");
     body.remove("action");
-    let tracked = pipeline::track(&app, target, None, &body, true).await?;
+    let tracked = pipeline::track(&app, target, Headers::default(), &body, true).await?;
     Ok(Json(Value::Object(tracked.answer)))
 }
 
@@ -116,7 +116,7 @@ async fn enrol(State(app): State<App>, JsonObject(body): JsonObject) -> Result<J
     ]
     .into_iter()
     .collect();
-    let answer = pipeline::track(&app, target, None, &request, false).await?.answer;
+    let answer = pipeline::track(&app, target, Headers::default(), &request, false).await?.answer;
     let token = answer.get("token").and_then(Value::as_str);
     let token =
         token.ok_or_else(|| ApiError::new(Problem::Conflict, "the pack blocks enrolling a device for this user"))?;

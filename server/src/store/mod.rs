@@ -577,6 +577,11 @@ impl Store {
         self.inner.checkpoint().await
     }
 
+    /// The time of the log's last entry.
+    pub async fn log_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.log_time().await
+    }
+
     /// How many entries the log has, and their root.
     pub async fn log_head(&self) -> Result<Checkpoint, StoreError> {
         self.inner.log_head().await

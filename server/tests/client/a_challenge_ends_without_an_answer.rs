@@ -93,3 +93,58 @@ async fn a_screen_that_asks_hears_of_an_end_that_is_written_down() {
         assert_eq!(stored.challenge.state().name(), "expired");
     }
 }
+
+/// No sweep is needed for it, and for a clock that is set back far not even somebody who looked at it in between; the worker
+/// looks twice a second.
+#[tokio::test]
+async fn t07_a_clock_that_is_set_back_revives_and_prolongs_nothing() {
+    let (before, after) = (LIFE - MOMENT, LIFE);
+    for (age, jump_s, code) in [
+        (before, 0, None),
+        (after, 0, Some("challenge_expired")),
+        // Ahead: over at once, and not again open when that is mended.
+        (before, 600, Some("challenge_expired")),
+        // Back: what is over stays over, what was open ends with the next sweep and till then by the time that goes on.
+        (after, -1, Some("challenge_expired")),
+        (after, -600, Some("challenge_expired")),
+        (after + LIFE, -1_200, Some("challenge_expired")),
+        (after, -86_400 * 3_650, Some("challenge_expired")),
+        (before, -600, None),
+    ] {
+        let server = Server::start().await;
+        let phone = enrolled(&server, "ann", Sdk::Ios).await;
+        let screen = PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        let waiting =
+            PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+        phone.claim(&server, &screen.challenge_id).await.ok();
+        phone.claim(&server, &waiting.challenge_id).await.ok();
+        let start = server::clock::Clock::now(&*server.clock);
+        server.clock.advance(age);
+        if jump_s == -1 {
+            server.app.clock.now();
+        }
+        let moved = server::clock::Clock::now(&*server.clock) + jiff::SignedDuration::from_secs(jump_s);
+        server.clock.set(moved);
+        let answered = phone.answer(&server, &screen.challenge_id, true).await;
+        let case = format!("after {age:?}, {jump_s} s");
+        match code {
+            None => assert_eq!(answered.status, 200, "{case}: {}", answered.body),
+            Some(code) => assert_eq!(answered.body["error"], code, "{case}"),
+        }
+        if jump_s != 0 {
+            // By a clock that is right again or set back, after a sweep or a start, it is as it was.
+            server::worker::sweep(&server.app).await.expect("a sweep");
+            server.clock.set(start);
+            let server = server.restart().await;
+            server::worker::sweep(&server.app).await.expect("a sweep");
+            let late = phone.answer(&server, &waiting.challenge_id, true).await;
+            let ended = ["challenge_expired", "challenge_superseded"];
+            assert!(ended.iter().any(|code| late.body["error"] == *code), "{case}: {}", late.body);
+            // And who asks now has the whole life of a challenge.
+            let screen =
+                PollingScreen::create(&server, None, json!({"action": "kiosk-login"})).await.expect("a challenge");
+            server.clock.advance(LIFE - MOMENT);
+            phone.claim(&server, &screen.challenge_id).await.ok();
+        }
+    }
+}

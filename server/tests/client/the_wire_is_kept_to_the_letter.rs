@@ -222,3 +222,23 @@ async fn a_refusal_names_the_trace_that_the_caller_sent() {
         assert_eq!((reply.status, reply.body["traceId"].as_str()), (401, told));
     }
 }
+
+#[tokio::test]
+async fn the_logs_entry_of_a_decision_names_the_callers_trace() {
+    let server = Server::start().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{SECRET}:"));
+    let authorization = format!("Basic {basic}");
+    for (parent, told) in [(format!("00-{trace}-00f067aa0ba902b7-01"), Some(trace)), ("00-x-y-z".to_owned(), None)] {
+        let headers = [("traceparent", parent), ("authorization", authorization.clone())];
+        server.request("POST", "/v1/users/ann/actions/signIn", &headers, None).await.ok();
+        let last = server.app.store.log_head().await.expect("the log").size - 1;
+        let tenant = challenge::TenantId::parse(server.tenant.as_str()).expect("a tenant");
+        let leaf = server.app.store.audit_leaf(&tenant, last).await.expect("the log").expect("an entry");
+        let leaf = server::audit::Leaf::decode(&leaf).expect("a leaf");
+        assert_eq!(
+            (leaf.kind.as_str(), leaf.facts.get("x.trace").and_then(server::audit::Fact::text)),
+            ("decision.recorded", told)
+        );
+    }
+}

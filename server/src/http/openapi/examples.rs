@@ -28,6 +28,7 @@ fn of_parameter(name: &str) -> Option<Value> {
         "userId" | "user" => "ann",
         "action" | "codes" => "withdrawal",
         "idempotencyKey" | "Idempotency-Key" => "order-4711",
+        "traceparent" => "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "decisionId" => DECISION,
         "challengeId" => CHALLENGE,
         "userAuthenticatorId" => "f1c9a1e2-5c0b-4f5e-9d0a-3c1b2a4d5e6f",

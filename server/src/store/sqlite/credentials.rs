@@ -108,31 +108,86 @@ async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, Enr
     }
 }
 
-/// Whether the user has one phone, this very token let it in, and an app of the same name on the same platform now brings a
-/// key of a kind that it has not brought yet. Nothing that the token brought may have been revoked since.
-async fn is_of_the_phone_that_is_in(conn: &mut SqliteConnection, new: &NewCredential) -> Result<bool, Fault> {
+/// How a key came in.
+#[derive(PartialEq)]
+struct Way<'a> {
+    token: &'a str,
+    platform: &'a str,
+    name: Option<&'a str>,
+}
+
+/// A key that a user has or had.
+struct Arrived {
+    stored: StoredCredential,
+    /// The token that brought it.
+    token: Option<String>,
+    /// Whether a recovery code or a reset let it in.
+    after_a_loss: bool,
+}
+
+impl Arrived {
+    fn way(&self) -> Option<Way<'_>> {
+        let (platform, name) = (&self.stored.device_platform, self.stored.device_name.as_deref());
+        self.token.as_deref().map(|token| Way { token, platform, name })
+    }
+
+    /// Keys of different kinds that came in by one token, under one name, on one platform, are one phone's (decision 16).
+    fn shares_a_phone_with(&self, kind: &str, way: Option<Way<'_>>) -> bool {
+        way.is_some() && self.way() == way && self.stored.kind != kind
+    }
+}
+
+/// Every key that a user ever had, in the order of enrolment: rows are never deleted.
+async fn arrived(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Vec<Arrived>, Fault> {
     let rows = sqlx::query(
-        "SELECT held.*, came.token AS came_by FROM credentials AS held \
+        "SELECT held.*, came.token AS came_by, \
+             EXISTS (SELECT 1 FROM recovery_codes AS c WHERE c.tenant = held.tenant AND c.credential = held.id) \
+             OR EXISTS (SELECT 1 FROM resets AS r WHERE r.tenant = held.tenant AND r.credential = held.id) AS after_a_loss \
+         FROM credentials AS held \
          LEFT JOIN arrivals AS came ON came.tenant = held.tenant AND came.credential = held.id \
-         WHERE held.tenant = ? AND held.user = ?",
+         WHERE held.tenant = ? AND held.user = ? ORDER BY held.rowid",
     )
-    .bind(new.credential.tenant.as_str())
-    .bind(new.credential.user.as_str())
+    .bind(tenant.as_str())
+    .bind(user.as_str())
     .fetch_all(conn)
     .await?;
+    let arrived = |row: &SqliteRow| {
+        let (token, after_a_loss) = (row.opt_text("came_by")?, row.int("after_a_loss")? != 0);
+        Ok(Arrived { stored: from_row(row)?, token, after_a_loss })
+    };
+    rows.iter().map(arrived).collect()
+}
+
+/// Whether the user has one phone, this very token let it in, and it now brings a key of a kind that it has not brought yet.
+/// Nothing that the token brought may have been revoked since.
+async fn is_of_the_phone_that_is_in(conn: &mut SqliteConnection, new: &NewCredential) -> Result<bool, Fault> {
+    let way = || Some(Way { token: &new.token, platform: &new.device_platform, name: new.device_name.as_deref() });
     let mut is_in = false;
-    for row in &rows {
-        let held = from_row(row)?;
-        let brought = row.opt_text("came_by")?.as_deref() == Some(new.token.as_str());
-        let alike =
-            held.kind != new.kind && held.device_platform == new.device_platform && held.device_name == new.device_name;
-        match (brought, held.revoked_at) {
-            (true, None) if alike => is_in = true,
+    for held in arrived(conn, &new.credential.tenant, &new.credential.user).await? {
+        let brought = held.token.as_deref() == Some(new.token.as_str());
+        match (brought, held.stored.revoked_at) {
+            (true, None) if held.shares_a_phone_with(&new.kind, way()) => is_in = true,
             (true, _) | (false, None) => return Ok(false),
             (false, Some(_)) => {}
         }
     }
     Ok(is_in)
+}
+
+/// Whether a key is of another phone than the user's very first, or came after a loss. The same key under another kind is the
+/// same phone. Of keys that one token brought, a recovery lets in all.
+async fn is_later_phone(conn: &mut SqliteConnection, tenant: &TenantId, id: &CredentialId) -> Result<bool, Fault> {
+    let Some(stored) = by_id(&mut *conn, tenant, id).await? else { return Ok(false) };
+    let all = arrived(conn, tenant, &stored.credential.user).await?;
+    let Some(this) = all.iter().find(|held| held.stored.credential.id == *id) else { return Ok(false) };
+    let another = |earlier: &Arrived| {
+        earlier.stored.credential.key != this.stored.credential.key
+            && !earlier.shares_a_phone_with(&this.stored.kind, this.way())
+    };
+    let together =
+        |held: &Arrived| held.stored.credential.id == *id || (held.token.is_some() && held.token == this.token);
+    Ok(all.iter().any(|held| held.after_a_loss && together(held))
+        || all.iter().take_while(|held| held.stored.credential.id != *id).any(another))
 }
 
 /// Enrols the key, with what goes with it: phones it replaces are revoked, a user who has no recovery codes gets some.
@@ -435,6 +490,10 @@ impl super::Sqlite {
     ) -> Result<Option<StoredCredential>, StoreError> {
         let held = by_public_key(&mut *self.reader().await?, tenant, public_key).await?;
         Ok(held.into_iter().find(|stored| stored.kind == kind))
+    }
+
+    pub async fn is_later_phone(&self, tenant: &TenantId, id: &CredentialId) -> Result<bool, StoreError> {
+        Ok(is_later_phone(&mut *self.reader().await?, tenant, id).await?)
     }
 
     pub async fn credentials(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<StoredCredential>, StoreError> {

@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::batch::{Batch, Entry};
@@ -58,6 +59,12 @@ impl super::Sqlite {
             .map_err(Fault::from)?;
         let frontier = row.as_ref().map(frontier).transpose()?.unwrap_or_default();
         Ok(Checkpoint { origin: self.origin.clone(), size: frontier.size(), root: frontier.root() })
+    }
+
+    pub async fn log_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let head = sqlx::query("SELECT time FROM audit_head");
+        let row = head.fetch_optional(&mut *self.reader().await?).await.map_err(Fault::from)?;
+        Ok(row.map(|row| row.at("time")).transpose()?)
     }
 
     pub async fn audit_leaf(&self, tenant: &TenantId, seq: Seq) -> Result<Option<String>, StoreError> {

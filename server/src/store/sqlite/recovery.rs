@@ -459,31 +459,6 @@ pub(super) async fn standing(
     Ok(RecoveryStanding { codes_left, pending_reset, had_phone })
 }
 
-async fn is_later_phone(conn: &mut SqliteConnection, tenant: &TenantId, id: &CredentialId) -> Result<bool, Fault> {
-    // Rows are never deleted, so that their order is the order of enrolment. The same key under another kind is the same
-    // phone; so is a key of another kind that an app of the same name on the same platform brought with the same token. Of
-    // keys that one token brought, a recovery lets in all.
-    let row = sqlx::query(
-        "WITH together (id) AS (SELECT ?2 UNION SELECT other.credential FROM arrivals AS other JOIN arrivals AS own \
-             ON own.tenant = other.tenant AND own.token = other.token WHERE own.tenant = ?1 AND own.credential = ?2) \
-         SELECT EXISTS (SELECT 1 FROM credentials AS this JOIN credentials AS earlier \
-             ON earlier.tenant = this.tenant AND earlier.user = this.user AND earlier.rowid < this.rowid \
-             AND earlier.public_key <> this.public_key \
-             LEFT JOIN arrivals AS came ON came.tenant = this.tenant AND came.credential = this.id \
-             LEFT JOIN arrivals AS before ON before.tenant = this.tenant AND before.credential = earlier.id \
-             WHERE this.tenant = ?1 AND this.id = ?2 AND NOT (came.token IS NOT NULL AND came.token IS before.token \
-             AND this.kind <> earlier.kind AND this.device_platform = earlier.device_platform \
-             AND this.device_name IS earlier.device_name)) \
-         OR EXISTS (SELECT 1 FROM together JOIN recovery_codes AS code ON code.tenant = ?1 AND code.credential = together.id) \
-         OR EXISTS (SELECT 1 FROM together JOIN resets AS reset ON reset.tenant = ?1 AND reset.credential = together.id) AS later",
-    )
-    .bind(tenant.as_str())
-    .bind(id.as_str())
-    .fetch_one(conn)
-    .await?;
-    Ok(row.int("later")? != 0)
-}
-
 impl super::Sqlite {
     pub async fn recovery_codes(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<RecoveryCode>, StoreError> {
         Ok(newest_of(&mut *self.reader().await?, tenant, user).await?)
@@ -495,9 +470,5 @@ impl super::Sqlite {
 
     pub async fn recovery_standing(&self, tenant: &TenantId, user: &UserId) -> Result<RecoveryStanding, StoreError> {
         Ok(standing(&mut *self.reader().await?, tenant, user).await?)
-    }
-
-    pub async fn is_later_phone(&self, tenant: &TenantId, id: &CredentialId) -> Result<bool, StoreError> {
-        Ok(is_later_phone(&mut *self.reader().await?, tenant, id).await?)
     }
 }
