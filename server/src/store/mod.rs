@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod evidence;
 mod look;
 pub mod model;
+mod races;
 mod rows;
 mod sqlite;
 pub(crate) mod tables;
@@ -25,6 +26,7 @@ use crate::audit::{Checkpoint, LogSigner};
 pub use error::{OpenError, StoreError};
 pub use look::{Glance, LoggedEntry, LookError, entries_of, glance};
 pub use model::*;
+pub use races::Challenges;
 
 /// Where the store is and who signs its log.
 #[derive(Debug, Clone)]

@@ -1,4 +1,6 @@
 //! A challenge has one claimer (T-03), and no counter is ever taken back (T-17, T-31).
+//!
+//! The races know a database by the trait [`Challenges`] alone: another one joins with one more line in each test.
 
 use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use server::store::*;
@@ -12,19 +14,22 @@ fn rounds() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_32_concurrent_claims_exactly_one_wins() {
-    let world = World::new().await;
+    one_wins(&World::new().await.store).await;
+}
+
+async fn one_wins(store: &impl Challenges) {
     let mut phones = Vec::new();
     for n in 0..32 {
-        phones.push(Phone::enrolled(&world.store, &format!("u{n}"), &format!("c{n}")).await);
+        phones.push(Phone::enrolled(store, &format!("u{n}"), &format!("c{n}")).await);
     }
     for round in 0..rounds() {
         let challenge = generate(Subject::Anonymous, 0);
         let id = challenge.id();
         let new = NewChallenge { challenge, decision: None, supersedes: None };
-        world.store.create_challenge(new).await.unwrap();
-        let before = world.entries().await;
+        store.create_challenge(new).await.unwrap();
+        let before = store.log_head().await.unwrap().size;
         let tries = phones.iter().map(|phone| {
-            let (store, request) = (world.store.clone(), phone.claim(id, 1));
+            let (store, request) = (store.clone(), phone.claim(id, 1));
             tokio::spawn(async move { store.transition(request).await })
         });
         let mut won = Vec::new();
@@ -37,22 +42,30 @@ async fn of_32_concurrent_claims_exactly_one_wins() {
         }
         let [winner] = won.as_slice() else { panic!("round {round}: {} claims won", won.len()) };
         assert_eq!(winner.effect, Effect::Moved);
-        let stored = world.store.challenge(&tenant(), id).await.unwrap().unwrap();
+        let stored = store.challenge(&tenant(), id).await.unwrap().unwrap();
         assert_eq!(stored.challenge.state().claim().unwrap().by, winner.after.state().claim().unwrap().by);
-        assert_eq!(world.entries().await - before, 32, "one entry for the claim, one for each refusal");
+        assert_eq!(store.log_head().await.unwrap().size - before, 32, "one entry for the claim, one for each refusal");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_100_concurrent_wrong_codes_three_are_counted() {
     let world = World::new().await;
-    let phone = Phone::enrolled(&world.store, "u1", "c1").await;
+    let challenge = three_are_counted(&world.store).await;
+    let world = world.reopened().await;
+    let stored = world.store.challenge(&tenant(), challenge).await.unwrap().unwrap();
+    assert_eq!(stored.challenge.state().name(), "rejected");
+    assert_eq!(stored.challenge.state().claim().unwrap().wrong_codes, 3);
+}
+
+async fn three_are_counted(store: &impl Challenges) -> ChallengeId {
+    let phone = Phone::enrolled(store, "u1", "c1").await;
     let (decision, challenge) = challenged("u1", "k1", 0);
-    world.store.record_decision(decision).await.unwrap();
-    world.store.transition(phone.claim_asking_for(challenge.id(), 1, Some("42"))).await.unwrap();
+    store.record_decision(decision).await.unwrap();
+    store.transition(phone.claim_asking_for(challenge.id(), 1, Some("42"))).await.unwrap();
     let tries = (0..100).map(|_| {
         let request = phone.answer(challenge.id(), at(2), challenge::Decision::Approve, "41");
-        let store = world.store.clone();
+        let store = store.clone();
         tokio::spawn(async move { store.transition(request).await })
     });
     let mut counted = Vec::new();
@@ -65,10 +78,7 @@ async fn of_100_concurrent_wrong_codes_three_are_counted() {
     }
     counted.sort_by_key(|effect| format!("{effect:?}"));
     assert_eq!(counted, [0, 1, 2].map(|attempts_left| Effect::WrongCode { attempts_left }));
-    let world = world.reopened().await;
-    let stored = world.store.challenge(&tenant(), challenge.id()).await.unwrap().unwrap();
-    assert_eq!(stored.challenge.state().name(), "rejected");
-    assert_eq!(stored.challenge.state().claim().unwrap().wrong_codes, 3);
+    challenge.id()
 }
 
 #[tokio::test]

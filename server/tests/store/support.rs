@@ -174,7 +174,7 @@ impl Phone {
         Self { key, credential }
     }
 
-    pub async fn enrolled(store: &Store, name: &str, id: &str) -> Self {
+    pub async fn enrolled(store: &impl Challenges, name: &str, id: &str) -> Self {
         let phone = Self::of(name, id);
         assert!(store.enrol(phone.enrolment()).await.unwrap().new);
         phone
