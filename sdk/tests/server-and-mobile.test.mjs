@@ -321,3 +321,22 @@ test('what the maker says of a key goes along: the keystore is told the nonce, t
   assert.equal(Buffer.from(told.challenge).toString('hex'), sha256(nonce));
   assert.equal(Buffer.from(told.hash).toString('hex'), sha256(told.message));
 });
+
+test('whose a key is, is asked with a signature where the tenant wants one', async () => {
+  const phone = await enrolledPhone(demo, stepup, 'signing');
+  const { fetch } = globalThis;
+  const asked = [];
+  globalThis.fetch = (url, init) => {
+    asked.push(String(url).slice(demo.baseUrl.length).split('?')[0]);
+    if (!String(url).includes('/qr-code?publicKey=') || String(url).includes('version=2')) return fetch(url, init);
+    const error = { error: 'protocol_too_old', errorCode: 'protocol_too_old', errorDescription: 'version 2 signatures are needed' };
+    return Promise.resolve(new Response(JSON.stringify(error), { status: 400, headers: { 'Content-Type': 'application/json' } }));
+  };
+  try {
+    assert.equal((await phone.qrCode.getCredential()).data.userId, 'signing');
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  const path = '/client/user-authenticators/qr-code';
+  assert.deepEqual(asked, [path, '/client/challenge', path]);
+});

@@ -113,9 +113,22 @@ export class Credential {
     return answered(async () => {
       const pinned = await this.pinned(username);
       if (!pinned) return undefined;
-      const found = await this.send<Described>({ method: 'GET', url: this.#named(this.path, pinned) });
+      const found = await this.#described(pinned, username);
       return { ...found, credentialId: found.userAuthenticatorId };
     });
+  }
+
+  /** Signed only for a tenant that wants it so: a key may ask for a finger whenever it signs. */
+  async #described(pinned: Pinned, username?: string): Promise<Described> {
+    try {
+      return await this.send<Described>({ method: 'GET', url: this.#named(this.path, pinned) });
+    } catch (error) {
+      if (!this.isVersion2 || !(error instanceof StepupError) || error.errorCode !== 'protocol_too_old') throw error;
+    }
+    const { nonce } = await this.post<{ nonce: string }>('/client/challenge', {});
+    const text = message('auth', { method: 'GET', path: `/v1${this.path}`, body: hash(utf8('')), nonce });
+    const headers = { 'X-Authsignal-Signature': await this.sign(pinned, text, username) };
+    return this.send<Described>({ method: 'GET', url: `${this.#named(this.path, pinned)}&version=2&nonce=${nonce}`, headers });
   }
 
   /** Takes the key out at the server, then forgets it here. The key stays if the server cannot be reached. */

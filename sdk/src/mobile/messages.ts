@@ -7,6 +7,7 @@ const LINES = {
   claim: ['iss', 'tenant', 'challenge', 'credential', 'qr', 'nonce'],
   decide: ['iss', 'tenant', 'challenge', 'credential', 'claim', 'ctx', 'decision', 'code'],
   remove: ['iss', 'tenant', 'credential', 'nonce'],
+  auth: ['method', 'path', 'body', 'nonce'],
 } as const;
 
 type Purpose = keyof typeof LINES;

@@ -1,9 +1,11 @@
 use serde_json::json;
 use server::clock::Clock;
+use server::config::MobileProtocol;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
 use crate::harness::{OTHER_TENANT, Server, token};
 use crate::phone::{Phone, Sdk, quoted};
+use crate::phone_v2;
 use crate::screen::PollingScreen;
 
 #[tokio::test]
@@ -166,4 +168,47 @@ async fn a_key_that_is_no_p256_key_is_refused() {
         let reply = server.request("POST", "/v1/client/user-authenticators/qr-code", &headers, Some(body)).await;
         assert_eq!(reply.status, 400, "{key}: {}", reply.body);
     }
+}
+
+/// Whoever learns a public key learns of its owner by it, unless the question is signed (design: get-credential).
+#[tokio::test]
+async fn whose_a_key_is_may_be_asked_by_the_key_itself_alone() {
+    let server = Server::start_with(|config| {
+        config.defaults.min_mobile_protocol.insert("*".to_owned(), MobileProtocol::V2);
+    })
+    .await;
+    let (phone, stranger) = (Phone::new(&server, Sdk::Ios), Phone::new(&server, Sdk::Ios));
+    let token = server.enrolment_token("ann").await;
+    phone_v2::enrol(&server, &phone, &token).await.ok();
+    phone.get(&server).await.refused(400, "protocol_too_old");
+    stranger.get(&server).await.refused(400, "protocol_too_old");
+
+    let basic = [("authorization", phone.basic())];
+    let asked = server.request("POST", "/v1/client/challenge", &basic, Some("{}".into())).await.ok();
+    let nonce = asked["nonce"].as_str().expect("a nonce").to_owned();
+    let ask = async |signer: &Phone, signed_path: &str, signed_nonce: &str, nonce: &str| {
+        let path = phone.path("");
+        let text = phone_v2::message(
+            "auth",
+            &[("method", "GET"), ("path", signed_path), ("body", &phone_v2::sha256(b"")), ("nonce", signed_nonce)],
+        );
+        let headers = [("authorization", phone.basic()), ("x-authsignal-signature", signer.sign(&text))];
+        let query = format!("?publicKey={}&version=2&nonce={nonce}", phone.key_in_query());
+        server.request("GET", &format!("{path}{query}"), &headers, None).await
+    };
+    let path = phone.path("");
+    // Twice, as an answer may be lost.
+    for _ in 0..2 {
+        assert_eq!(ask(&phone, &path, &nonce, &nonce).await.ok()["userId"], "ann");
+    }
+    let enrolments = phone_v2::nonce(&server, &token).await;
+    ask(&stranger, &path, &nonce, &nonce).await.refused(400, "invalid_signature");
+    ask(&phone, "/v1/client/user-authenticators/push", &nonce, &nonce).await.refused(400, "invalid_signature");
+    ask(&phone, &path, &enrolments, &nonce).await.refused(400, "invalid_signature");
+    for (nonce, code) in [(enrolments.as_str(), "unknown-nonce"), ("short", "invalid")] {
+        let refused = ask(&phone, &path, nonce, nonce).await;
+        assert_eq!((refused.status, &refused.body["errors"][0]["code"]), (400, &serde_json::json!(code)));
+    }
+    server.clock.advance(std::time::Duration::from_secs(1_200));
+    assert_eq!(ask(&phone, &path, &nonce, &nonce).await.body["errors"][0]["code"], "unknown-nonce");
 }

@@ -101,7 +101,7 @@ impl Phone {
     }
 
     /// The key encoded twice, as each platform does it in a query.
-    fn key_in_query(&self) -> String {
+    pub fn key_in_query(&self) -> String {
         let key = self.public_key();
         match self.sdk {
             Sdk::Ios => URL_SAFE_NO_PAD.encode(key),

@@ -238,7 +238,7 @@ async fn the_logs_entry_of_a_decision_names_the_callers_trace() {
         let leaf = server::audit::Leaf::decode(&leaf).expect("a leaf");
         assert_eq!(
             (leaf.kind.as_str(), leaf.facts.get("x.trace").and_then(server::audit::Fact::text)),
-            ("decision.recorded", told)
+            ("decision", told)
         );
     }
 }

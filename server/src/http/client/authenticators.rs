@@ -1,6 +1,7 @@
 //! A phone's key: added under a user's token, found again, taken out by its own signature.
 
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,10 +14,11 @@ use challenge::{Credential, CredentialId, CredentialStatus, Platform, TenantId, 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::bodies::{AddBody, RemoveBody};
+use super::bodies::{self, AddBody, RemoveBody, Version};
 use super::caller::{Holder, OfTenant};
 use super::doors::Door;
 use super::enrolment;
+use super::push::SIGNATURE;
 use crate::app::App;
 use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
@@ -205,9 +207,12 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
     })))
 }
 
-/// `GET /user-authenticators/{kind}?publicKey=`
+/// `GET /user-authenticators/{kind}?publicKey=`: whose the key is. With `version=2` the question is signed by the key itself, and
+/// nobody else hears anything; where the tenant wants version 2 for every action (`*`), there is no other way to ask.
 #[utoipa::path(get, path = "/user-authenticators/{kind}", tag = "client", security(("tenant" = [])),
-    params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10"), ("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
+    params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10"), ("publicKey" = String, Query, description = "the base64 of the key, encoded once more"),
+        ("version" = Option<u8>, Query, description = "2: the question is signed"), ("nonce" = Option<String>, Query, description = "of `POST /v1/client/challenge`"),
+        ("X-Authsignal-Signature" = Option<String>, Header, description = "with version 2: over `stepup/v2/auth`")),
     responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
         (status = 400, description = "`invalid_credential`: it was removed"),
         (status = 404, description = "`unknown_credential`")))]
@@ -216,8 +221,19 @@ pub async fn get(
     Extension(door): Extension<Door>,
     caller: OfTenant,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     let key = key_in(query.as_deref())?;
+    match bodies::version_in(query.as_deref())? {
+        Version::Compat => enrolment::must_sign(&app, &caller.tenant)?,
+        Version::V2 => {
+            let nonce = bodies::nonce_in(query.as_deref())?;
+            let signature = headers.get(SIGNATURE).and_then(|text| text.to_str().ok());
+            let signature = signature.and_then(|text| Signature::from_base64(text).ok());
+            let path = format!("/v1/client/user-authenticators/{}", door.path);
+            enrolment::verify_question(&app, &caller.tenant, &key, &path, &nonce, signature.as_ref())?;
+        }
+    }
     Ok(Json(described(&active(&app, &caller.tenant, door, &key).await?)))
 }
 

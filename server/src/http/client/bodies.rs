@@ -293,6 +293,14 @@ pub(super) fn version_in(query: Option<&str>) -> Result<Version, ApiError> {
     }
 }
 
+/// The nonce in the query of a signed question.
+pub(super) fn nonce_in(query: Option<&str>) -> Result<ServerNonce, ApiError> {
+    let named = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("nonce="));
+    let missing = || ApiError::field("/query/nonce", "missing-field", "ask `POST /v1/client/challenge` for a nonce");
+    ServerNonce::parse(named.ok_or_else(missing)?)
+        .map_err(|_| ApiError::field("/query/nonce", "invalid", "expected the 22 characters of a nonce"))
+}
+
 /// A member that must be there and have its form.
 pub(super) fn required<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ApiError> {
     optional(body, name, parse)?

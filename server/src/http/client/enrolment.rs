@@ -9,7 +9,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use challenge::keys::DeviceKey;
-use challenge::messages::{EnrollMessage, RemoveMessage, ServerNonce, enroll, remove as remove_message};
+use challenge::messages::{
+    AuthMessage, EnrollMessage, LineValue, RemoveMessage, ServerNonce, auth, enroll, remove as remove_message,
+};
 use challenge::signature::Signature;
 use challenge::{ActionCode, TenantId};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +21,7 @@ use super::bodies;
 use super::caller::{Caller, Holder};
 use crate::app::App;
 use crate::challenges::{anonymous, in_app, refusals};
+use crate::config::MobileProtocol;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
@@ -27,11 +30,11 @@ use crate::store::{NewUse, StoredCredential, Use, UseKind};
 /// How long one nonce is given out, in seconds; it is accepted for at most twice as long.
 const WINDOW_S: i64 = 600;
 
-/// `POST /challenge`: the nonce that an enrolment or a removal signs, and a challenge for the app itself: of the action it
+/// `POST /challenge`: the nonce that an enrolment, a removal or a question signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
 #[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
     request_body(content = Object, description = "`{action?}`: with a token, that of the token"),
-    responses((status = 200, description = "`{challengeId, nonce}`: for an app that answers for itself, and for what version 2 signs at an enrolment or a removal", body = Object)))]
+    responses((status = 200, description = "`{challengeId, nonce}`: for an app that answers for itself, and for what version 2 signs at an enrolment, a removal or a question", body = Object)))]
 pub async fn nonce(
     State(app): State<App>,
     caller: Caller,
@@ -111,6 +114,41 @@ pub async fn verify_removal(
     use_up(app, tenant, tenant.as_str(), nonce, credential.as_str(), phone.revoked_at.is_some()).await
 }
 
+/// Whether the key has signed, with our nonce, that it asks this `GET` of `path`. The nonce is not used up: what a question tells
+/// its asker, it may tell twice.
+pub fn verify_question(
+    app: &App,
+    tenant: &TenantId,
+    key: &DeviceKey,
+    path: &str,
+    nonce: &ServerNonce,
+    signature: Option<&Signature>,
+) -> Result<(), ApiError> {
+    if !nonces(app, tenant.as_str()).contains(nonce) {
+        return Err(unknown_nonce("/query/nonce"));
+    }
+    let method = LineValue::parse("GET").map_err(ApiError::internal)?;
+    let path = LineValue::parse(path).map_err(ApiError::internal)?;
+    let message = auth(&AuthMessage { method: &method, path: &path, body: b"", nonce });
+    let fits = signature.is_some_and(|signature| key.verify(message.as_bytes(), signature).is_ok());
+    if fits { Ok(()) } else { Err(bad_signature().about("/header/X-Authsignal-Signature")) }
+}
+
+/// Where a tenant wants version 2 for every action, a key that everybody may know tells nobody whose it is.
+pub fn must_sign(app: &App, tenant: &TenantId) -> Result<(), ApiError> {
+    match app.config.tenant(tenant.as_str()).min_mobile_protocol.get("*") {
+        Some(MobileProtocol::V2) => Err(ApiError::new(
+            Problem::ProtocolTooOld,
+            "who asks for a credential must sign the question: `version=2`, `nonce` and `X-Authsignal-Signature`",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn unknown_nonce(pointer: &'static str) -> ApiError {
+    ApiError::field(pointer, "unknown-nonce", "ask `POST /v1/client/challenge` for a nonce and sign that")
+}
+
 /// Uses up a nonce that is ours and not too old, unless what it is for is `done`.
 async fn use_up(
     app: &App,
@@ -122,11 +160,7 @@ async fn use_up(
 ) -> Result<(), ApiError> {
     let now = app.clock.now();
     if !nonces(app, asker).contains(nonce) {
-        return Err(ApiError::field(
-            "/nonce",
-            "unknown-nonce",
-            "ask `POST /v1/client/challenge` for a nonce and sign that",
-        ));
+        return Err(unknown_nonce("/nonce"));
     }
     if done {
         return Ok(());

@@ -14,7 +14,7 @@ use super::authenticators::{active, described, key_in};
 use super::bodies::{self, UpdateBody, Version};
 use super::caller::{Holder, OfTenant};
 use super::doors::Door;
-use super::enrolment::window;
+use super::enrolment::{self, window};
 use super::phone::shown;
 use crate::app::App;
 use crate::challenges::screen::Screen;
@@ -27,7 +27,7 @@ use crate::limits::Subject;
 use crate::store::{CredentialRefresh, DecisionKey, NewUse, RevokeError, Use, UseKind};
 
 /// The header with a phone's signature over what [`nonce_to_ask`] gave it.
-const SIGNATURE: &str = "x-authsignal-signature";
+pub(super) const SIGNATURE: &str = "x-authsignal-signature";
 
 /// `POST /challenge/push`: `{action}`, of a page that holds the token of `track`.
 #[utoipa::path(post, path = "/challenge/push", tag = "client", security(("token" = [])),
@@ -125,6 +125,9 @@ pub async fn pending(
     let bad_signature = || bad_signature().about("/header/X-Authsignal-Signature");
     if version == Version::V2 && signature.is_none() {
         return Err(bad_signature());
+    }
+    if signature.is_none() {
+        enrolment::must_sign(&app, &tenant)?;
     }
     if let Some(signature) = signature {
         let asker = asker(tenant.as_str(), &key);
