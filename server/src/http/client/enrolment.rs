@@ -124,14 +124,14 @@ pub fn verify_question(
     nonce: &ServerNonce,
     signature: Option<&Signature>,
 ) -> Result<(), ApiError> {
-    if !nonces(app, tenant.as_str()).contains(nonce) {
-        return Err(unknown_nonce("/query/nonce"));
-    }
     let method = LineValue::parse("GET").map_err(ApiError::internal)?;
     let path = LineValue::parse(path).map_err(ApiError::internal)?;
     let message = auth(&AuthMessage { method: &method, path: &path, body: b"", nonce });
     let fits = signature.is_some_and(|signature| key.verify(message.as_bytes(), signature).is_ok());
-    if fits { Ok(()) } else { Err(bad_signature().about("/header/X-Authsignal-Signature")) }
+    if !fits {
+        return Err(bad_signature().about("/header/X-Authsignal-Signature"));
+    }
+    if nonces(app, tenant.as_str()).contains(nonce) { Ok(()) } else { Err(unknown_nonce("/query/nonce")) }
 }
 
 /// Where a tenant wants version 2 for every action, a key that everybody may know tells nobody whose it is.

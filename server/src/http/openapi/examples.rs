@@ -36,6 +36,8 @@ fn of_parameter(name: &str) -> Option<Value> {
         "tenantId" => "5e1eebc0-31c5-42db-b86f-3981f0081ac6",
         "kind" => "qr-code",
         "publicKey" => KEY_IN_A_QUERY,
+        "nonce" => "-_v7-_v7-_v7-_v7-_v7-w",
+        "X-Authsignal-Signature" => SIGNATURE,
         "list" => "blocked_ips",
         "value" => "203.0.113.66",
         "email" => "ann@example.org",
