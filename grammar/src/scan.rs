@@ -86,7 +86,9 @@ impl<'a> Scan<'a> {
             has_nulls: false,
         };
         scanner.run();
-        if let Some(finding) = foreign::two_byte_text(source).filter(|_| scanner.has_nulls) {
+        if scanner.has_nulls
+            && let Some(finding) = foreign::two_byte_text(source)
+        {
             let brackets = Brackets::of(source, &mut [], &mut Findings::default());
             let mut problems = Findings::default();
             problems.push(finding);
