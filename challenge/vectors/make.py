@@ -41,7 +41,7 @@ def twin(d):
     r, s = numbers(d)
     return der(r, N - s)
 
-phone = private(7)
+phone, terminal = private(7), private(11)
 
 # --- keys of the test phones -------------------------------------------------------------------------------------------
 write("phones", [{"private": (bytes([b]) * 32).hex(), "publicKey": std(spki(private(b))),
@@ -92,20 +92,24 @@ text = ('{"version":2,"tenant":"%s","challenge":"%s","action":"withdrawal","idem
         '"show":[{"field":"note","value":"Orléans → Аnn"}],"mixedScript":["/show/note"],'
         '"createdAt":"2026-03-01T10:00:00Z","expiresAt":"2026-03-01T10:02:00Z"}') % (TENANT, ID)
 context = text.encode()
-write("context", {"draft": draft, "text": text, "context": url(context), "hash": url(sha(context))})
+# The same at a registered terminal: the origin has one member more, its last.
+KIOSK = {"id": "kiosk-7", "name": "Kiosk 7, Gare d’Orléans"}
+at_terminal = text.replace('Linux x86_64)"}', 'Linux x86_64)","terminal":{"id":"%s","name":"%s"}}' % (KIOSK["id"], KIOSK["name"]))
+frozen = lambda draft, text: {"draft": draft, "text": text, "context": url(text.encode()), "hash": url(sha(text.encode()))}
+write("context", {**frozen(draft, text), "terminal": frozen({**draft, "origin": {**draft["origin"], "terminal": KIOSK}}, at_terminal)})
 
 # --- version 2 messages ------------------------------------------------------------------------------------------------
 def lines(purpose, *fields):
     return f"stepup/v2/{purpose}\n" + "".join(f"{k}={v}\n" for k, v in fields)
 
-CLAIM, PHONE_NONCE, SERVER_NONCE = bytes(range(16)), bytes([0xA5]) * 16, bytes([0xFB]) * 16
+CLAIM, PHONE_NONCE, SERVER_NONCE, TERMINAL_NONCE = bytes(range(16)), bytes([0xA5]) * 16, bytes([0xFB]) * 16, bytes([0x5A]) * 16
 CODE = bytes.fromhex("0011223344556677")
 TOKEN, BODY = "a.b.c", b'{"x":1}'
-cases = []
-def case(name, purpose, inputs, *fields):
+cases, of_terminals = [], []
+def case(name, purpose, inputs, *fields, by=phone):
     message = lines(purpose, *fields)
-    signature = sign(phone, message)
-    cases.append({"name": name, "purpose": purpose, "inputs": inputs, "message": message, "sha256": url(sha(message.encode())),
+    signature = sign(by, message)
+    (cases if by is phone else of_terminals).append({"name": name, "purpose": purpose, "inputs": inputs, "message": message, "sha256": url(sha(message.encode())),
                   "signature": std(signature), "twin": std(twin(signature))})
 who = (("iss", ISS), ("tenant", TENANT))
 for decision, code in (("approve", ""), ("approve", "42"), ("reject", "")):
@@ -124,17 +128,36 @@ case("remove", "remove", {"issuer": ISS, "tenant": TENANT, "credential": CRED, "
      *who, ("credential", CRED), ("nonce", url(SERVER_NONCE)))
 case("auth", "auth", {"method": "POST", "path": "/v1/client/challenge", "body": BODY.decode(), "nonce": url(SERVER_NONCE)},
      ("method", "POST"), ("path", "/v1/client/challenge"), ("body", url(sha(BODY))), ("nonce", url(SERVER_NONCE)))
-approve = cases[0]
-bad = [{"name": "CRLF line ends", "message": approve["message"].replace("\n", "\r\n")},
-       {"name": "no last line feed", "message": approve["message"][:-1]},
-       {"name": "another purpose", "message": approve["message"].replace("/decide", "/claim", 1)},
-       {"name": "another version", "message": approve["message"].replace("/v2/", "/v3/", 1)}]
-for field, value in (("iss", "https://mfa.example.org"), ("tenant", TENANT[:-1] + "7"), ("challenge", ID[:-1] + "e"),
-                     ("credential", "cred-08"), ("claim", url(bytes(16))), ("ctx", url(sha(context + b" "))),
-                     ("decision", "reject"), ("code", "1")):
-    changed = [f"{field}={value}" if line.startswith(field + "=") else line for line in approve["message"].split("\n")]
-    bad.append({"name": f"another {field}", "message": "\n".join(changed)})
-write("messages", {"publicKey": std(spki(phone)), "cases": cases, "refused": {"signature": approve["signature"], "messages": bad}})
+at = (*who, ("terminal", KIOSK["id"]))
+for name, token in (("create on an anonymous screen", ""), ("create for a tracked action", TOKEN)):
+    case(name, "create", {"issuer": ISS, "tenant": TENANT, "terminal": KIOSK["id"], "action": "cash_withdrawal", "token": token,
+                          "server": url(SERVER_NONCE), "nonce": url(TERMINAL_NONCE)},
+         *at, ("action", "cash_withdrawal"), ("token", url(sha(token.encode())) if token else ""), ("server", url(SERVER_NONCE)),
+         ("nonce", url(TERMINAL_NONCE)), by=terminal)
+for channel in ("nfc", "ble", "uwb"):
+    case(f"near over {channel}", "near",
+         {"issuer": ISS, "tenant": TENANT, "terminal": KIOSK["id"], "challenge": ID, "channel": channel, "nonce": url(PHONE_NONCE)},
+         *at, ("challenge", ID), ("channel", channel), ("nonce", url(PHONE_NONCE)), by=terminal)
+
+def refused(good, *others):
+    """Texts that the signature of the good one must not fit."""
+    message, purpose = good["message"], good["purpose"]
+    bad = [{"name": "CRLF line ends", "message": message.replace("\n", "\r\n")},
+           {"name": "no last line feed", "message": message[:-1]},
+           {"name": "another purpose", "message": message.replace(f"/{purpose}", "/claim", 1)},
+           {"name": "another version", "message": message.replace("/v2/", "/v3/", 1)}]
+    for field, value in others:
+        changed = [f"{field}={value}" if line.startswith(field + "=") else line for line in message.split("\n")]
+        bad.append({"name": f"another {field}", "message": "\n".join(changed)})
+    return {"signature": good["signature"], "messages": bad}
+
+elsewhere = (("iss", "https://mfa.example.org"), ("tenant", TENANT[:-1] + "7"), ("challenge", ID[:-1] + "e"))
+write("messages", {
+    "publicKey": std(spki(phone)), "cases": cases,
+    "refused": refused(cases[0], *elsewhere, ("credential", "cred-08"), ("claim", url(bytes(16))), ("ctx", url(sha(context + b" "))),
+                       ("decision", "reject"), ("code", "1")),
+    "terminals": {"publicKey": std(spki(terminal)), "cases": of_terminals,
+                  "refused": refused(of_terminals[2], *elsewhere, ("terminal", "kiosk-8"), ("channel", "uwb"), ("nonce", url(CLAIM)))}})
 
 # --- SPKI --------------------------------------------------------------------------------------------------------------
 good = spki(phone)
@@ -177,7 +200,14 @@ texts = [("unpadded base64", KEY.rstrip("="), "Encoding"), ("base64url", std(goo
          ("a line break inside", KEY[:64] + "\n" + KEY[64:], "Encoding"), ("a space before", " " + KEY, "Encoding"),
          ("escaped slashes left in", KEY[:60] + "\\/" + KEY[60:], "Encoding"), ("padding missing by one", KEY[:-1], "Encoding"),
          ("trailing bits set", KEY[:-3] + "h==", "Encoding"), ("encoded twice", std(KEY.encode()), "Length"), ("empty", "", "Length"), ("far too long", "A" * 1_000, "Length")]
-write("spki", [{"name": n, "text": std(b), "expect": e} for n, b, e in table] + [{"name": n, "text": t, "expect": e} for n, t, e in texts])
+unurl = lambda t: base64.urlsafe_b64decode(t + "=" * (-len(t) % 4))
+whole = lambda n: SigningKey.from_secret_exponent(n, curve=NIST256p)
+published = [("the generator, whose private key is one", spki(whole(1))), ("the generator's other y", spki(whole(N - 1))),
+             ("the key of RFC 6979 A.2.5", spki(whole(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721))),
+             ("the key of RFC 7515 A.3", spki(whole(int.from_bytes(unurl("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"), "big")))),
+             ("the key of RFC 7517 A.1", HEADER + b"\x04" + unurl("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4") + unurl("4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"))]
+write("spki", [{"name": n, "text": std(b), "expect": e} for n, b, e in table] + [{"name": n, "text": t, "expect": e} for n, t, e in texts]
+      + [{"name": n, "text": std(b), "expect": "Published"} for n, b in published])
 
 # --- DER signatures ----------------------------------------------------------------------------------------------------
 ok = sign(phone, ID)
