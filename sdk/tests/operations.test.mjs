@@ -1,71 +1,30 @@
 // What Stepup's server has beside the field's protocol: decisions, what-if, policies, lists, webhooks, with keys of two roles.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Stepup } from 'stepup-sdk/server';
-import { binary, freePort, run } from '../../tests/e2e/harness.mjs';
+import { freePort } from '../../tests/e2e/harness.mjs';
+import { startWithAdministrator } from './support.mjs';
 
-const root = resolve(fileURLToPath(import.meta.url), '../../..');
-const folder = mkdtempSync(join(tmpdir(), 'stepup-operations-'));
 let server;
 let backend;
 let admin;
 
 before(async () => {
-  const [port, nobody] = [await freePort(), await freePort()];
-  const url = `http://127.0.0.1:${port}`;
-  writeFileSync(join(folder, 'secret'), 'sk_test_of_a_backend_0123', { mode: 0o600 });
-  const config = join(folder, 'stepup.toml');
-  writeFileSync(config, `
-database = "sqlite:${folder}/stepup.db"
-[server]
-listen = "127.0.0.1:${port}"
-public_url = "${url}"
-[policies]
-pack = "rules/starter"
-[keys]
-directory = "${folder}/keys"
+  server = await startWithAdministrator(`
 [webhooks]
 development = true
 attempts = 1
-[tenants.acme]
-secret_file = "${folder}/secret"
 [[tenants.acme.webhooks]]
 name = "shop"
-url = "http://127.0.0.1:${nobody}/hooks"
+url = "http://127.0.0.1:${await freePort()}/hooks"
 events = ["decision.recorded"]
 `);
-  const start = async () => {
-    server = spawn(binary(), ['serve', '--config', config], { cwd: root, stdio: 'ignore' });
-    const deadline = Date.now() + 60_000;
-    while (!(await fetch(`${url}/readyz`).then((answer) => answer.ok, () => false))) {
-      if (server.exitCode !== null || Date.now() > deadline) throw new Error('the server does not serve');
-      await new Promise((done) => { setTimeout(done, 100); });
-    }
-  };
-  await start();
-  await stop();
-  const made = run('keys', 'new', '--config', config, '--role', 'admin', '--name', 'sdk', '--secret-file', join(folder, 'admin'));
-  assert.equal(made.code, 0, made.err);
-  await start();
-  backend = new Stepup({ apiSecretKey: 'sk_test_of_a_backend_0123', apiUrl: `${url}/v1` });
-  admin = new Stepup({ apiSecretKey: readFileSync(join(folder, 'admin'), 'utf8').trim(), apiUrl: `${url}/v1` });
+  const apiUrl = server.baseUrl;
+  backend = new Stepup({ apiSecretKey: server.apiSecret, apiUrl });
+  admin = new Stepup({ apiSecretKey: server.adminSecret, apiUrl });
 });
-after(async () => {
-  await stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function stop() {
-  const ended = new Promise((done) => { server.once('exit', done); });
-  server.kill('SIGTERM');
-  return ended;
-}
+after(() => server.stop());
 
 const signIn = (attributes = {}) => ({ userId: 'ann', action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { outcome: 'succeeded' }, ...attributes } });
 

@@ -1,7 +1,72 @@
-// What the tests share: an enrolled phone, a tracked withdrawal, and a screen that polls by hand.
+// What the tests share: a server with an administrator, an enrolled phone, a tracked withdrawal, a terminal, and a screen that polls by hand.
 
+import { spawn } from 'node:child_process';
+import { createSign, generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
+import { binary, freePort, run } from '../../tests/e2e/harness.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../../..');
+
+/** A server with the starter pack and keys of two roles; `more` are further lines of its configuration. It has what `startDemo` answers, and `adminSecret`. */
+export async function startWithAdministrator(more = '') {
+  const folder = mkdtempSync(join(tmpdir(), 'stepup-administered-'));
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const apiSecret = 'sk_test_of_a_backend_0123';
+  writeFileSync(join(folder, 'secret'), apiSecret, { mode: 0o600 });
+  const config = join(folder, 'stepup.toml');
+  writeFileSync(config, `
+database = "sqlite:${folder}/stepup.db"
+[server]
+listen = "127.0.0.1:${port}"
+public_url = "${origin}"
+[policies]
+pack = "rules/starter"
+[keys]
+directory = "${folder}/keys"
+[tenants.acme]
+secret_file = "${folder}/secret"
+${more}`);
+  let server;
+  const start = async () => {
+    server = spawn(binary(), ['serve', '--config', config], { cwd: root, stdio: 'ignore' });
+    const deadline = Date.now() + 60_000;
+    while (!(await fetch(`${origin}/readyz`).then((answer) => answer.ok, () => false))) {
+      if (server.exitCode !== null || Date.now() > deadline) throw new Error('the server does not serve');
+      await new Promise((done) => { setTimeout(done, 100); });
+    }
+  };
+  const end = () => {
+    const ended = new Promise((done) => { server.once('exit', done); });
+    server.kill('SIGTERM');
+    return ended;
+  };
+  // The first start makes the database, to which the key is added.
+  await start();
+  await end();
+  const made = run('keys', 'new', '--config', config, '--role', 'admin', '--name', 'sdk', '--secret-file', join(folder, 'admin'));
+  if (made.code !== 0) throw new Error(made.err);
+  await start();
+  const stop = async () => {
+    await end();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { origin, baseUrl: `${origin}/v1`, tenantId: 'acme', apiSecret, adminSecret: readFileSync(join(folder, 'admin'), 'utf8').trim(), stop };
+}
+
+/** A terminal whose key is in a hardware module, so to speak. */
+export function terminal(id) {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { id, publicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'), sign: async (bytes) => createSign('sha256').update(bytes).sign(privateKey) };
+}
+
+/** What an administrator registers. */
+export const registration = ({ id, publicKey }, name, more = {}) => ({ terminalId: id, publicKey, name, ...more });
 
 /** A token that lets a phone of `userId` in. */
 export async function enrolmentToken(stepup, userId) {

@@ -7,11 +7,12 @@ import { mock, test } from 'node:test';
 import { fromBase64, fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../dist/esm/shared/bytes.js';
 import { contextIn, keyInQuery } from '../dist/esm/mobile/credential.js';
 import { verifyEd25519 } from '../dist/esm/mobile/ed25519.js';
-import { checkDer, checkSpki, derOf, KeyError, spkiOf } from '../dist/esm/mobile/keys.js';
-import { message, removalWindow } from '../dist/esm/mobile/messages.js';
+import { checkDer, checkSpki, derOf, KeyError, spkiOf } from '../dist/esm/shared/keys.js';
+import { message, removalWindow } from '../dist/esm/shared/messages.js';
 import { scannedIn } from '../dist/esm/mobile/scanned.js';
 import { shown, TextError } from '../dist/esm/mobile/text.js';
 import { InvalidSignatureError, Webhook } from '../dist/esm/server/index.js';
+import { TerminalMessages } from '../dist/esm/web/terminal.js';
 import { sha256 } from '../dist/esm/shared/sha256.js';
 import { sha512 } from '../dist/esm/shared/sha512.js';
 
@@ -28,20 +29,71 @@ const verdict = (work) => {
 };
 
 test('every version 2 message has the bytes, the hash and a signature that fits', () => {
-  const { publicKey: key, cases, refused } = vectors('messages');
-  let compared = 0;
-  for (const { name, purpose, inputs, message: expected, sha256: digest, signature, twin } of cases) {
-    const values = { iss: inputs.issuer, ...inputs };
-    if (purpose === 'enroll') Object.assign(values, { key: toBase64Url(sha256(fromBase64(inputs.publicKey))), token: toBase64Url(sha256(utf8(inputs.token))) });
-    if (purpose === 'auth') values.body = toBase64Url(sha256(utf8(inputs.body)));
-    const text = message(purpose, values);
-    assert.equal(text, expected, name);
-    assert.equal(toBase64Url(sha256(utf8(text))), digest, name);
-    assert.ok(fits(key, text, signature) && fits(key, text, twin), name);
-    compared += 1;
+  const { terminals, ...phones } = vectors('messages');
+  const hash = (text) => toBase64Url(sha256(utf8(text)));
+  const compared = {};
+  for (const { publicKey: key, cases, refused } of [phones, terminals]) {
+    for (const { name, purpose, inputs, message: expected, sha256: digest, signature, twin } of cases) {
+      const values = { iss: inputs.issuer, ...inputs };
+      if (purpose === 'enroll') Object.assign(values, { key: toBase64Url(sha256(fromBase64(inputs.publicKey))), token: hash(inputs.token) });
+      if (purpose === 'auth') values.body = hash(inputs.body);
+      if (purpose === 'create' && inputs.token !== '') values.token = hash(inputs.token);
+      const text = message(purpose, values);
+      assert.equal(text, expected, name);
+      assert.equal(hash(text), digest, name);
+      assert.ok(fits(key, text, signature) && fits(key, text, twin), name);
+      compared[purpose] = (compared[purpose] ?? 0) + 1;
+    }
+    for (const { name, message: other } of refused.messages) assert.ok(!fits(key, other, refused.signature), name);
   }
-  assert.equal(compared, 8);
-  for (const { name, message: other } of refused.messages) assert.ok(!fits(key, other, refused.signature), name);
+  assert.deepEqual(compared, { decide: 3, claim: 2, enroll: 1, remove: 1, auth: 1, create: 2, near: 3 });
+});
+
+test('a terminal signs what the vectors say, for its nonce and for no other question', async () => {
+  const { cases } = vectors('messages').terminals;
+  const signed = [];
+  const terminal = { id: cases[0].inputs.terminal, sign: async (bytes) => { signed.push(textOf(bytes)); return fromBase64(cases[0].signature); } };
+  let asked = 0;
+  for (const { name, purpose, inputs, message: expected } of cases) {
+    const { issuer, tenant, server, action, challenge, channel, nonce, token } = inputs;
+    const messages = new TerminalMessages(tenant, async () => { asked += 1; return { nonce: server, issuer }; });
+    signed.length = 0;
+    if (purpose === 'near') {
+      assert.equal(await messages.near(terminal, { challengeId: challenge, nonce, channel }), cases[0].signature, name);
+      assert.deepEqual(signed, [expected], name);
+      for (const other of ['', nonce.slice(1), `${nonce}A`, `${nonce}==`, `${nonce.slice(0, 21)}\n`, undefined, 7]) {
+        await assert.rejects(messages.near(terminal, { challengeId: challenge, nonce: other, channel }), { errorCode: 'invalid_request' }, String(other));
+      }
+      await assert.rejects(messages.near(terminal, { challengeId: challenge, nonce, channel: 'wifi' }), { errorCode: 'invalid_request' });
+      assert.equal(signed.length, 1, name);
+    } else {
+      const first = await messages.create(terminal, action, token || undefined);
+      const second = await messages.create(terminal, action, token || undefined);
+      assert.deepEqual([first.terminalId, first.serverNonce, first.signature], [terminal.id, server, cases[0].signature], name);
+      assert.equal(fromBase64Url(first.nonce).length, 16);
+      assert.notEqual(first.nonce, second.nonce, name);
+      assert.deepEqual(signed, [first, second].map((one) => expected.replace(nonce, one.nonce)), name);
+    }
+  }
+  assert.equal(asked, cases.length, 'the nonce is kept');
+});
+
+test('a nonce for terminals is kept, and had anew when it is not good or could not be had', async () => {
+  let asked = 0;
+  const { cases } = vectors('messages').terminals;
+  const terminal = { id: 'k', sign: async () => fromBase64(cases[0].signature) };
+  const messages = new TerminalMessages('t', async () => {
+    asked += 1;
+    if (asked === 2) throw new Error('the network is gone');
+    return { nonce: `nonce-${asked}`, issuer: 'i' };
+  });
+  const used = async () => (await messages.create(terminal, 'a')).serverNonce;
+  assert.deepEqual([await used(), await used()], ['nonce-1', 'nonce-1']);
+  messages.renew();
+  await assert.rejects(used(), /the network is gone/);
+  assert.deepEqual([await used(), await used()], ['nonce-3', 'nonce-3']);
+  await assert.rejects(new TerminalMessages('t', async () => ({ nonce: 'n', issuer: 'i' })).create({ id: 'k', sign: async () => new Uint8Array(64) }, 'a'), KeyError);
+  await assert.rejects(messages.create({ ...terminal, id: 'k\nnonce=x' }, 'a'), /cannot hold/);
 });
 
 test('a value cannot break out of its line', () => {
@@ -49,19 +101,23 @@ test('a value cannot break out of its line', () => {
 });
 
 test('the context keeps its bytes', () => {
-  const { text, context, hash } = vectors('context');
-  assert.equal(textOf(fromBase64Url(context)), text);
-  assert.equal(toBase64Url(sha256(fromBase64Url(context))), hash);
-  assert.equal(toBase64Url(utf8(text)), context);
-  const { tenant, challenge } = vectors('context').draft;
-  const read = contextIn(context, challenge, { tenant });
-  assert.equal(read.contextHash, hash);
-  assert.deepEqual(read.context, JSON.parse(text));
+  const { terminal: atTerminal, ...plain } = vectors('context');
+  const { text, context, draft: { tenant, challenge } } = plain;
+  for (const frozen of [plain, atTerminal]) {
+    assert.equal(textOf(fromBase64Url(frozen.context)), frozen.text);
+    assert.equal(toBase64Url(sha256(fromBase64Url(frozen.context))), frozen.hash);
+    assert.equal(toBase64Url(utf8(frozen.text)), frozen.context);
+    const read = contextIn(frozen.context, challenge, { tenant });
+    assert.equal(read.contextHash, frozen.hash);
+    assert.deepEqual(read.context, JSON.parse(frozen.text));
+    assert.deepEqual(read.context.origin.terminal, frozen.draft.origin.terminal);
+  }
   assert.throws(() => contextIn(context, challenge.replace('3', '4'), { tenant }), { errorCode: 'invalid_answer' });
   assert.throws(() => contextIn(context, challenge, { tenant: 'another' }), { errorCode: 'invalid_answer' });
   // What a phone shows is fit to be shown, whoever froze it; and where scripts are mixed, the phone sees it by itself.
   const forged = (change) => toBase64Url(utf8(JSON.stringify({ ...JSON.parse(text), ...change })));
   assert.throws(() => contextIn(forged({ bind: [{ field: 'payee', value: 'Ann \u202eeeL' }] }), challenge, { tenant }), TextError);
+  assert.throws(() => contextIn(forged({ origin: { ...JSON.parse(text).origin, terminal: { id: 'k', name: 'Kiosk \u202e7' } } }), challenge, { tenant }), TextError);
   assert.deepEqual(contextIn(forged({ mixedScript: [] }), challenge, { tenant }).context.mixedScript, ['/show/note']);
 });
 

@@ -156,6 +156,9 @@ function present() {
   shows(() => {
     find('request-title').textContent = text('request.title', { action: context.action });
     find('request-user').textContent = text('request.user', { user: context.user ?? credential.user });
+    const { terminal } = context.origin;
+    find('request-terminal').hidden = !terminal;
+    find('request-terminal').textContent = terminal ? text('request.terminal', { name: `\u2068${terminal.name}\u2069` }) : '';
     fill(find('bound'), bound.length ? facts(rows(bound), 'bound') : null, extra.length ? facts(rows(extra)) : null);
     fill(find('origin'), facts([
       [text('request.address'), context.origin.ip],

@@ -4,10 +4,10 @@ import { fromBase64Url, textOf, toBase64, toBase64Url, utf8 } from '../shared/by
 import { answered, base, repeated, send, StepupError, type Request, type StepupResponse } from '../shared/http.js';
 import { sha256 } from '../shared/sha256.js';
 import { readToken, tokenOf } from '../shared/token.js';
-import { message, removalWindow } from './messages.js';
+import { message, removalWindow } from '../shared/messages.js';
 import type { QrKey } from './scanned.js';
 import { shown } from './text.js';
-import type { AddCredentialInput, AppCredential, ClaimChallengeResponse, Context, StepupMobileOptions } from './types.js';
+import type { AddCredentialInput, AppCredential, ClaimChallengeResponse, Context, Near, StepupMobileOptions } from './types.js';
 
 /** Which challenges a key answers: those that are scanned, those that are sent, or those that the app asks for itself. */
 export type Kind = 'qr-code' | 'push' | 'in-app';
@@ -29,6 +29,15 @@ export interface Claimed {
   claim: string;
   contextHash: string;
   needsCode: boolean;
+}
+
+/** How a challenge is taken. */
+interface ClaimOptions {
+  /** The rolling code that was scanned. */
+  code?: string;
+  near?: Near | undefined;
+  authorization?: string;
+  username?: string;
 }
 
 /** What the server says of a key. */
@@ -158,11 +167,14 @@ export class Credential {
   }
 
   /** Takes the challenge with version 2, and reads what the person must be shown out of the bytes that will be signed. */
-  protected async claim(pinned: Pinned, challenge: string, { code = '', authorization, username }: { code?: string; authorization?: string; username?: string } = {}): Promise<ClaimChallengeResponse & { context: Context }> {
+  protected async claim(pinned: Pinned, challenge: string, { code = '', near, authorization, username }: ClaimOptions = {}): Promise<ClaimChallengeResponse & { context: Context }> {
     const { publicKey, issuer: iss, tenant, id: credential } = pinned;
     const nonce = toBase64Url(await this.options.keyStore.random(16));
+    // The nonce is the claim's own, so no answer can have been recorded before.
+    const heard = near && (await near.ask({ challengeId: challenge, nonce }));
+    const proximity = near && heard !== undefined ? { near: { channel: near.channel, signature: heard } } : {};
     const signature = await this.sign(pinned, message('claim', { iss, tenant, challenge, credential, qr: code, nonce }), username);
-    const body = { version: 2, challengeId: challenge, publicKey, nonce, signature, ...(code ? { qr: code } : {}) };
+    const body = { version: 2, challengeId: challenge, publicKey, nonce, signature, ...(code ? { qr: code } : {}), ...proximity };
     type Wire = Omit<ClaimChallengeResponse, 'context'> & { context: string; claim: string };
     const { context: encoded, claim, ...answer } = await this.post<Wire>(`${this.path}/challenge/claim`, body, authorization);
     const { context, contextHash } = contextIn(encoded, challenge, pinned);
@@ -252,6 +264,7 @@ export function contextIn(encoded: string, challenge: string, { tenant }: Pinned
 /** The context, if all of it may be shown; places that mix scripts are marked, whatever the server says of them. */
 function legible(context: Context): Context {
   const mixedScript = new Set(context.mixedScript);
+  if (context.origin.terminal) shown(context.origin.terminal.name);
   for (const place of ['bind', 'show'] as const) {
     for (const { field, value } of context[place]) {
       if (shown(field).mixedScript || shown(value).mixedScript) mixedScript.add(`/${place}/${field.replace(/~/g, '~0').replace(/\//g, '~1')}`);

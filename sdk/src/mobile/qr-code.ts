@@ -3,7 +3,7 @@
 import { answered, StepupError, type StepupResponse } from '../shared/http.js';
 import { Credential } from './credential.js';
 import { scannedIn, type Scanned } from './scanned.js';
-import type { ClaimChallengeResponse, StepupMobileOptions, UpdateChallengeInput } from './types.js';
+import type { ClaimChallengeInput, ClaimChallengeResponse, StepupMobileOptions, UpdateChallengeInput } from './types.js';
 
 /** Nothing here throws: a refusal is in the answer. */
 export class QrCode extends Credential {
@@ -16,15 +16,17 @@ export class QrCode extends Credential {
   /**
    * Takes a challenge for this phone and answers what the person must be shown. `challengeId` is the scanned text: the bare id, the
    * link that the server's own page draws, or its signed rolling code. One that was on the screen too long ago is the error
-   * `qr_stale`: scan again.
+   * `qr_stale`: scan again. With `near` the terminal that shows it says over a radio that this phone is beside it; what another
+   * terminal or another claim was told is the error `invalid_proximity`.
    */
-  claimChallenge({ challengeId: text }: { challengeId: string }): Promise<StepupResponse<ClaimChallengeResponse>> {
+  claimChallenge({ challengeId: text, near }: ClaimChallengeInput): Promise<StepupResponse<ClaimChallengeResponse>> {
     return answered(async () => {
+      if (near && !this.isVersion2) throw new StepupError(0, 'invalid_request', '`near` needs version 2');
       const pinned = await this.needed();
       const scanned = scannedIn(text, pinned.issuer || this.options.baseUrl, pinned.qrKeys ?? [], Date.now());
       this.#scanned.set(text, scanned);
       const { challenge, code } = scanned;
-      if (this.isVersion2) return this.claim(pinned, challenge, { code });
+      if (this.isVersion2) return this.claim(pinned, challenge, { code, near });
       const body = { challengeId: challenge, publicKey: pinned.publicKey, signature: await this.sign(pinned, challenge) };
       return this.post<ClaimChallengeResponse>(`${this.path}/challenge/claim`, body);
     });

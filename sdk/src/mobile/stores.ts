@@ -1,7 +1,8 @@
 // Where a phone's key lives. One interface; WebCrypto and React Native behind it.
 
 import { fromBase64, toBase64 } from '../shared/bytes.js';
-import { checkDer, derOf, spkiOf } from './keys.js';
+import { checkDer, spkiOf } from '../shared/keys.js';
+import { databaseShelf, makePair, memoryShelf, signWith, spkiOfPair, type Shelf } from '../shared/web-keys.js';
 
 /** Keeps one P-256 key per name, and a text beside it. The private half never comes out. */
 export interface KeyStore {
@@ -29,33 +30,19 @@ export type Attestation =
   | { provider: 'APP_ATTEST'; /** Of `attestKey`, with the hash as `clientDataHash`. */ token: string; keyId?: string }
   | { provider: 'PLAY_INTEGRITY'; /** With the hash in base64url, unpadded, as nonce or `requestHash`. */ token: string };
 
-interface Entry {
-  name: string;
-  pair?: CryptoKeyPair;
-  text?: string;
-}
-
-/** Where WebCrypto's keys are kept. They are objects, not bytes: a database can hold them, and no script can read them. */
-interface Shelf {
-  get(name: string): Promise<Entry | undefined>;
-  put(entry: Entry): Promise<void>;
-  delete(name: string): Promise<void>;
-}
-
 class WebCryptoKeyStore implements KeyStore {
   constructor(private readonly shelf: Shelf) {}
 
   async create(name: string): Promise<Uint8Array> {
-    const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+    const pair = await makePair();
     await this.shelf.put({ name, pair });
-    return new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
+    return spkiOfPair(pair);
   }
 
   async sign(name: string, bytes: Uint8Array): Promise<Uint8Array> {
     const pair = (await this.shelf.get(name))?.pair;
     if (!pair) throw new Error(`there is no key named \`${name}\``);
-    const raw = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, pair.privateKey, bytes as Uint8Array<ArrayBuffer>);
-    return derOf(new Uint8Array(raw));
+    return signWith(pair, bytes);
   }
 
   async read(name: string): Promise<string | undefined> {
@@ -76,43 +63,10 @@ class WebCryptoKeyStore implements KeyStore {
 }
 
 /** Keys of WebCrypto, not extractable, kept in IndexedDB: for a browser or an installed web app. */
-export function webKeyStore(database = 'stepup-sdk'): KeyStore {
-  const open = () =>
-    new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open(database, 1);
-      request.onupgradeneeded = () => request.result.createObjectStore('keys', { keyPath: 'name' });
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-  const within = async <T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
-    const connection = await open();
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        const transaction = connection.transaction('keys', mode);
-        const request = work(transaction.objectStore('keys'));
-        transaction.oncomplete = () => resolve(request.result);
-        transaction.onerror = transaction.onabort = () => reject(transaction.error);
-      });
-    } finally {
-      connection.close();
-    }
-  };
-  return new WebCryptoKeyStore({
-    get: (name) => within<Entry | undefined>('readonly', (store) => store.get(name) as IDBRequest<Entry | undefined>),
-    put: async (entry) => void (await within('readwrite', (store) => store.put(entry))),
-    delete: (name) => within('readwrite', (store) => store.delete(name)),
-  });
-}
+export const webKeyStore = (database = 'stepup-sdk'): KeyStore => new WebCryptoKeyStore(databaseShelf(database));
 
 /** Keys of WebCrypto that end with the process: for tests and for scripts. */
-export function memoryKeyStore(): KeyStore {
-  const entries = new Map<string, Entry>();
-  return new WebCryptoKeyStore({
-    get: async (name) => entries.get(name),
-    put: async (entry) => void entries.set(entry.name, entry),
-    delete: async (name) => void entries.delete(name),
-  });
-}
+export const memoryKeyStore = (): KeyStore => new WebCryptoKeyStore(memoryShelf());
 
 /** What an app's native module does with the Secure Enclave or the Android Keystore. All texts are standard base64. */
 export interface NativeKeys {

@@ -34,6 +34,32 @@ export interface Detail {
   value: string;
 }
 
+/** Where the challenge was made. */
+export interface Origin {
+  ip: string | null;
+  country: string | null;
+  region: string | null;
+  city: string | null;
+  device: string | null;
+  userAgent: string | null;
+  /** Only of a registered terminal: show its name. No other screen can have it. */
+  terminal?: { id: string; name: string };
+}
+
+/** A radio with which this phone can ask the terminal that shows the code whether it is beside it. */
+export interface Near {
+  channel: 'nfc' | 'ble' | 'uwb';
+  /** Takes the question to the terminal, over the radio and by no other way; answers what it signed, in base64, or nothing where nobody answers. */
+  ask(question: { challengeId: string; /** Made for this claim: 16 bytes, base64url. */ nonce: string }): Promise<string | undefined>;
+}
+
+export interface ClaimChallengeInput {
+  /** The scanned text. */
+  challengeId: string;
+  /** Only in version 2: asked before the challenge is taken. */
+  near?: Near;
+}
+
 /** What the person is asked, read out of the very bytes that will be signed. */
 export interface Context {
   version: 2;
@@ -43,7 +69,7 @@ export interface Context {
   idempotencyKey: string | null;
   user: string | null;
   level: string;
-  origin: { ip: string | null; country: string | null; region: string | null; city: string | null; device: string | null; userAgent: string | null };
+  origin: Origin;
   custom: Record<string, unknown>;
   /** The details that the approval is bound to: show them large. */
   bind: Detail[];

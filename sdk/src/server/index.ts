@@ -6,6 +6,7 @@ import type * as Wire from './types.js';
 import { Webhook } from './webhook.js';
 
 export { StepupError } from '../shared/http.js';
+export type { FieldIssue } from '../shared/http.js';
 export type * from './types.js';
 export { InvalidSignatureError, Webhook, type WebhookEvent } from './webhook.js';
 
@@ -171,6 +172,25 @@ export class Stepup {
     await this.#call('DELETE', `/lists/${segment(list)}/entries${query({ value })}`);
   }
 
+  /** Lets a terminal vouch for the challenges that it shows; needs an administrator's key. Another key takes the old one's place. */
+  registerTerminal({ terminalId, ...terminal }: Wire.RegisterTerminalRequest): Promise<Wire.TerminalChange> {
+    return this.#call('PUT', `/terminals/${segment(terminalId)}`, terminal);
+  }
+
+  getTerminal({ terminalId }: { terminalId: string }): Promise<Wire.RegisteredTerminal> {
+    return this.#call('GET', `/terminals/${segment(terminalId)}`);
+  }
+
+  /** Every key that a terminal has, or had. */
+  async getTerminals(): Promise<Wire.RegisteredTerminal[]> {
+    return (await this.#call<{ terminals: Wire.RegisteredTerminal[] }>('GET', '/terminals')).terminals;
+  }
+
+  /** Its key vouches for nothing any more, and what is on its screen is cancelled; needs an administrator's key. */
+  revokeTerminal({ terminalId }: { terminalId: string }): Promise<Wire.TerminalChange> {
+    return this.#call('DELETE', `/terminals/${segment(terminalId)}`);
+  }
+
   /** The webhooks of the configuration, and how many deliveries wait. */
   async getWebhooks(): Promise<Wire.WebhookEndpoint[]> {
     return (await this.#call<{ webhooks: Wire.WebhookEndpoint[] }>('GET', '/webhooks')).webhooks;
@@ -190,7 +210,7 @@ export class Stepup {
    * A lost connection does not say whether the request arrived. `track` with an idempotency key and every read may be sent again
    * safely; a `track` without one gets a key here, so that a repeat is not a second event.
    */
-  async #call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object, named?: string): Promise<T> {
+  async #call<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object, named?: string): Promise<T> {
     const tracks = method === 'POST' && path.startsWith('/users/');
     const key: Record<string, string> = tracks && !(body as Wire.TrackAttributes).idempotencyKey ? { 'Idempotency-Key': named ?? randomKey() } : {};
     const once = (): Promise<T> => send<T>({ method, url: this.apiUrl + path, authorization: this.#authorization, headers: key, ...(body ? { body } : {}) });

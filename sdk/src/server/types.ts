@@ -142,6 +142,8 @@ export interface ValidateChallengeResponse {
   /** Ours: which proof it was, `recovery_code` at the bottom, and what was used. */
   acr?: string;
   amr?: string[];
+  /** Ours: the registered terminal that showed the code. */
+  terminal?: string;
   /** Ours: who vouches that amount and payee are those that were shown: the phone's signature, our word, or nobody. */
   link?: 'none' | 'server' | 'signed';
   /** Ours: whether it is a strong customer authentication: two factors, where one alone is possession. */
@@ -375,6 +377,39 @@ export interface ListEntry {
   author: string;
   createdAt: string;
   expiresAt: string | null;
+}
+
+/** Where a terminal stands: what phones are told, and what distances are measured from. */
+export interface TerminalPlace {
+  /** ISO 3166-1 alpha-2. */
+  country: string;
+  region?: string | null;
+  city?: string | null;
+  /** In degrees (WGS 84); both or neither. */
+  latitude?: number;
+  longitude?: number;
+}
+
+export interface RegisterTerminalRequest {
+  terminalId: string;
+  /** Base64 of the SubjectPublicKeyInfo of its P-256 key: `publicKey` of `webTerminal`. */
+  publicKey: string;
+  /** What people read on their phones. */
+  name: string;
+  place?: TerminalPlace;
+}
+
+export interface RegisteredTerminal extends RegisterTerminalRequest {
+  keyThumbprint: string;
+  registeredBy: string;
+  registeredAt: string;
+  /** Only of a key that was taken back, for good. */
+  revokedAt?: string;
+}
+
+export interface TerminalChange extends RegisteredTerminal {
+  /** How many challenges were on its screen and are cancelled. */
+  cancelledChallenges: number;
 }
 
 export interface AddListEntryRequest {

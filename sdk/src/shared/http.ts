@@ -8,15 +8,39 @@ export class StepupError extends Error {
   readonly errorCode: string;
   /** The server's own sentence. */
   readonly errorDescription: string | undefined;
+  /** What is wrong with which parts of the request; empty where no part is. */
+  readonly errors: readonly FieldIssue[];
 
-  constructor(statusCode: number, errorCode: string, errorDescription?: string) {
+  constructor(statusCode: number, errorCode: string, errorDescription?: string, errors: readonly FieldIssue[] = []) {
     super(errorDescription ?? errorCode);
     this.name = 'StepupError';
     this.statusCode = statusCode;
     this.errorCode = errorCode;
     this.errorDescription = errorDescription;
+    this.errors = errors;
   }
 }
+
+/** One part of a request that is wrong. */
+export interface FieldIssue {
+  /** A JSON pointer into the body, or into `/path`, `/query` or `/header`. */
+  pointer: string;
+  /** Such as `missing-field` or `unknown-nonce`. */
+  code: string;
+  detail: string;
+}
+
+/** What a refusal says, over HTTP as over the socket. */
+export interface Refusal {
+  error?: string;
+  errorCode?: string;
+  errorDescription?: string;
+  errors?: FieldIssue[];
+}
+
+/** The error for what the server refused with this status. */
+export const refused = (statusCode: number, { error, errorCode, errorDescription, errors }: Refusal): StepupError =>
+  new StepupError(statusCode, errorCode ?? error ?? 'unknown', errorDescription, Array.isArray(errors) ? errors : []);
 
 /** An answer as browser and mobile SDKs of this field give it: `data`, or what went wrong. Nothing is thrown. */
 export interface StepupResponse<T> {
@@ -38,7 +62,7 @@ export async function answered<T>(work: () => Promise<T>): Promise<StepupRespons
 
 /** One request. */
 export interface Request {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   url: string;
   authorization: string;
   headers?: Record<string, string>;
@@ -66,10 +90,7 @@ export async function send<T>({ method, url, authorization, headers, body }: Req
   } catch {
     throw new StepupError(response.status, 'invalid_answer', `the server answered HTTP ${response.status} without JSON`);
   }
-  if (!response.ok) {
-    const { error, errorCode, errorDescription } = answer as Record<string, string | undefined>;
-    throw new StepupError(response.status, errorCode ?? error ?? 'unknown', errorDescription);
-  }
+  if (!response.ok) throw refused(response.status, answer as Refusal);
   return answer as T;
 }
 

@@ -1,6 +1,6 @@
 // <stepup-challenge>: a challenge in one line of HTML. It draws the code, follows the phone, and tells the page by events.
 
-import { qrSvg, Stepup, type ChallengeState } from './index.js';
+import { qrSvg, Stepup, type ChallengeState, type NearQuestion, type StepupResponse, type Terminal } from './index.js';
 
 /** What the element says; set `texts` to say it in another language. `{code}` is the number to type on the phone, `{name}` the masked name of whoever scanned. */
 export interface Texts {
@@ -60,12 +60,13 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
 
     #texts: Texts = ENGLISH;
     #custom: Record<string, unknown> | undefined;
+    #terminal: Terminal | undefined;
     #stepup: Stepup | undefined;
     #soon = false;
     readonly #code = document.createElement('div');
     readonly #status = document.createElement('div');
-  readonly #said = document.createElement('p');
-  readonly #claimer = document.createElement('p');
+    readonly #said = document.createElement('p');
+    readonly #claimer = document.createElement('p');
     readonly #again = document.createElement('button');
 
     constructor() {
@@ -89,6 +90,22 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
     set custom(custom: Record<string, unknown> | undefined) {
       this.#custom = custom;
       this.#restart();
+    }
+
+    /** A registered terminal that this screen is. */
+    get terminal(): Terminal | undefined {
+      return this.#terminal;
+    }
+
+    set terminal(terminal: Terminal | undefined) {
+      this.#terminal = terminal;
+      this.#restart();
+    }
+
+    /** Answers a phone that asks over the terminal's radio: see `near` of `QrCode`. */
+    async near(question: NearQuestion): Promise<StepupResponse<string>> {
+      const nothing = 'challenge_not_found';
+      return (await this.#stepup?.qrCode.near(question)) ?? { error: nothing, errorCode: nothing, errorDescription: 'no challenge is on show' };
     }
 
     set texts(texts: Partial<Texts>) {
@@ -136,6 +153,7 @@ export function defineStepupChallenge(name = 'stepup-challenge'): void {
       const answer = await stepup.qrCode.challenge({
         ...(action ? { action } : {}),
         ...(this.#custom ? { custom: this.#custom } : {}),
+        ...(this.#terminal ? { terminal: this.#terminal } : {}),
         ...(this.hasAttribute('rolling') ? { onQrCode: (text: string) => stepup === this.#stepup && this.#draw(text) } : { onRefresh: (challengeId: string) => this.#draw(challengeId) }),
         onMatchCode: (matchCode) => this.#say('matchCode', matchCode),
         onClaimedBy: ({ name }) => this.#name(name),

@@ -1,14 +1,17 @@
 // For a web page: it opens a challenge, shows its id as a QR code, and hears what becomes of it, by WebSocket or by polling.
 
 import { toBase64, utf8 } from '../shared/bytes.js';
-import { answered, base, send, StepupError, type StepupResponse } from '../shared/http.js';
+import { answered, base, refused, send, StepupError, type Refusal, type StepupResponse } from '../shared/http.js';
 import { readToken, tokenOf } from '../shared/token.js';
 import { Push } from './push.js';
 import { RollingCode, type RollingQr } from './rolling.js';
+import { TerminalMessages, type Issued, type NearQuestion, type SignedRequest, type Terminal } from './terminal.js';
 
 export type { StepupResponse } from '../shared/http.js';
 export type { Push, PushVerifyResponse } from './push.js';
 export { qrSvg } from './qr.js';
+export { webTerminal } from './terminal.js';
+export type { Channel, NearQuestion, Terminal } from './terminal.js';
 
 export type ChallengeState = 'unclaimed' | 'claimed' | 'approved' | 'rejected' | 'expired' | 'superseded';
 
@@ -17,6 +20,8 @@ export interface ChallengeParams {
   action?: string;
   /** Only without a token: what the screen itself knows. */
   custom?: Record<string, unknown>;
+  /** This screen is a registered terminal, and makes its challenges under its key: phones show its name, and rules know it. */
+  terminal?: Terminal;
   /** Ask every few seconds instead of listening. A socket that cannot be opened or breaks is replaced by polling anyway. */
   polling?: boolean;
   /** Milliseconds between two polls. Default 3000. */
@@ -52,6 +57,13 @@ export interface RecoveryResponse {
   /** After `enrolment`: adds one phone. */
   enrolmentToken?: string;
   recoveryCodesLeft: number;
+}
+
+/** What a screen asks a challenge for. */
+interface Asked {
+  action: string;
+  custom?: Record<string, unknown>;
+  terminal?: SignedRequest;
 }
 
 interface PolledState {
@@ -118,14 +130,18 @@ export class QrCode {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #params: ChallengeParams | undefined;
+  /** The challenge whose code is on show. */
   #shown = '';
   readonly #rolling = new RollingCode((text) => this.#params?.onQrCode?.(text));
   /** What was last told of it. */
   #state: ChallengeState = 'unclaimed';
   /** Counts starts and ends, so that what was begun before hears that it is not meant any more. */
   #round = 0;
+  readonly #terminals: TerminalMessages;
 
-  constructor(private readonly tenantId: string, private readonly baseUrl: string) {}
+  constructor(private readonly tenantId: string, private readonly baseUrl: string) {
+    this.#terminals = new TerminalMessages(tenantId, () => this.#issued());
+  }
 
   /** Opens a challenge. The answer comes when there is a code to show; `onStateChange` tells the rest. */
   challenge(params: ChallengeParams): Promise<StepupResponse<QrCodeChallengeResponse>> {
@@ -133,24 +149,44 @@ export class QrCode {
       this.disconnect();
       this.#params = params;
       const round = this.#round;
-      const made = await (params.polling ? this.#create() : this.#listen());
+      const made = await this.#withGoodNonce(() => (params.polling ? this.#create(round) : this.#listen(round)));
       if (round === this.#round) this.#refreshLater(params.refreshInterval ?? 540_000);
       return made;
     });
   }
 
   /** Replaces the code; the old one can be claimed no more. */
-  async refresh({ custom }: { custom?: Record<string, unknown> } = {}): Promise<void> {
+  async refresh({ custom }: { custom?: Record<string, unknown> } = {}): Promise<StepupResponse<QrCodeChallengeResponse>> {
     const params = this.#params;
-    if (!params) return;
-    const { data } = await this.challenge({ ...params, ...(custom ? { custom } : {}) });
-    if (data) params.onRefresh?.(data.challengeId, data.expiresAt);
+    if (!params) return answered(() => Promise.reject(new StepupError(0, 'invalid_request', 'there is no code to replace: call `challenge` first')));
+    const answer = await this.challenge({ ...params, ...(custom ? { custom } : {}) });
+    if (answer.data) params.onRefresh?.(answer.data.challengeId, answer.data.expiresAt);
+    return answer;
+  }
+
+  /**
+   * Answers a phone that asks over the radio whether it is beside this terminal: with the signature, in base64, that its claim will
+   * carry. Only about the challenge on show, and only while nobody has it.
+   */
+  near(question: NearQuestion): Promise<StepupResponse<string>> {
+    return answered(async () => {
+      const terminal = this.#params?.terminal;
+      if (!terminal) throw new StepupError(0, 'terminal_not_set', 'only a screen that is a `terminal` can say that a phone is near');
+      if (this.#shown === '' || question.challengeId !== this.#shown) throw new StepupError(0, 'challenge_not_found', 'this is not the challenge on show');
+      if (this.#state !== 'unclaimed') throw new StepupError(0, 'challenge_already_claimed', 'a phone has this challenge already');
+      return this.#terminals.near(terminal, question);
+    });
   }
 
   /** Replaces the code in time, unless a phone has it by then. */
   #refreshLater(after: number): void {
     if (after <= 0) return;
-    this.#refreshing = setTimeout(() => void this.refresh(), after);
+    this.#refreshing = setTimeout(async () => {
+      const round = this.#round + 1;
+      const { error } = await this.refresh();
+      // Nobody listens to the old code any more, and there is no new one.
+      if (error !== undefined && round === this.#round) this.#tell('expired');
+    }, after);
     // A process is not kept alive by a code that nobody scans.
     (this.#refreshing as { unref?: () => void }).unref?.();
   }
@@ -161,16 +197,42 @@ export class QrCode {
     clearTimeout(this.#timer);
     clearTimeout(this.#refreshing);
     this.#rolling.stop();
+    this.#shown = '';
     this.#socket?.close();
     this.#socket = undefined;
   }
 
-  get #asked(): { action: string; custom?: Record<string, unknown> } {
-    const { action, custom } = this.#params ?? {};
+  /** Does this once more if it was signed with a nonce of the server's that is good no more. */
+  async #withGoodNonce<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof StepupError) || !error.errors.some(({ code }) => code === 'unknown-nonce')) throw error;
+      this.#terminals.renew();
+      return work();
+    }
+  }
+
+  /** What terminals sign with. */
+  async #issued(): Promise<Issued> {
+    const { nonce, issuer } = await send<Issued>({ method: 'POST', url: `${this.baseUrl}/client/challenge`, authorization: this.#tenant, body: {} });
+    if (typeof nonce !== 'string' || typeof issuer !== 'string') throw new StepupError(0, 'invalid_answer', 'the server answered no nonce for terminals');
+    return { nonce, issuer };
+  }
+
+  /** What is asked for; at a terminal under its signature, which is good once. */
+  async #asked(): Promise<Asked> {
+    const { action, custom, terminal } = this.#params ?? {};
     const tracked = this.token === undefined ? undefined : readToken(this.token).other?.actionCode;
     const code = action ?? tracked;
     if (code === undefined) throw new StepupError(0, 'invalid_request', 'name the action, or set the token of `track`');
-    return { action: code, ...(custom ? { custom } : {}) };
+    const asked = { action: code, ...(custom ? { custom } : {}) };
+    return terminal ? { ...asked, terminal: await this.#terminals.create(terminal, code, this.token) } : asked;
+  }
+
+  /** Ends what was begun before the last start or end. */
+  #isMeant(round: number): void {
+    if (round !== this.#round) throw new StepupError(0, 'disconnected', 'the screen stopped before it had a code');
   }
 
   get #rolls(): { rollingQr?: true } {
@@ -178,9 +240,9 @@ export class QrCode {
   }
 
   /** Answers once the server has made a challenge; falls back to polling if the socket fails before or after. */
-  #listen(): Promise<QrCodeChallengeResponse> {
-    const round = this.#round;
-    const { action, custom } = this.#asked;
+  async #listen(round: number): Promise<QrCodeChallengeResponse> {
+    const { action, ...asked } = await this.#asked();
+    this.#isMeant(round);
     const address = this.baseUrl.replace(/^http/, 'ws').replace(/\/v1$/, '/ws-v1-challenge');
     const credential = this.token === undefined ? `x.authsignal.tenant.${this.tenantId}` : `x.authsignal.token.${this.token}`;
     const socket = new WebSocket(address, ['authsignal-ws', credential]);
@@ -188,7 +250,7 @@ export class QrCode {
     return new Promise((resolve, reject) => {
       let created: Polled | undefined;
       socket.onopen = () => {
-        const data = { challengeType: 'QR_CODE', actionCode: action, ...(custom ? { custom } : {}), ...this.#rolls };
+        const data = { challengeType: 'QR_CODE', actionCode: action, ...asked, ...this.#rolls };
         socket.send(JSON.stringify({ type: 'CREATE_CHALLENGE', data }));
       };
       socket.onmessage = ({ data: text }) => {
@@ -196,8 +258,10 @@ export class QrCode {
         const { type, data } = JSON.parse(String(text)) as { type: string; data: Record<string, string> };
         const { qr } = data as unknown as { qr?: RollingQr };
         if (type === 'ERROR' && !created) {
-          this.disconnect();
-          reject(new StepupError(0, data.errorCode ?? 'unknown', data.errorDescription));
+          // Whatever else it says is for clients that know no `ERROR`.
+          socket.onmessage = socket.onclose = null;
+          socket.close();
+          reject(refused(0, data as Refusal));
         } else if (type === 'CHALLENGE_CREATED') {
           const { challengeId = '', deviceCode, expiresAt = '' } = data;
           created = { challengeId, deviceCode, expiresAt, state: 'unclaimed' };
@@ -221,17 +285,19 @@ export class QrCode {
       socket.onclose = () => {
         if (round !== this.#round) return;
         if (created?.deviceCode) this.#poll(created, 0);
-        else this.#create().then((made) => (created ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
+        else this.#withGoodNonce(() => this.#create(round)).then((made) => (created ? this.#params?.onRefresh?.(made.challengeId, made.expiresAt) : resolve(made)), reject);
       };
     });
   }
 
   /** Makes a challenge without a socket. */
-  async #create(): Promise<QrCodeChallengeResponse> {
-    const round = this.#round;
+  async #create(round: number): Promise<QrCodeChallengeResponse> {
+    const body = { ...(await this.#asked()), ...this.#rolls };
+    this.#isMeant(round);
     const authorization = this.token === undefined ? this.#tenant : `Bearer ${this.token}`;
-    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body: { ...this.#asked, ...this.#rolls } });
+    const made = await send<Polled>({ method: 'POST', url: `${this.baseUrl}/client/challenge/qr-code`, authorization, body });
     if (round === this.#round) {
+      this.#shown = made.challengeId;
       this.#state = 'unclaimed';
       this.#rolling.take(made.qr);
       this.#poll(made);

@@ -1,4 +1,4 @@
-// What a phone signs. Version 2: the purpose first, then `name=value` lines in a fixed order, a line feed after each.
+// What phones and terminals sign. Version 2: the purpose first, then `name=value` lines in a fixed order, a line feed after each.
 // Made to be signed and never parsed; `challenge/vectors/messages.json` holds what both sides must make of the same values.
 
 /** The lines of each purpose, in their order. */
@@ -8,6 +8,8 @@ const LINES = {
   decide: ['iss', 'tenant', 'challenge', 'credential', 'claim', 'ctx', 'decision', 'code'],
   remove: ['iss', 'tenant', 'credential', 'nonce'],
   auth: ['method', 'path', 'body', 'nonce'],
+  create: ['iss', 'tenant', 'terminal', 'action', 'token', 'server', 'nonce'],
+  near: ['iss', 'tenant', 'terminal', 'challenge', 'channel', 'nonce'],
 } as const;
 
 type Purpose = keyof typeof LINES;
