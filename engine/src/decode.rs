@@ -305,20 +305,29 @@ fn money(json: &Json, beside: Option<Currency>) -> Result<Money, Wrong> {
     }
 }
 
-/// `15m`
+/// `15m`, `-15m`
 pub(crate) fn duration(given: &str) -> Option<i64> {
     let given = given.trim();
-    let (given, sign) = given.strip_prefix('-').map_or((given, 1), |given| (given, -1));
-    let unit_at = given.find(|char: char| !char.is_ascii_digit())?;
-    let (digits, unit) = given.split_at_checked(unit_at)?;
-    let ms = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "w" => 604_800_000,
-        _ => return None,
-    };
-    digits.parse::<i64>().ok()?.checked_mul(ms * sign)
+    match given.strip_prefix('-') {
+        Some(length) => grammar::ast::Duration::millis_of(length)?.checked_neg(),
+        None => grammar::ast::Duration::millis_of(given),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_as_long_in_an_event_as_in_a_rule() {
+        for text in
+            ["500ms", "30s", "15m", "24h", "90d", "2w", "15", "m", "15 m", "15min", "1.5h", "9223372036854775807w"]
+        {
+            let in_a_rule =
+                grammar::ast::Duration { text: text.to_owned(), span: grammar::Span::default() }.as_millis();
+            assert_eq!(duration(text), in_a_rule, "{text}");
+            assert_eq!(duration(&format!("-{text}")), in_a_rule.map(|ms| -ms), "-{text}");
+        }
+        assert_eq!(duration("--1m"), None);
+    }
 }

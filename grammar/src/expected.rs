@@ -25,8 +25,15 @@ pub(crate) struct Stop<'a> {
     pub expected: Vec<Rule>,
 }
 
-/// The diagnostic for pest's error over `region`, of which `amended` was parsed.
-pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, amended: &Amended, error: &Error<Rule>) -> Diagnostic {
+/// The diagnostic for pest's error over `region`, of which `amended` was parsed. What was `said` is mended there and still
+/// stands in the source: it is not why.
+pub(crate) fn diagnose(
+    scan: &Scan,
+    region: Range<usize>,
+    amended: &Amended,
+    error: &Error<Rule>,
+    said: &[Diagnostic],
+) -> Diagnostic {
     let at = amended.original(match error.location {
         InputLocation::Pos(at) => at,
         InputLocation::Span((start, _)) => start,
@@ -39,7 +46,7 @@ pub(crate) fn diagnose(scan: &Scan, region: Range<usize>, amended: &Amended, err
     let tokens = scan.tokens.get(region.clone()).unwrap_or_default();
     let found = region.start + tokens.partition_point(|token| token.end <= at);
     let stop = Stop { scan, region, found, expected };
-    hints::hint(&stop).unwrap_or_else(|| plain(&stop))
+    hints::hint(&stop, said).unwrap_or_else(|| plain(&stop))
 }
 
 fn plain(stop: &Stop) -> Diagnostic {

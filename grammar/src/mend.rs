@@ -70,19 +70,15 @@ pub fn mend(files: Vec<SourceFile>, mut check: impl FnMut(&[SourceFile]) -> Vec<
         // From the last one back, so that the places of the others stay right.
         let mut alone = chosen;
         alone.truncate(MOST_TRIED_ALONE);
-        let mut progress = false;
         for finding in alone.into_iter().rev() {
             match better(&mended.files, &left, std::slice::from_ref(&finding), &mut check) {
                 Some((files, found)) => {
                     mended.fixed.push(Fixed::of(finding, &mended.files));
                     (mended.files, left) = (files, found);
-                    progress = true;
                 }
+                // It is out of the way of the next round, which makes what it overlapped.
                 None => refused.push(finding),
             }
-        }
-        if !progress {
-            break;
         }
     }
     mended.fixed.sort_by(|a, b| (&a.file, a.position, &a.finding).cmp(&(&b.file, b.position, &b.finding)));

@@ -150,7 +150,7 @@ pub(crate) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn item(&mut self, region: Range<usize>) -> Option<ast::Item> {
-        match self.read(Rule::item_only, region.clone(), |lower, pair| lower.item(pair)) {
+        match self.read(Rule::item_only, region.clone(), &[], |lower, pair| lower.item(pair)) {
             Ok(item) => Some(item),
             Err(finding) => {
                 let before = self.diagnostics.len();
@@ -278,11 +278,12 @@ impl<'a> Parser<'a> {
     }
 
     /// Parses the tokens of `region` as `rule`, which holds one thing, and lowers that.
-    /// The error is empty when the scanner has said already what is wrong.
+    /// The error is empty when the scanner has said already what is wrong, and none of those `said`.
     pub fn read<T>(
         &mut self,
         rule: Rule,
         region: Range<usize>,
+        said: &[Diagnostic],
         lower: impl FnOnce(&mut Lower, Pair) -> Option<T>,
     ) -> Result<T, Option<Box<Diagnostic>>> {
         let bytes = self.bytes(&region);
@@ -294,7 +295,7 @@ impl<'a> Parser<'a> {
             Ok(pairs) => pairs,
             // Among names that are not ASCII, what else is wrong cannot be told.
             Err(_) if self.scan.foreign_names_in(&bytes) => return Err(None),
-            Err(error) => return Err(Some(Box::new(expected::diagnose(self.scan, region, &amended, &error)))),
+            Err(error) => return Err(Some(Box::new(expected::diagnose(self.scan, region, &amended, &error, said)))),
         };
         let mut lowering = Lower { source: self.scan.source, amended: &amended, problems: Vec::new() };
         let inner = pairs.next().and_then(|whole| whole.into_inner().next());
@@ -315,23 +316,20 @@ impl<'a> Parser<'a> {
         region: Range<usize>,
         lower: impl Fn(&mut Lower, Pair) -> Option<T>,
     ) -> Option<T> {
-        let mut last = None;
+        let mut said: Vec<Diagnostic> = Vec::new();
         for _ in 0..=MENDED_AT_MOST {
-            match self.read(rule, region.clone(), &lower) {
+            match self.read(rule, region.clone(), &said, &lower) {
                 Ok(value) => return Some(value),
                 Err(None) => break,
+                // Each must be of another place.
+                Err(Some(finding)) if said.iter().any(|said| said.starts_where(&finding)) => break,
                 Err(Some(finding)) => {
-                    let place = finding.span().map(|span| span.start);
-                    // It must get further each time.
-                    if last.is_some() && place <= last {
-                        break;
-                    }
-                    last = place;
                     let mended = self.amends(&finding, &region);
-                    self.diagnostics.push(*finding);
+                    self.diagnostics.push((*finding).clone());
                     if !mended {
                         break;
                     }
+                    said.push(*finding);
                 }
             }
         }

@@ -244,14 +244,15 @@ fn policy(parser: &mut Parser, region: Range<usize>) -> Option<Item> {
     let mut members = Vec::new();
     let mut whole = true;
     for member in block.members {
-        let mut read = parser.read(Rule::policy_member_only, member.clone(), |lower, pair| lower.policy_member(pair));
+        let mut read =
+            parser.read(Rule::policy_member_only, member.clone(), &[], |lower, pair| lower.policy_member(pair));
         if parser.word(member.start) != "rule"
             && let Err(Some(finding)) = &read
             && finding.certain_fix().is_some_and(|fix| fix.edits.iter().all(|edit| edit.replacement == "rule"))
             && parser.amends(finding, &member)
         {
             parser.diagnostics.push(*finding.clone());
-            read = parser.read(Rule::policy_member_only, member.clone(), |lower, pair| lower.policy_member(pair));
+            read = parser.read(Rule::policy_member_only, member.clone(), &[], |lower, pair| lower.policy_member(pair));
         }
         match read {
             Ok(member) => members.push(member),

@@ -13,10 +13,12 @@ mod characters;
 mod conflict;
 mod depth;
 mod foreign;
+mod pattern;
 
 pub(crate) use brackets::Brackets;
 pub(crate) use characters::{meant_unit, twelve_hours};
 pub(crate) use depth::too_deep;
+pub(crate) use pattern::in_a_text;
 
 /// A word, number, string, bracket or operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +196,7 @@ impl Scanner<'_> {
                 b'\r' => self.carriage_return(),
                 b'#' => self.line_comment(),
                 b'/' if self.peek(1) == Some(b'*') => self.block_comment(),
+                b'/' if self.pattern_is_due() && self.slashed_pattern() => {}
                 b'"' => self.string(),
                 b'\'' | b'`' => self.foreign_string(char::from(byte)),
                 b'0'..=b'9' => self.number(),
@@ -208,6 +211,8 @@ impl Scanner<'_> {
                 b'{' | b'(' | b'[' => self.token(TokenKind::Open(byte), self.at + 1),
                 b'}' | b')' | b']' => self.token(TokenKind::Close(byte), self.at + 1),
                 0x80.. => self.foreign(),
+                b'=' | b'!' | b'~' if self.foreign_match() => {}
+                b'^' | b'\\' | b'.' | b'$' if self.bare_pattern() => {}
                 _ => self.symbol(),
             }
         }

@@ -82,7 +82,14 @@ impl<'a> Checker<'a> {
         join: fn(Vec<Cond>) -> Cond,
     ) -> Option<Checked> {
         // Every part is checked before the first failure counts: all mistakes in one run.
-        let checked: Vec<Option<Checked>> = parts.iter().map(|part| self.condition(part, scope)).collect();
+        let mut checked: Vec<Option<Checked>> = Vec::new();
+        let mut left = parts;
+        while let Some(part) = left.first() {
+            checked.push(self.condition(part, scope));
+            let shared = self.shared_comparison(left, word);
+            checked.extend(shared.map(|_| None));
+            left = left.get(shared.unwrap_or(1)..).unwrap_or_default();
+        }
         let checked: Vec<Checked> = checked.into_iter().collect::<Option<_>>()?;
         let text = checked.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(word);
         Some(Checked { cond: join(checked.into_iter().map(|part| part.cond).collect()), text: format!("({text})") })
@@ -457,6 +464,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         let pattern = &matches.pattern;
+        self.no_slashes(pattern)?;
         let normal: String = pattern.value.nfkc().collect();
         if normal != pattern.value {
             let text = "this pattern has a sign that no text has: texts are normalised (NFKC)";

@@ -33,7 +33,14 @@ impl<'a> Checker<'a> {
         hint: Option<Currency>,
     ) -> Option<Typed> {
         self.not_in_where(span, scope)?;
+        let named = self.event_named_so(&aggregate.event.text());
+        if named.is_none() && self.field_for_event(aggregate, scope, hint).is_some() {
+            return None;
+        }
         let event = self.event_kind(&aggregate.event)?;
+        if self.event_for_field(aggregate, event).is_some() {
+            return None;
+        }
         let past = past_scope(event, scope);
         let counts = aggregate.function == ast::AggregateFn::Count;
         let currency = hint.filter(|_| !counts && self.draft.rates.is_some());
@@ -191,13 +198,15 @@ impl<'a> Checker<'a> {
         None
     }
 
+    fn event_named_so(&self, name: &str) -> Option<EventKind> {
+        let challenge = CHALLENGE_EVENTS.iter().find(|(other, _)| *other == name).map(|(_, kind)| *kind);
+        challenge.or_else(|| self.event_names.get(name).map(|(id, _)| EventKind::Action(*id)))
+    }
+
     pub(super) fn event_kind(&mut self, path: &ast::Path) -> Option<EventKind> {
         let text = path.text();
-        if let Some((_, kind)) = CHALLENGE_EVENTS.iter().find(|(name, _)| *name == text) {
-            return Some(*kind);
-        }
-        if let Some((id, _)) = self.event_names.get(&text) {
-            return Some(EventKind::Action(*id));
+        if let Some(kind) = self.event_named_so(&text) {
+            return Some(kind);
         }
         let mut names: Vec<String> = self.event_names.keys().cloned().collect();
         names.extend(CHALLENGE_EVENTS.iter().map(|(name, _)| (*name).to_owned()));

@@ -29,6 +29,7 @@ impl<'a> Checker<'a> {
             ast::Set::Value(set) => {
                 if let ast::ExprKind::Arithmetic(arithmetic) = &set.kind {
                     self.no_clock_range(&membership.value, &arithmetic.left, &arithmetic.right)?;
+                    self.no_dashed_range(arithmetic)?;
                 }
                 self.in_value(&membership.value, set, scope)
             }

@@ -9,6 +9,7 @@ mod expr;
 mod history;
 mod lints;
 mod literal;
+mod meant;
 mod membership;
 mod mend;
 mod outcome;
@@ -99,7 +100,8 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
     checker.broken = lost;
     checker.pack(&files);
     let Checker { mut diagnostics, draft, .. } = checker;
-    let checked = diagnostics.split_off(parsed);
+    let mut checked = diagnostics.split_off(parsed);
+    leave_to_the_parser(&mut checked, &diagnostics);
     // What cannot be read has been said: that it means nothing either is no second mistake.
     let unread = diagnostics.iter().filter(|finding| finding.is_error() && finding.certain_fix().is_none());
     let unread: BTreeSet<Span> = unread.filter_map(Diagnostic::span).collect();
@@ -115,6 +117,21 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
         diagnostics.insert(0, Diagnostic::note("too-many-findings", text).help("mend the first ones and check again"));
     }
     Compilation { program, diagnostics, sources }
+}
+
+/// Takes the fixes from what was checked where the parser's own fixes write: it was checked as these make it, so the places of
+/// its edits are not those of the source. Once they are made, it is found again with its fix.
+fn leave_to_the_parser(checked: &mut [Diagnostic], parsed: &[Diagnostic]) {
+    let rewritten: Vec<Span> =
+        parsed.iter().filter_map(Diagnostic::certain_fix).flat_map(|fix| &fix.edits).map(|edit| edit.span).collect();
+    let touches = |place: Span| {
+        rewritten.iter().any(|other| place.file == other.file && place.start <= other.end && other.start <= place.end)
+    };
+    for finding in checked {
+        if finding.fix.as_ref().is_some_and(|fix| fix.edits.iter().any(|edit| touches(edit.span))) {
+            finding.fix = None;
+        }
+    }
 }
 
 /// More findings of one pack are counted and not shown.

@@ -89,10 +89,16 @@ pub struct Duration {
 }
 
 impl Duration {
-    /// The length in milliseconds; nothing when it does not fit. A day is 24 hours, a week 7 days.
+    /// The length in milliseconds; nothing when it does not fit.
     pub fn as_millis(&self) -> Option<i64> {
-        let unit_at = self.text.find(|c: char| !c.is_ascii_digit())?;
-        let (digits, unit) = self.text.split_at_checked(unit_at)?;
+        Duration::millis_of(&self.text)
+    }
+
+    /// The milliseconds of a length of time as it is written, here and wherever one is sent or listed: digits and a unit.
+    /// A day is 24 hours, a week 7 days.
+    pub fn millis_of(text: &str) -> Option<i64> {
+        let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+        let (digits, unit) = text.split_at_checked(unit_at)?;
         let unit_ms = match unit {
             "ms" => 1,
             "s" => 1_000,

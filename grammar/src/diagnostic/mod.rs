@@ -211,6 +211,11 @@ impl Diagnostic {
         self.labels.iter().find(|label| label.primary).or(self.labels.first()).map(|label| label.span)
     }
 
+    /// Whether both speak of the same place.
+    pub(crate) fn starts_where(&self, other: &Diagnostic) -> bool {
+        self.span().map(|span| (span.file, span.start)) == other.span().map(|span| (span.file, span.start))
+    }
+
     /// Whether it makes the pack unusable.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

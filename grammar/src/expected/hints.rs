@@ -1,14 +1,16 @@
 //! The usual slips, each with what was meant. Tried in order; the first that fits speaks.
 //!
-//! What begins a policy, a rule, an event or a list (`items`); brackets and commas (`brackets`); conditions and what connects
-//! them (`conditions`), as they are said aloud (`spoken`); windows (`windows`); numbers, times and dates (`literals`); what
-//! follows `then` (`effects`); and words that are nearly ours (`vocabulary`).
+//! What begins a policy, a rule, an event or a list (`items`, `lists`); brackets and commas (`brackets`); conditions and what
+//! connects them (`conditions`), as they are said aloud (`spoken`, `ranges`); windows (`windows`); numbers, times and dates
+//! (`literals`); what follows `then` (`effects`); and words that are nearly ours (`vocabulary`).
 
 mod brackets;
 mod conditions;
 mod effects;
 mod items;
+mod lists;
 mod literals;
+mod ranges;
 mod spoken;
 mod vocabulary;
 mod windows;
@@ -19,8 +21,9 @@ use crate::lower::Rule;
 use crate::scan::Token;
 use crate::source::Span;
 
-pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
-    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 45] = [
+/// The first hint that speaks of another place than those `said`; the first of all, where there is no such.
+pub(super) fn hint(stop: &Stop, said: &[Diagnostic]) -> Option<Diagnostic> {
+    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 54] = [
         items::colon_of_yaml,
         effects::comma_between_effects,
         effects::step_with_colon,
@@ -32,9 +35,17 @@ pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
         items::short_name,
         items::no_type,
         items::no_when,
-        items::no_at_sign_or_entry,
+        lists::no_at_sign_or_entry,
+        lists::list_of_lists,
+        lists::no_type_of_list,
         brackets::one_comma_too_many,
         brackets::other_brackets,
+        ranges::brackets_of_between,
+        ranges::range_in_brackets,
+        ranges::set_without_brackets,
+        ranges::word_before_between,
+        ranges::range_in_words,
+        ranges::not_before_operator,
         brackets::set_in_parentheses,
         brackets::quoted_key,
         windows::negative_length,
@@ -43,6 +54,7 @@ pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
         spoken::nothing_compared,
         spoken::calendar_without_zone,
         spoken::other_aggregate,
+        windows::parts_of_aggregate,
         spoken::unit_in_words,
         spoken::comparison_in_words,
         vocabulary::other_words,
@@ -67,7 +79,9 @@ pub(super) fn hint(stop: &Stop) -> Option<Diagnostic> {
         vocabulary::misspelled,
         vocabulary::reserved,
     ];
-    HINTS.iter().find_map(|hint| hint(stop))
+    let found = || HINTS.iter().filter_map(|hint| hint(stop));
+    let again = |finding: &Diagnostic| said.iter().any(|said| said.starts_where(finding));
+    found().find(|finding| !again(finding)).or_else(|| found().next())
 }
 
 impl<'a> Stop<'a> {

@@ -85,6 +85,15 @@ impl<'a> Here<'a> {
         last.is_some() && last.map(|token| token.end) == self.tokens.get(self.index).map(|token| token.start)
     }
 
+    /// Whether a list is declared on the way to this `=`, with or without its type and its `@`: `list @l: list<ip> =`
+    fn names_a_list(&self) -> bool {
+        let head = (1..=LONGEST_LIST_HEAD).take_while(|back| !matches!(self.before(*back), "" | "=" | "}"));
+        head.into_iter().any(|back| {
+            let next = self.index.checked_sub(back).and_then(|list| self.tokens.get(list + 1)).map(|token| token.kind);
+            self.before(back) == "list" && matches!(next, Some(TokenKind::ListName | TokenKind::Word))
+        })
+    }
+
     /// What this brace begins.
     fn opens(&self) -> Inside {
         if self.before(1) == "meta" || self.before(2) == "challenge" || self.before(2) == "x" {
@@ -104,6 +113,9 @@ impl<'a> Here<'a> {
     }
 }
 
+/// In tokens: `list @l: list<ip>`
+const LONGEST_LIST_HEAD: usize = 7;
+
 /// In tokens; a longer one is not understood.
 const LONGEST_HEAD: usize = 64;
 
@@ -122,7 +134,7 @@ fn wrong_symbol(here: &Here, inside: Inside) -> Option<Diagnostic> {
     let named = here.index.checked_sub(1).and_then(|index| here.tokens.get(index)).map(|token| token.kind);
     let lets = named == Some(TokenKind::Word) && matches!(here.before(2), "let" | "const" | "var" | "set" | "define");
     let lists = named == Some(TokenKind::ListName) && here.before(2) == "list";
-    let names = lets || lists || (here.before(2) == ":" && here.before(4) == "list");
+    let names = lets || lists || here.names_a_list();
     let outcome_follows = OUTCOMES.contains(&here.after(1));
     let meant = match written {
         "=>" | "->" if outcome_follows => "then",

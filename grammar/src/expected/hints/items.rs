@@ -3,7 +3,7 @@
 use super::super::{Stop, forms};
 use crate::diagnostic::Diagnostic;
 use crate::lower::Rule;
-use crate::scan::TokenKind;
+use crate::scan::{TokenKind, in_a_text};
 
 /// `test`, `policy` and their like inside a policy or a rule, and a rule inside a rule.
 pub(super) fn misplaced_item(stop: &Stop) -> Option<Diagnostic> {
@@ -128,30 +128,6 @@ pub(super) fn no_when(stop: &Stop) -> Option<Diagnostic> {
     )
 }
 
-/// `list office: ip managed`, `add ip to blocked for 1h`, `list @l: ip = []`
-pub(super) fn no_at_sign_or_entry(stop: &Stop) -> Option<Diagnostic> {
-    let span = stop.span()?;
-    if matches!(stop.back(1), "list" | "to")
-        && stop.expects(&[Rule::list_name])
-        && stop.token()?.kind == TokenKind::Word
-    {
-        let name = format!("@{}", stop.word());
-        return Some(
-            Diagnostic::error("unexpected-token", "the name of a list begins with `@`").at(span, "without it").correct(
-                format!("write `{name}`"),
-                span,
-                name,
-            ),
-        );
-    }
-    let empty = stop.word() == "]" && stop.back(1) == "[" && stop.expects(&[Rule::element, Rule::path, Rule::literal]);
-    empty.then(|| {
-        Diagnostic::error("unexpected-token", "nothing is in this list")
-            .at(span, "expected a value")
-            .help("write what is in it; a list that is filled at run time is `managed`")
-    })
-}
-
 /// `import lists.rules`, `test sign_in {`
 pub(super) fn quotes_missing(stop: &Stop) -> Option<Diagnostic> {
     let token = stop.token().filter(|token| token.kind == TokenKind::Word)?;
@@ -160,7 +136,11 @@ pub(super) fn quotes_missing(stop: &Stop) -> Option<Diagnostic> {
     let last = (stop.found..stop.region.end)
         .find(|index| !stop.touches_next(*index) || !stop.region.contains(&(index + 1)))?;
     let span = stop.scan.span(token).to(stop.span_of(last)?);
-    let quoted = format!("\"{}\"", stop.scan.source.slice(span));
+    let quoted = match stop.ahead(1).strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        // `r"\d"`: what other languages call raw.
+        Some(raw) if last == stop.found + 1 => format!("\"{}\"", in_a_text(raw)),
+        _ => format!("\"{}\"", stop.scan.source.slice(span)),
+    };
     (!quoted.contains('\n')).then(|| {
         Diagnostic::error("unexpected-token", "a text stands in double quotes").at(span, "without quotes").correct(
             format!("write `{quoted}`"),

@@ -65,6 +65,7 @@ fn keyword_word(word: &str) -> bool {
             | "x"
             | "at"
             | "for"
+            | "per"
             | "reason"
             | "flag"
             | "add"

@@ -1,7 +1,8 @@
 //! Conditions as they are said aloud: amounts, comparisons and aggregates in the words of other tools.
 
 use super::Stop;
-use crate::diagnostic::Diagnostic;
+use super::windows::{is_aggregate, is_of};
+use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
 use crate::scan::TokenKind;
 
@@ -85,9 +86,12 @@ pub(super) fn other_aggregate(stop: &Stop) -> Option<Diagnostic> {
                 .correct("write `distinct`", span, "distinct"),
         );
     }
-    (stop.word() == "of" && stop.back(1) == ")").then_some(())?;
-    let depth = stop.before()?.depth;
-    let open = (stop.region.start..stop.found).rev().find(|at| {
+    // `in` is read on: what cannot follow is the key.
+    let joint = if stop.back(2) == "in" && !is_of(stop.word()) { stop.found - 2 } else { stop.found };
+    (is_of(stop.scan.word(joint)) && stop.scan.kind(joint.checked_sub(1)?) == Some(TokenKind::Close(b')')))
+        .then_some(())?;
+    let depth = stop.scan.tokens.get(joint - 1)?.depth;
+    let open = (stop.region.start..joint).rev().find(|at| {
         let token = stop.scan.tokens.get(*at);
         token.is_some_and(|token| token.kind == TokenKind::Open(b'(') && token.depth == depth)
     })?;
@@ -100,12 +104,24 @@ pub(super) fn other_aggregate(stop: &Stop) -> Option<Diagnostic> {
         "minimum" | "lowest" => "min",
         "number" | "cnt" => "count",
         "std" | "stdev" | "deviation" => "stddev",
+        _ if is_aggregate(word) && stop.scan.word(joint) == "in" => {
+            let span = stop.span_of(joint)?;
+            return Some(
+                Diagnostic::error("unexpected-token", "expected `of`, found `in`")
+                    .at(span, "not expected here")
+                    .correct("write `of`", span, "of"),
+            );
+        }
         _ => return None,
     };
     Some(
         Diagnostic::error("unexpected-token", format!("there is no aggregate `{word}`"))
             .at(span, "a word of another language")
-            .correct(format!("write `{meant}`"), span, meant),
+            .with_edits(
+                format!("write `{meant}`"),
+                [(span, meant), (stop.span_of(joint)?, "of")],
+                Applicability::Certain,
+            ),
     )
 }
 

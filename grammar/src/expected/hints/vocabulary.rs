@@ -54,11 +54,15 @@ pub(super) fn other_words(stop: &Stop) -> Option<Diagnostic> {
     };
     let span = span?;
     match (instead, word) {
-        (Some(meant), _) => Some(
-            Diagnostic::error("unexpected-token", format!("expected `{meant}`, found `{word}`"))
-                .at(span, "not expected here")
-                .correct(format!("write `{meant}`"), span, meant),
-        ),
+        (Some(meant), _) => {
+            // A comma stands right behind what is before it.
+            let blank = if word == "," { " " } else { "" };
+            Some(
+                Diagnostic::error("unexpected-token", format!("expected `{meant}`, found `{word}`"))
+                    .at(span, "not expected here")
+                    .correct(format!("write `{meant}`"), span, format!("{blank}{meant}")),
+            )
+        }
         (None, "?") => {
             let both = span.to(stop.span_of(stop.found + 1)?);
             let written = format!("{}?", stop.ahead(1));

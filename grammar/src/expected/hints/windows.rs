@@ -1,15 +1,22 @@
 //! Windows and aggregates.
 
 use super::Stop;
+use crate::ast;
 use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
+use crate::scan::{TokenKind, meant_unit};
 
 /// `where outcome == "failed" by user`
 pub(super) fn where_without_parentheses(stop: &Stop) -> Option<Diagnostic> {
     (stop.back(1) == "where" && stop.expected.contains(&Rule::open_paren)).then_some(())?;
     let depth = stop.token()?.depth;
     let end = (stop.found..stop.region.end).find(|index| {
-        stop.scan.word(*index) == "by" && stop.scan.tokens.get(*index).is_some_and(|token| token.depth == depth)
+        let ends = match stop.scan.word(*index) {
+            "by" | "per" | "for" | "group" | "group_by" | "over" | "within" | "since" => true,
+            "in" => is_filler(stop.scan.word(index + 1)),
+            _ => false,
+        };
+        ends && stop.scan.tokens.get(*index).is_some_and(|token| token.depth == depth)
     })?;
     (end > stop.found).then_some(())?;
     let (first, last) = (stop.span()?, stop.span_of(end - 1)?);
@@ -20,21 +27,57 @@ pub(super) fn where_without_parentheses(stop: &Stop) -> Option<Diagnostic> {
     )
 }
 
-/// `of sign_in over 1h by user`
+/// `of sign_in over 1h by user`, `of sign_in in the last 60 min per user`
 pub(super) fn window_before_key(stop: &Stop) -> Option<Diagnostic> {
-    (stop.word() == "over" && stop.ahead(2) == "by" && stop.expects(&[Rule::keys, Rule::kw_by])).then_some(())?;
-    let mut last = stop.found + 3;
-    while stop.scan.word(last + 1) == "." || stop.scan.word(last + 1) == "," {
-        last += 2;
+    (matches!(stop.word(), "over" | "within" | "in" | "during") && stop.expects(&[Rule::keys, Rule::kw_by]))
+        .then_some(())?;
+    let mut length = stop.found + 1;
+    while is_filler(stop.scan.word(length)) {
+        length += 1;
     }
-    let window = stop.span()?.to(stop.span_of(stop.found + 1)?);
-    let keys = stop.span_of(stop.found + 2)?.to(stop.span_of(last)?);
-    let written = format!("{} {}", stop.scan.source.slice(keys), stop.scan.source.slice(window));
+    let (last, written) = length_at(stop, length)?;
+    let key = match [1, 2].map(|next| stop.scan.word(last + next)) {
+        ["group" | "grouped", "by"] => last + 3,
+        ["by" | "per" | "for" | "group_by", _] => last + 2,
+        _ => return None,
+    };
+    let mut end = key;
+    while matches!(stop.scan.word(end + 1), "." | ",") {
+        end += 2;
+    }
+    let keys = stop.scan.source.slice(stop.span_of(key)?.to(stop.span_of(end)?));
+    let written = format!("by {keys} over {written}");
+    let (over, by) = (stop.span()?, stop.span_of(last + 1)?);
+    let moved = match stop.word() {
+        "over" => (over.before(), format!("by {keys} ")),
+        _ => (over, format!("by {keys} over")),
+    };
+    // The key alone is moved: what is wrong with the window is fixed where it stands.
+    let gone = match stop.scan.kind(end + 1) {
+        Some(kind) if !matches!(kind, TokenKind::Close(_)) => by.to(stop.span_of(end + 1)?.before()),
+        _ => stop.span_of(last)?.after().to(stop.span_of(end)?),
+    };
     Some(
         Diagnostic::error("unexpected-token", "the key stands before the window")
-            .at(window.to(keys), "the other way round")
-            .correct(format!("write `{written}`"), window.to(keys), written),
+            .at(by.to(stop.span_of(end)?), "behind it")
+            .with_edits(format!("write `{written}`"), [moved, (gone, String::new())], Applicability::Certain),
     )
+}
+
+/// The words of a length that is said aloud.
+fn is_filler(word: &str) -> bool {
+    matches!(word, "the" | "last" | "past" | "a" | "previous")
+}
+
+/// A length of time from this token on, and how it is written: `1h`, `60 min`, `2hours`.
+fn length_at(stop: &Stop, at: usize) -> Option<(usize, String)> {
+    let text = stop.scan.word(at);
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at_checked(digits).filter(|(digits, _)| !digits.is_empty())?;
+    let (last, unit) = if unit.is_empty() { (at + 1, stop.scan.word(at + 1)) } else { (at, unit) };
+    let unit = if unit == "ms" { unit } else { meant_unit(unit)? };
+    let written = format!("{digits}{unit}");
+    ast::Duration::millis_of(&written).map(|_| (last, written))
 }
 
 /// `count(*)`
@@ -74,17 +117,75 @@ pub(super) fn distinct_in_brackets(stop: &Stop) -> Option<Diagnostic> {
     })
 }
 
-/// `count of sign_in by user`
+/// `count of sign_in by user`, `count from sign_in`
 pub(super) fn brackets_of_count(stop: &Stop) -> Option<Diagnostic> {
-    let at = [stop.found.checked_sub(1)?, stop.found.checked_sub(2)?]
-        .into_iter()
-        .find(|at| stop.region.contains(at) && stop.scan.word(*at) == "count" && stop.scan.word(*at + 1) == "of")?;
-    let span = stop.span_of(at)?;
-    Some(Diagnostic::error("unexpected-token", "`count` is followed by parentheses").at(span, "counts what?").correct(
-        "write `count()`, or `count(distinct field)`",
-        span.after(),
-        "()",
-    ))
+    // `count in sign_in` is read on: what cannot follow is the key.
+    let at = (1..=3)
+        .filter_map(|back| stop.found.checked_sub(back))
+        .find(|at| stop.region.contains(at) && stop.scan.word(*at) == "count" && is_of(stop.scan.word(*at + 1)))?;
+    let (span, of) = (stop.span_of(at)?, stop.span_of(at + 1)?);
+    Some(
+        Diagnostic::error("unexpected-token", "`count` is followed by parentheses")
+            .at(span, "counts what?")
+            .with_edits(
+                "write `count() of …`, or `count(distinct field) of …`",
+                [(span.after(), "()"), (of, "of")],
+                Applicability::Certain,
+            ),
+    )
+}
+
+/// What stands between an aggregate and its event, here and elsewhere.
+pub(super) fn is_of(word: &str) -> bool {
+    matches!(word, "of" | "from" | "on" | "in")
+}
+
+/// `sum of amount by user`, `sum(amount) by user`, `distinct(payee) of pay`
+pub(super) fn parts_of_aggregate(stop: &Stop) -> Option<Diagnostic> {
+    let span = stop.span()?;
+    if stop.word() == "of"
+        && stop.back(1) == ")"
+        && stop.back(3) == "("
+        && matches!(stop.back(4), "distinct" | "unique")
+    {
+        let (first, field) = (stop.found - 4, stop.back(2));
+        let (first, last) = (stop.span_of(first)?, stop.scan.span(stop.before()?));
+        let written = format!("count(distinct {field})");
+        return Some(
+            Diagnostic::error("unexpected-token", "`distinct` stands in the parentheses of `count`")
+                .at(first.to(last), "written otherwise")
+                .correct(format!("write `{written}`"), first.to(last), written),
+        );
+    }
+    if stop.back(1) == ")" && stop.back(2) == "distinct" && is_of(stop.word()) {
+        let field = stop.ahead(1);
+        return Some(
+            Diagnostic::error("unexpected-token", "`distinct` is followed by a field")
+                .at(stop.span_of(stop.found - 2)?, "distinct what?")
+                .help(format!("write `count(distinct {field}) of event by user over 1h`")),
+        );
+    }
+    let called = stop.back(1) == ")" && stop.expects(&[Rule::kw_of]) && matches!(stop.word(), "by" | "over" | "where");
+    if called {
+        let function = (stop.region.start..stop.found).rev().find(|at| is_aggregate(stop.scan.word(*at)))?;
+        let written = stop.scan.source.slice(stop.span_of(function)?.to(stop.span_of(stop.found - 1)?));
+        return Some(
+            Diagnostic::error("unexpected-token", format!("`of` and an event are missing behind `{written}`"))
+                .at(span, "of which events?")
+                .help(format!("write `{written} of event {} …`", stop.word())),
+        );
+    }
+    let bare = stop.word() == "of" && is_aggregate(stop.back(1)) && stop.back(1) != "count";
+    bare.then(|| {
+        let (function, field) = (stop.back(1), stop.ahead(1));
+        Diagnostic::error("unexpected-token", format!("`{function}` is followed by a field in parentheses"))
+            .at(span, "of which field?")
+            .help(format!("write `{function}({field}) of event by user over 1h`"))
+    })
+}
+
+pub(super) fn is_aggregate(word: &str) -> bool {
+    matches!(word, "count" | "sum" | "avg" | "min" | "max" | "stddev" | "p95")
 }
 
 /// `over the last 1h`, `within 1h`, `per user`
@@ -94,11 +195,9 @@ pub(super) fn other_window(stop: &Stop) -> Option<Diagnostic> {
     if stop.expects(&[Rule::duration])
         // `in`, which was found to be meant for `over`, still stands in the source.
         && matches!(stop.back(1), "over" | "in" | "within" | "during")
-        && matches!(word, "the" | "last" | "past" | "a" | "previous")
+        && is_filler(word)
     {
-        let last = (stop.found..stop.region.end)
-            .take_while(|index| matches!(stop.scan.word(*index), "the" | "last" | "past" | "a" | "previous"))
-            .last()?;
+        let last = (stop.found..stop.region.end).take_while(|index| is_filler(stop.scan.word(*index))).last()?;
         let words = span.to(stop.span_of(last)?);
         return Some(
             Diagnostic::error(
@@ -117,7 +216,12 @@ pub(super) fn other_window(stop: &Stop) -> Option<Diagnostic> {
         }
         "per" | "for" | "group" | "grouped" if stop.expects(&[Rule::keys, Rule::kw_by]) => "by",
         "group_by" if stop.expects(&[Rule::keys, Rule::kw_by]) => "by",
-        "from" | "on" | "in" if stop.expects(&[Rule::kw_of]) && stop.back(1) == ")" => "of",
+        word if is_of(word)
+            && stop.expects(&[Rule::kw_of])
+            && (stop.back(1) == ")" || stop.expected == [Rule::kw_of]) =>
+        {
+            "of"
+        }
         _ => return None,
     };
     let words = match (word, stop.ahead(1)) {
