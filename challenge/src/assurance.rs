@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::credential::{KeyProtection, Unlock};
+use crate::id::TerminalId;
 use crate::state::{Challenge, Freshness, Protocol, State};
 
 /// The ladder, lowest rung first; comparing rungs is comparing assurance. A QR by itself is never phishing-resistant:
@@ -21,13 +22,13 @@ pub enum Acr {
     /// The same, claimed with a code that was on a screen within 30 seconds.
     #[serde(rename = "qr.fresh")]
     QrFresh,
-    /// The same, on a challenge made by a registered terminal. Like the two above it a name only: nothing reaches it yet.
+    /// The same, on a challenge that a registered terminal made ([`crate::terminal`]).
     #[serde(rename = "qr.trusted_origin")]
     QrTrustedOrigin,
-    /// The same, with evidence that phone and screen are near each other.
+    /// A registered terminal heard the phone over a radio, which is as fresh as a code and nearer.
     #[serde(rename = "qr.proximate")]
     QrProximate,
-    /// WebAuthn.
+    /// WebAuthn: a name only, since Stepup offers no passkeys.
     #[serde(rename = "webauthn")]
     Webauthn,
 }
@@ -76,16 +77,20 @@ pub struct Assurance {
     pub link: Link,
     /// Whether two categories of factor were shown. Possession alone is not strong customer authentication.
     pub sca: bool,
+    /// The registered terminal that showed the challenge, whichever way the phone signed.
+    pub terminal: Option<TerminalId>,
 }
 
 impl Challenge {
     /// What the approval is worth; `None` unless approved.
     pub fn assurance(&self) -> Option<Assurance> {
         let State::Approved { claim, answer } = self.state() else { return None };
-        let acr = match (claim.protocol, claim.freshness) {
-            (Protocol::Compat, _) => Acr::QrCompat,
-            (Protocol::V2, Freshness::Unknown) => Acr::QrLinked,
-            (Protocol::V2, Freshness::Rolling) => Acr::QrFresh,
+        let acr = match (claim.protocol, claim.freshness, &self.frozen.terminal) {
+            (Protocol::Compat, _, _) => Acr::QrCompat,
+            (Protocol::V2, _, Some(_)) if claim.near.is_some() => Acr::QrProximate,
+            (Protocol::V2, Freshness::Unknown, _) => Acr::QrLinked,
+            (Protocol::V2, Freshness::Rolling, None) => Acr::QrFresh,
+            (Protocol::V2, Freshness::Rolling, Some(_)) => Acr::QrTrustedOrigin,
         };
         let link = match claim.protocol {
             Protocol::V2 => Link::Signed,
@@ -104,6 +109,7 @@ impl Challenge {
             },
             KeyProtection::Hardware { .. } | KeyProtection::Unattested => (vec![Amr::Swk], false),
         };
-        Some(Assurance { acr, amr, link, sca })
+        let terminal = self.frozen.terminal.as_ref().map(|terminal| terminal.id.clone());
+        Some(Assurance { acr, amr, link, sca, terminal })
     }
 }

@@ -8,6 +8,7 @@ use crate::messages::{self, PhoneNonce};
 use crate::qr::{RollingCode, RollingKey, StaleQr};
 use crate::signature::Signature;
 use crate::state::{Challenge, Claim, Effect, Freshness, Protocol, State, Subject, Transition};
+use crate::terminal::{Channel, Near};
 
 /// How many different compat signatures of one challenge are remembered before further claims are refused.
 const MOST_SPENT: usize = 16;
@@ -38,6 +39,8 @@ pub enum ClaimProof {
         phone_nonce: PhoneNonce,
         /// The code in the scanned QR and the key to check it with; `None` when a bare id was scanned.
         rolling: Option<(RollingKey, RollingCode)>,
+        /// What the phone heard from the terminal beside it.
+        near: Option<Near>,
     },
 }
 
@@ -80,6 +83,9 @@ pub enum ClaimError {
     /// The scanned code was on the screen too long ago (T-02).
     #[error("the scanned code is too old, scan the screen again")]
     QrStale,
+    /// What the phone heard is not the signature of this challenge's terminal for this claim.
+    #[error("the terminal's signature does not fit this claim")]
+    InvalidProximity,
     /// The claimer re-signed the same claim again and again.
     #[error("the challenge was claimed too often")]
     TooManyClaims,
@@ -98,6 +104,7 @@ impl ClaimError {
             Self::WrongUser => "wrong_user",
             Self::AlreadyClaimed => "challenge_already_claimed",
             Self::QrStale => "qr_stale",
+            Self::InvalidProximity => "invalid_proximity",
             Self::TooManyClaims => "too_many_requests",
         }
     }
@@ -153,7 +160,7 @@ impl Challenge {
     fn claim_message(&self, credential: &Credential, attempt: &ClaimAttempt) -> String {
         match &attempt.proof {
             ClaimProof::Compat => messages::compat(&self.frozen.id),
-            ClaimProof::V2 { issuer, phone_nonce, rolling } => messages::claim(&messages::ClaimMessage {
+            ClaimProof::V2 { issuer, phone_nonce, rolling, .. } => messages::claim(&messages::ClaimMessage {
                 issuer,
                 tenant: &self.frozen.tenant,
                 challenge: &self.frozen.id,
@@ -178,6 +185,7 @@ impl Challenge {
             }
             ClaimProof::V2 { rolling: None, .. } | ClaimProof::Compat => Freshness::Unknown,
         };
+        let near = self.heard(&attempt.proof)?;
         let spent = if self.spends(protocol) { vec![attempt.signature.r()] } else { Vec::new() };
         let claim = Claim {
             by: credential.id.clone(),
@@ -186,11 +194,26 @@ impl Challenge {
             nonce: attempt.nonce.clone(),
             protocol,
             freshness,
+            near,
             match_code: attempt.match_code.clone(),
             wrong_codes: 0,
             spent,
         };
         Ok(self.moved_to(State::Claimed(claim), Effect::Moved))
+    }
+
+    /// Over which radio the terminal has heard the claimer. What does not fit refuses the claim: a phone that says more than is
+    /// true is told so.
+    fn heard(&self, proof: &ClaimProof) -> Result<Option<Channel>, ClaimError> {
+        match proof {
+            ClaimProof::V2 { issuer, phone_nonce, near: Some(near), .. } => {
+                match self.is_near(issuer, near, phone_nonce) {
+                    true => Ok(Some(near.channel)),
+                    false => Err(ClaimError::InvalidProximity),
+                }
+            }
+            ClaimProof::V2 { near: None, .. } | ClaimProof::Compat => Ok(None),
+        }
     }
 
     /// Whether a claim's signature must never be taken for an answer (T-09). A version 2 signature says what it is for; and

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::id::{ActionCode, ChallengeId, IdempotencyKey, InvalidId, TenantId};
+use crate::id::{ActionCode, ChallengeId, IdempotencyKey, InvalidId, TenantId, TerminalId};
 use crate::keys::sha256;
 use crate::state::{Detail, Draft, Level, Subject};
 use crate::text::{LONGEST_LABEL, TextError, clean, show};
@@ -158,9 +158,18 @@ struct ContextOrigin {
     city: Option<String>,
     device: Option<String>,
     user_agent: Option<String>,
+    /// Left out where there is none: contexts of plain screens stay as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminal: Option<ContextTerminal>,
 }
 
-/// What the screen's browser and the geo database say is cleaned, not refused: nobody can be asked for better.
+#[derive(Serialize)]
+struct ContextTerminal {
+    id: TerminalId,
+    name: String,
+}
+
+/// What the screen's browser, the geo database and the register of terminals say is cleaned, not refused: nobody can be asked for better.
 fn origin(draft: &Draft) -> ContextOrigin {
     let cleaned = |text: &Option<String>| text.as_deref().map(clean);
     let place = draft.origin.place.clone().unwrap_or_default();
@@ -171,6 +180,7 @@ fn origin(draft: &Draft) -> ContextOrigin {
         city: cleaned(&place.city),
         device: cleaned(&draft.origin.device),
         user_agent: cleaned(&draft.origin.user_agent),
+        terminal: draft.terminal.as_ref().map(|it| ContextTerminal { id: it.id.clone(), name: clean(&it.name) }),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::context::{self, ContextBytes, ContextError};
 use crate::id::{ActionCode, ChallengeId, DeviceCodeHash, IdempotencyKey, TenantId, UserId};
 use crate::state::{Challenge, State};
+use crate::terminal::Terminal;
 
 /// No challenge lives longer (NIST SP 800-63B-4 out-of-band authenticators: at most ten minutes).
 pub const LONGEST_LIFE: SignedDuration = SignedDuration::from_secs(600);
@@ -48,6 +49,9 @@ pub struct Frozen {
     pub minimum_protocol: Protocol,
     /// For a polling screen: the hash of its device code.
     pub device_code: Option<DeviceCodeHash>,
+    /// The registered terminal whose signature it was made under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Terminal>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From this instant on it can be neither claimed nor answered; there is no grace (T-07).
@@ -181,6 +185,8 @@ pub struct Draft {
     pub minimum_protocol: Protocol,
     /// See [`Frozen::device_code`].
     pub device_code: Option<DeviceCodeHash>,
+    /// See [`Frozen::terminal`].
+    pub terminal: Option<Terminal>,
     /// How long it may be answered; more than 0, at most [`LONGEST_LIFE`].
     pub life: SignedDuration,
     /// How many wrong match codes end it; 1 to [`MOST_ATTEMPTS`].
@@ -232,6 +238,7 @@ impl Challenge {
             context,
             minimum_protocol: draft.minimum_protocol,
             device_code: draft.device_code,
+            terminal: draft.terminal,
             created_at: now,
             expires_at,
             attempts_allowed: draft.attempts_allowed,

@@ -149,6 +149,10 @@ text_id! {
     CredentialId, "credential id", 128, is_line_char
 }
 text_id! {
+    /// A registered terminal, as its administrator calls it (`kiosk-7`): 1–64 of `[A-Za-z0-9._:-]`.
+    TerminalId, "terminal id", 64, |c| c.is_ascii_alphanumeric() || "._:-".contains(c)
+}
+text_id! {
     /// Who is signing in, paying, …: the backend's own user id, 1–255 bytes without control characters.
     UserId, "user id", 255, |c| !c.is_control()
 }

@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`id`] and [`text`] name things, [`keys`] and [`signature`] check what phones send, [`messages`] says
 //! which bytes they sign, [`context`] freezes what they show, [`qr`] what they scan. [`frozen`] holds what a
-//! challenge was made of, [`state`] where its life stands; [`claim`], [`answer`] and [`retire`] are its only transitions, and [`operation`]
+//! challenge was made of, [`terminal`] which registered screen vouched for it, [`state`] where its life stands; [`claim`], [`answer`] and [`retire`] are its only transitions, and [`operation`]
 //! names them as values; [`assurance`] says what an approval is
 //! worth; [`token`] carries the result to the backend, and [`redeem`] lets it be used once. [`storage`] writes a
 //! challenge down.
@@ -30,6 +30,7 @@
 //!         show: vec![],
 //!         minimum_protocol: Protocol::Compat,
 //!         device_code: None,
+//!         terminal: None,
 //!         life: jiff::SignedDuration::from_mins(2),
 //!         attempts_allowed: 3,
 //!     },
@@ -86,6 +87,7 @@ pub mod qr;
 pub mod credential;
 pub mod frozen;
 pub mod state;
+pub mod terminal;
 
 pub mod answer;
 pub mod claim;
@@ -104,7 +106,7 @@ pub use claim::{ClaimAttempt, ClaimError, ClaimProof};
 pub use credential::{Credential, CredentialStatus, KeyProtection, Platform};
 pub use id::{
     ActionCode, ChallengeId, ClaimNonce, CredentialId, DeviceCode, DeviceCodeHash, IdempotencyKey, Issuer, MatchCode,
-    TenantId, UserId,
+    TenantId, TerminalId, UserId,
 };
 pub use operation::{Operation, Refusal};
 pub use state::{Challenge, Decision, Draft, Effect, Frozen, Protocol, State, Subject, Transition};

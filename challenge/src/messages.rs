@@ -11,11 +11,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
-use crate::id::{ChallengeId, ClaimNonce, CredentialId, InvalidId, Issuer, TenantId, decode_exactly, is_line_char};
+use crate::id::{
+    ActionCode, ChallengeId, ClaimNonce, CredentialId, InvalidId, Issuer, TenantId, TerminalId, decode_exactly,
+    is_line_char,
+};
 use crate::keys::{BadSignature, DeviceKey, Thumbprint, sha256};
 use crate::qr::RollingCode;
 use crate::signature::Signature;
 use crate::state::Decision;
+use crate::terminal::Channel;
 
 /// What a stock phone signs to claim, approve and reject alike: the id and nothing else.
 pub fn compat(challenge: &ChallengeId) -> String {
@@ -105,7 +109,11 @@ nonce! {
     PhoneNonce, "phone nonce"
 }
 nonce! {
-    /// 16 bytes the server gave for one enrolment, removal or authenticated call, to be used once.
+    /// 16 bytes of the terminal's choice, so that no two of its challenges are asked for alike.
+    TerminalNonce, "terminal nonce"
+}
+nonce! {
+    /// 16 bytes the server gave for one enrolment, removal, authenticated call or terminal.
     ServerNonce, "server nonce"
 }
 
@@ -252,6 +260,72 @@ pub fn remove(message: &RemoveMessage<'_>) -> String {
             ("iss", message.issuer.as_str()),
             ("tenant", message.tenant.as_str()),
             ("credential", message.credential.as_str()),
+            ("nonce", &message.nonce.expose()),
+        ],
+    )
+}
+
+/// `stepup/v2/create`: a registered terminal asks for a challenge to show.
+pub struct CreateMessage<'a> {
+    /// Whom the terminal asks.
+    pub issuer: &'a Issuer,
+    /// Whose terminal.
+    pub tenant: &'a TenantId,
+    /// Which terminal.
+    pub terminal: &'a TerminalId,
+    /// The action to be approved.
+    pub action: &'a ActionCode,
+    /// SHA-256 of the track token of an identified screen.
+    pub token: Option<&'a [u8; 32]>,
+    /// The server's nonce.
+    pub server: &'a ServerNonce,
+    /// The terminal's own 16 bytes.
+    pub nonce: &'a TerminalNonce,
+}
+
+/// The text of a [`CreateMessage`].
+pub fn create(message: &CreateMessage<'_>) -> String {
+    let token = message.token.map(|hash| URL_SAFE_NO_PAD.encode(hash));
+    lines(
+        "create",
+        &[
+            ("iss", message.issuer.as_str()),
+            ("tenant", message.tenant.as_str()),
+            ("terminal", message.terminal.as_str()),
+            ("action", message.action.as_str()),
+            ("token", &token.unwrap_or_default()),
+            ("server", &message.server.expose()),
+            ("nonce", &message.nonce.expose()),
+        ],
+    )
+}
+
+/// `stepup/v2/near`: a terminal has heard this phone over a radio.
+pub struct NearMessage<'a> {
+    /// The terminal's issuer.
+    pub issuer: &'a Issuer,
+    /// Whose terminal.
+    pub tenant: &'a TenantId,
+    /// Which terminal.
+    pub terminal: &'a TerminalId,
+    /// The challenge on its screen.
+    pub challenge: &'a ChallengeId,
+    /// Over which radio.
+    pub channel: Channel,
+    /// What the phone made up for this claim, and signs in it.
+    pub nonce: &'a PhoneNonce,
+}
+
+/// The text of a [`NearMessage`].
+pub fn near(message: &NearMessage<'_>) -> String {
+    lines(
+        "near",
+        &[
+            ("iss", message.issuer.as_str()),
+            ("tenant", message.tenant.as_str()),
+            ("terminal", message.terminal.as_str()),
+            ("challenge", &message.challenge.to_string()),
+            ("channel", message.channel.word()),
             ("nonce", &message.nonce.expose()),
         ],
     )

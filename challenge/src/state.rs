@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::credential::KeyProtection;
 use crate::id::{ChallengeId, ClaimNonce, CredentialId, MatchCode, UserId};
 use crate::signature::SignatureR;
+use crate::terminal::Channel;
 
 pub use crate::frozen::{
     Detail, Draft, DraftError, Frozen, Kind, LONGEST_LIFE, Level, MOST_ATTEMPTS, Origin, OriginPlace, Protocol, Subject,
@@ -81,6 +82,8 @@ pub struct Claim {
     pub protocol: Protocol,
     /// Whether the QR was proven to be on a screen moments before.
     pub freshness: Freshness,
+    /// Over which radio the terminal of the challenge heard the phone.
+    pub near: Option<Channel>,
     /// Digits to type, when the claim-time policy asked for them.
     pub match_code: Option<MatchCode>,
     /// How many wrong codes were typed; it never decreases (I10).
@@ -98,6 +101,7 @@ impl fmt::Debug for Claim {
             .field("at", &self.at)
             .field("protocol", &self.protocol)
             .field("freshness", &self.freshness)
+            .field("near", &self.near)
             .field("wrong_codes", &self.wrong_codes)
             .field("spent", &self.spent.len())
             .finish_non_exhaustive()

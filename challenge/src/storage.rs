@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ClaimNonce, CredentialId, MatchCode, UserId};
 use crate::signature::SignatureR;
 use crate::state::{Answer, Challenge, Claim, Freshness, Frozen, Protocol, Rejection, State, Supersession};
+use crate::terminal::Channel;
 
 /// A stored text that is not a challenge: the database was changed by something else than this crate.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,8 @@ struct StoredClaim {
     nonce: String,
     protocol: Protocol,
     freshness: Freshness,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    near: Option<Channel>,
     match_code: Option<String>,
     wrong_codes: u8,
     spent: Vec<SignatureR>,
@@ -101,6 +104,7 @@ impl From<&Claim> for StoredClaim {
             nonce: claim.nonce.expose(),
             protocol: claim.protocol,
             freshness: claim.freshness,
+            near: claim.near,
             match_code: claim.match_code.as_ref().map(|code| code.expose().to_owned()),
             wrong_codes: claim.wrong_codes,
             spent: claim.spent.clone(),
@@ -120,6 +124,7 @@ impl TryFrom<StoredClaim> for Claim {
             nonce: ClaimNonce::parse(&stored.nonce).map_err(unreadable)?,
             protocol: stored.protocol,
             freshness: stored.freshness,
+            near: stored.near,
             match_code: stored.match_code.map(|code| MatchCode::parse(&code).map_err(unreadable)).transpose()?,
             wrong_codes: stored.wrong_codes,
             spent: stored.spent,

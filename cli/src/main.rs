@@ -22,6 +22,7 @@ mod remote;
 mod serve;
 mod service;
 mod shipped;
+mod terminals;
 mod test;
 mod users;
 mod webhooks;
@@ -70,6 +71,8 @@ enum Command {
     Keys(keys::Keys),
     /// Reset a user whose phone is gone, at a running server
     Users(users::Users),
+    /// Register the terminals whose screens are to be trusted, at a running server
+    Terminals(terminals::Terminals),
     /// Look after webhooks: what waits, what was given up, and try that again
     Webhooks(webhooks::Webhooks),
     /// Bring the database to this version's schema
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Users(command) => command.run(),
+        Command::Terminals(command) => command.run(),
         Command::Webhooks(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -42,6 +42,16 @@ impl Server {
         self.send(reqwest::Method::POST, path, &[], key, Some(body))
     }
 
+    /// The answer to a PUT.
+    pub fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
+        self.send(reqwest::Method::PUT, path, &[], None, Some(body))
+    }
+
+    /// The answer to a DELETE.
+    pub fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
+        self.send(reqwest::Method::DELETE, path, &[], None, None)
+    }
+
     fn send(
         &self,
         method: reqwest::Method,

@@ -54,6 +54,8 @@ pub enum Problem {
     ProtocolTooOld,
     ProtocolMismatch,
     QrStale,
+    InvalidProximity,
+    TerminalRefused,
     InvalidChallengeId,
     InvalidPublicKey,
     KeyTaken,
@@ -85,7 +87,7 @@ pub struct Entry {
 
 impl Problem {
     /// All problems, for the documentation and the test that pins them.
-    pub const ALL: [Problem; 53] = [
+    pub const ALL: [Problem; 55] = [
         Problem::MalformedRequest,
         Problem::MalformedJson,
         Problem::InvalidField,
@@ -124,6 +126,8 @@ impl Problem {
         Problem::ProtocolTooOld,
         Problem::ProtocolMismatch,
         Problem::QrStale,
+        Problem::InvalidProximity,
+        Problem::TerminalRefused,
         Problem::InvalidChallengeId,
         Problem::InvalidPublicKey,
         Problem::KeyTaken,
@@ -212,6 +216,12 @@ impl Problem {
                 ("protocol-mismatch", 409, "protocol_mismatch", "The claim was signed in the other version")
             }
             Problem::QrStale => ("qr-stale", 400, "qr_stale", "The QR code is too old"),
+            Problem::InvalidProximity => {
+                ("invalid-proximity", 400, "invalid_proximity", "The terminal's answer does not fit this claim")
+            }
+            Problem::TerminalRefused => {
+                ("terminal-refused", 403, "terminal_refused", "The terminal is not registered, or did not sign this")
+            }
             Problem::InvalidChallengeId => {
                 ("invalid-challenge-id", 400, "invalid_challenge_id", "This is not a challenge id")
             }
@@ -257,6 +267,8 @@ impl Problem {
             Problem::InvalidRecoveryCode => Some("/verificationCode"),
             Problem::AttestationRefused => Some("/performAttestation"),
             Problem::InvalidSignature | Problem::SignatureReused => Some("/signature"),
+            Problem::InvalidProximity => Some("/near"),
+            Problem::TerminalRefused => Some("/terminal"),
             Problem::InvalidPublicKey | Problem::KeyTaken => Some("/publicKey"),
             Problem::InvalidChallengeId
             | Problem::ChallengeNotFound

@@ -24,6 +24,7 @@ mod policies;
 mod resets;
 mod sessions;
 mod socket;
+mod terminals;
 mod users;
 mod validate;
 mod webhooks;
@@ -49,6 +50,7 @@ pub fn router(app: App) -> Router {
         .merge(devices::routes())
         .merge(users::routes())
         .merge(resets::routes())
+        .merge(terminals::routes())
         .merge(authenticators::routes())
         .merge(challenges::routes())
         .merge(decisions::routes())

@@ -295,6 +295,16 @@ impl<'a> Fields<'a> {
         value
     }
 
+    /// Like [`parsed`](Self::parsed), but absence and emptiness are complaints.
+    pub fn required_parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        match self.value(name) {
+            None => self.issue(name, "missing-field", format!("this field is required: {expected}")),
+            Some(Value::String(text)) if text.is_empty() => self.issue(name, "empty", format!("expected {expected}")),
+            Some(_) => return self.parsed(name, expected, parse),
+        }
+        None
+    }
+
     /// An optional boolean.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.value(name)?;

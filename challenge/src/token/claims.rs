@@ -177,6 +177,9 @@ pub struct ResultClaims {
     pub link: Link,
     /// Whether two categories of factor were shown.
     pub sca: bool,
+    /// The registered terminal that showed the challenge, whichever way the phone signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
     /// What it permits when stock SDKs send it back, separated by spaces.
     pub scope: String,
     /// For stock SDKs.
@@ -203,13 +206,18 @@ impl ResultClaims {
     /// them by anything they hold, and nothing was signed: it is on no rung above the lowest, and says so. The caller has
     /// made the use of the code durable, which stands in for the approval (I5).
     pub fn by_recovery_code(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str) -> Self {
-        let assurance =
-            Assurance { acr: Acr::RecoveryCode, amr: vec![Amr::RecoveryCode], link: Link::None, sca: false };
+        let assurance = Assurance {
+            acr: Acr::RecoveryCode,
+            amr: vec![Amr::RecoveryCode],
+            link: Link::None,
+            sca: false,
+            terminal: None,
+        };
         Self::of(mint, challenge, user, scope, assurance)
     }
 
     fn of(mint: Mint<'_>, challenge: &Challenge, user: &UserId, scope: &str, assurance: Assurance) -> Self {
-        let Assurance { acr, amr, link, sca } = assurance;
+        let Assurance { acr, amr, link, sca, terminal } = assurance;
         let frozen = challenge.frozen();
         let audience = mint.audience;
         Self {
@@ -223,6 +231,7 @@ impl ResultClaims {
             amr,
             link,
             sca,
+            terminal: terminal.map(String::from),
             scope: scope.to_owned(),
             other: Other::of(&frozen.tenant, user, &frozen.action, &frozen.idempotency_key),
         }

@@ -72,7 +72,7 @@ fn t02_a_claim_with_a_stale_code_is_refused_and_with_a_fresh_one_is_fresh() {
             qr: Some(&code),
             nonce: &phone_nonce,
         });
-        let proof = ClaimProof::V2 { issuer: issuer(), phone_nonce, rolling: Some((rolling(), code)) };
+        let proof = ClaimProof::V2 { issuer: issuer(), phone_nonce, rolling: Some((rolling(), code)), near: None };
         ClaimAttempt { signature: phone.sign(&message), proof, nonce: nonce(), match_code: None }
     };
     let challenge = generated();

@@ -1,12 +1,15 @@
 //! The shared vectors, made by other code than ours and read by other clients than this.
 
-use challenge::keys::DeviceKey;
-use challenge::messages::{self, LineValue, PhoneNonce, RemovalWindow, ServerNonce};
+use challenge::keys::{DeviceKey, sha256};
+use challenge::messages::{self, LineValue, PhoneNonce, RemovalWindow, ServerNonce, TerminalNonce};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
 use challenge::state::{Detail, Origin};
+use challenge::terminal::{Channel, Terminal, Vouched};
 use challenge::text::{LONGEST_LABEL, TextError, clean, show};
-use challenge::{Challenge, ChallengeId, ClaimNonce, CredentialId, Decision, Draft, Issuer, TenantId};
+use challenge::{
+    ActionCode, Challenge, ChallengeId, ClaimNonce, CredentialId, Decision, Draft, Issuer, TenantId, TerminalId,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -63,14 +66,20 @@ fn t15_removal_takes_the_current_window_and_its_neighbours() {
 #[test]
 fn t10_every_message_is_built_as_written_and_verifies() {
     let file = vectors(include_str!("../../vectors/messages.json"));
-    for case in file["cases"].as_array().expect("rows") {
+    let cases = |of: &'static str| {
+        let rows = file.pointer(of).and_then(|of| of["cases"].as_array()).expect("rows").clone();
+        let signer = key(file.pointer(of).expect("a signer"));
+        rows.into_iter().map(move |case| (signer.clone(), case))
+    };
+    let all: Vec<(DeviceKey, Value)> = cases("").chain(cases("/terminals")).collect();
+    for (signer, case) in &all {
         let message = build(case);
         assert_eq!(message, text(case, "message"), "{}", case["name"]);
         for signed in ["signature", "twin"] {
-            assert!(key(&file).verify(message.as_bytes(), &signature(case, signed)).is_ok(), "{}", case["name"]);
+            assert!(signer.verify(message.as_bytes(), &signature(case, signed)).is_ok(), "{}", case["name"]);
         }
-        for other in file["cases"].as_array().expect("rows").iter().filter(|other| *other != case) {
-            let replayed = key(&file).verify(message.as_bytes(), &signature(other, "signature"));
+        for (_, other) in all.iter().filter(|(_, other)| other != case) {
+            let replayed = signer.verify(message.as_bytes(), &signature(other, "signature"));
             assert!(replayed.is_err(), "{} for {}", other["name"], case["name"]);
         }
     }
@@ -125,6 +134,26 @@ fn build(case: &Value) -> String {
             credential: &credential(),
             nonce: &server_nonce(),
         }),
+        "create" => {
+            let token = inputs["token"].as_str().filter(|token| !token.is_empty());
+            messages::create(&messages::CreateMessage {
+                issuer: &issuer(),
+                tenant: &tenant(),
+                terminal: &TerminalId::parse(field("terminal")).expect("a terminal"),
+                action: &ActionCode::parse(field("action")).expect("an action"),
+                token: token.map(|token| sha256(token.as_bytes())).as_ref(),
+                server: &ServerNonce::parse(&field("server")).expect("a nonce"),
+                nonce: &TerminalNonce::parse(&field("nonce")).expect("a nonce"),
+            })
+        }
+        "near" => messages::near(&messages::NearMessage {
+            issuer: &issuer(),
+            tenant: &tenant(),
+            terminal: &TerminalId::parse(field("terminal")).expect("a terminal"),
+            challenge: &challenge(),
+            channel: Channel::parse(&field("channel")).expect("a channel"),
+            nonce: &PhoneNonce::parse(&field("nonce")).expect("a nonce"),
+        }),
         "auth" => messages::auth(&messages::AuthMessage {
             method: &LineValue::parse(&field("method")).expect("a method"),
             path: &LineValue::parse(&field("path")).expect("a path"),
@@ -148,29 +177,42 @@ fn no_message_value_can_begin_a_line() {
 #[test]
 fn t12_the_context_is_frozen_byte_for_byte() {
     let file = vectors(include_str!("../../vectors/context.json"));
-    let from = &file["draft"];
-    let details = |name: &str| -> Vec<Detail> {
-        let rows = from[name].as_array().expect("rows").iter();
-        rows.map(|row| Detail {
-            field: row[0].as_str().expect("a field").to_owned(),
-            value: row[1].as_str().expect("a value").to_owned(),
-        })
-        .collect()
-    };
-    let draft = Draft {
-        subject: challenge::Subject::Identified(user(text(from, "user"))),
-        origin: serde_json::from_value::<Origin>(from["origin"].clone()).expect("an origin"),
-        custom: serde_json::from_str(text(from, "custom")).expect("custom data"),
-        bind: details("bind"),
-        show: details("show"),
-        ..draft()
-    };
-    let challenge = Challenge::generate(draft, text(from, "createdAt").parse().expect("a time")).expect("a challenge");
-    let context = &challenge.frozen().context;
-    assert_eq!(std::str::from_utf8(context.as_bytes()).expect("text"), text(&file, "text"));
-    assert_eq!(context.to_base64url(), text(&file, "context"));
-    assert_eq!(context.hash_base64url(), text(&file, "hash"));
-    assert_eq!(stored(&challenge).frozen().context, *context);
+    for file in [&file, &file["terminal"]] {
+        let from = &file["draft"];
+        let details = |name: &str| -> Vec<Detail> {
+            let rows = from[name].as_array().expect("rows").iter();
+            rows.map(|row| Detail {
+                field: row[0].as_str().expect("a field").to_owned(),
+                value: row[1].as_str().expect("a value").to_owned(),
+            })
+            .collect()
+        };
+        let mut origin = from["origin"].clone();
+        let terminal = origin.as_object_mut().and_then(|origin| origin.remove("terminal"));
+        let draft = Draft {
+            subject: challenge::Subject::Identified(user(text(from, "user"))),
+            origin: serde_json::from_value::<Origin>(origin).expect("an origin"),
+            custom: serde_json::from_str(text(from, "custom")).expect("custom data"),
+            bind: details("bind"),
+            show: details("show"),
+            terminal: terminal.map(|terminal| some_terminal(text(&terminal, "id"), text(&terminal, "name"))),
+            ..draft()
+        };
+        let made = text(from, "createdAt").parse().expect("a time");
+        let challenge = Challenge::generate(draft, made).expect("a challenge");
+        let context = &challenge.frozen().context;
+        assert_eq!(std::str::from_utf8(context.as_bytes()).expect("text"), text(file, "text"));
+        assert_eq!(context.to_base64url(), text(file, "context"));
+        assert_eq!(context.hash_base64url(), text(file, "hash"));
+        assert_eq!(stored(&challenge).frozen().context, *context);
+    }
+}
+
+/// A terminal whose proof nobody will look at.
+fn some_terminal(id: &str, name: &str) -> Terminal {
+    let vouched = Vouched { server_nonce: String::new(), nonce: String::new(), signature: String::new() };
+    let key = key(&vectors(include_str!("../../vectors/messages.json"))["terminals"]);
+    Terminal { id: TerminalId::parse(id).expect("an id"), name: name.to_owned(), key, vouched }
 }
 
 #[test]

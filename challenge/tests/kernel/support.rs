@@ -114,7 +114,7 @@ impl Phone {
         });
         ClaimAttempt {
             signature: self.sign(&message),
-            proof: ClaimProof::V2 { issuer: issuer(), phone_nonce, rolling: None },
+            proof: ClaimProof::V2 { issuer: issuer(), phone_nonce, rolling: None, near: None },
             nonce: nonce(),
             match_code: None,
         }
@@ -175,6 +175,7 @@ pub fn draft() -> Draft {
         show: vec![],
         minimum_protocol: Protocol::Compat,
         device_code: None,
+        terminal: None,
         life: SignedDuration::from_secs(120),
         attempts_allowed: 3,
     }

@@ -5,8 +5,6 @@
 //! the screen shows and the claimer types. A claim by somebody else than the user of the challenge is an event of that user's,
 //! `challenge_foreign_claim`. A pack that does not declare an event is not asked.
 
-use std::net::IpAddr;
-
 use challenge::id::MatchCode;
 use challenge::state::{Kind, State, Subject};
 use challenge::{
@@ -14,34 +12,26 @@ use challenge::{
     TenantId, UserId,
 };
 use engine::event::EventInput;
-use engine::maybe::Maybe;
 use engine::outcome::Outcome;
 use engine::program::CHALLENGE_CLAIM;
-use engine::signals::NetworkFacts;
-use engine::travel;
 use engine::verdict::{Reason, Verdict};
-use geoip::Atlas;
 use jiff::Timestamp;
-use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::phone::Call;
-use super::{follow, refusals};
+use super::{ends, follow, refusals};
 use crate::app::App;
 use crate::config::Unenrolled;
 use crate::decide::{self, Decided};
-use crate::enrich;
 use crate::error::{ApiError, Problem};
 use crate::pipeline::own::{self, Own};
 use crate::random::Random;
 use crate::store::{
-    DecisionId, DecisionKey, NewRefusal, Operation, RecordError, TransitionError, TransitionRequest, Transitioned,
+    DecisionId, DecisionKey, NewRefusal, Operation, RecordError, Site, TransitionError, TransitionRequest, Transitioned,
 };
 
 /// The event of the user whose challenge somebody else's phone claimed.
 const FOREIGN_CLAIM: &str = "challenge_foreign_claim";
-/// A distance is told if it is known to so many kilometres.
-const SURE_KM: u32 = 200;
 
 /// Takes the challenge for the phone unless the policies refuse it.
 pub async fn take(
@@ -71,7 +61,8 @@ pub async fn take(
         return commit(app, call, claim(call, credential, attempt), now).await.map_err(refusals::transition);
     };
 
-    let own = event_of(app, call, challenge, credential, &attempt, (event, user), now)?;
+    let site = site_of(app, challenge).await?;
+    let own = event_of(app, call, (challenge, site), credential, &attempt, (event, user), now)?;
     let hindered = Hindered::of(challenge.frozen().kind, &attempt.proof);
     let foreign = event == FOREIGN_CLAIM;
     let judged = own::judge(app, &judging, own, |verdict| answered(verdict, foreign, hindered)).await;
@@ -205,6 +196,14 @@ async fn unfit_event(app: &App, call: &Call, unfit: &ApiError, now: Timestamp) -
     refusals::written(app, leaf, said).await
 }
 
+/// Where the terminal of a challenge stands, if an administrator has said it.
+async fn site_of(app: &App, challenge: &Challenge) -> Result<Option<Site>, ApiError> {
+    let frozen = challenge.frozen();
+    let Some(terminal) = &frozen.terminal else { return Ok(None) };
+    let known = app.store.terminal(&frozen.tenant, &terminal.id).await.map_err(refusals::store)?;
+    Ok(known.map(|known| known.place))
+}
+
 fn action(name: &str) -> Result<ActionCode, ApiError> {
     ActionCode::parse(name).map_err(ApiError::internal)
 }
@@ -218,7 +217,7 @@ fn key_of(call: &Call, user: &UserId, action: ActionCode, key: String) -> Result
 fn event_of(
     app: &App,
     call: &Call,
-    challenge: &Challenge,
+    (challenge, site): (&Challenge, Option<Site>),
     credential: &Credential,
     attempt: &ClaimAttempt,
     (event, user): (&str, &UserId),
@@ -231,7 +230,7 @@ fn event_of(
     input.user_agent = phone.user_agent.clone();
     input.device_name = phone.user_agent.as_deref().and_then(crate::device::label);
     input.device = Some(credential.id.to_string());
-    input.custom = between(phone.ip, challenge.frozen().origin.ip, &app.atlas.load());
+    input.custom = ends::between(phone.ip, challenge.frozen().origin.ip, site.as_ref(), &app.atlas.load());
     input.custom.insert("challenge_action".to_owned(), json!(challenge.frozen().action));
     input.custom.insert("challenge_kind".to_owned(), json!(challenge.frozen().kind.wire_name()));
     let protocol = match attempt.proof {
@@ -239,6 +238,14 @@ fn event_of(
         ClaimProof::V2 { .. } => "v2",
     };
     input.custom.insert("protocol".to_owned(), json!(protocol));
+    input.custom.insert("trusted_origin".to_owned(), json!(challenge.frozen().terminal.is_some()));
+    if let Some(terminal) = &challenge.frozen().terminal {
+        input.custom.insert("terminal".to_owned(), json!(terminal.id));
+    }
+    // That it is true has been verified: only a claim that is right so far is judged.
+    if let ClaimProof::V2 { near: Some(near), .. } = &attempt.proof {
+        input.custom.insert("proximity".to_owned(), json!(near.channel.word()));
+    }
     if event == FOREIGN_CLAIM {
         input.custom.insert("claimer".to_owned(), json!(credential.user));
     }
@@ -250,48 +257,6 @@ fn event_of(
         input,
         facts: facts.map(|(name, fact)| (name.to_owned(), fact)).into(),
     })
-}
-
-/// What lies between the two ends. What is not known well is left out: rules say what that means.
-fn between(phone: IpAddr, screen: Option<IpAddr>, atlas: &Atlas) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let Some(screen) = screen.map(|ip| ip.to_canonical()) else { return fields };
-    let phone = phone.to_canonical();
-    fields.insert("origin_ip".to_owned(), json!(screen.to_string()));
-    let (screen_place, screen_network) = enrich::place_of(screen, atlas);
-    let (phone_place, phone_network) = enrich::place_of(phone, atlas);
-    if let Maybe::Known(asn) = screen_network.asn {
-        fields.insert("origin_asn".to_owned(), json!(asn));
-    }
-    if let Maybe::Known(place) = &screen_place {
-        fields.insert("origin_country".to_owned(), json!(place.country.to_string()));
-    }
-    // Where an exit of Tor, a VPN or a hosting network is says nothing of who is behind it.
-    if hides(&screen_network) || hides(&phone_network) {
-        return fields;
-    }
-    if phone == screen {
-        fields.insert("same_country".to_owned(), json!(true));
-        fields.insert("origin_distance".to_owned(), json!(0));
-        return fields;
-    }
-    if let (Maybe::Known(phone), Maybe::Known(screen)) = (phone_place, screen_place) {
-        fields.insert("same_country".to_owned(), json!(phone.country == screen.country));
-        if let Some(km) = travel::distance(&phone, &screen).known().and_then(|km| least_km(km.lo?, km.hi?)) {
-            fields.insert("origin_distance".to_owned(), json!(km));
-        }
-    }
-    fields
-}
-
-/// The least distance in whole kilometres, if it is known well enough to be told.
-fn least_km(least: Decimal, most: Decimal) -> Option<u64> {
-    let sure = most - least <= Decimal::from(SURE_KM);
-    sure.then(|| u64::try_from(least.trunc()).ok()).flatten()
-}
-
-fn hides(network: &NetworkFacts) -> bool {
-    [&network.tor, &network.vpn, &network.hosting].into_iter().any(|fact| *fact == Maybe::Known(true))
 }
 
 /// Two digits, each pair as likely as any other.
@@ -309,31 +274,6 @@ fn match_code(random: &Random) -> Result<MatchCode, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn told(phone: &str, screen: Option<&str>) -> Value {
-        let parse = |text: &str| text.parse::<IpAddr>().expect("an address");
-        Value::Object(between(parse(phone), screen.map(parse), &Atlas::bundled()))
-    }
-
-    #[test]
-    fn what_lies_between_two_ends_is_told_as_far_as_it_is_known() {
-        assert_eq!(told("81.2.69.142", None), json!({}));
-        assert_eq!(told("127.0.0.1", Some("::ffff:127.0.0.1")), {
-            json!({"origin_ip": "127.0.0.1", "same_country": true, "origin_distance": 0})
-        });
-        let apart = told("81.2.69.142", Some("8.8.8.8"));
-        assert_eq!((&apart["origin_country"], &apart["origin_ip"]), (&json!("US"), &json!("8.8.8.8")), "{apart}");
-        // Country-level data never says how far.
-        assert_eq!(apart.get("origin_distance"), None, "{apart}");
-    }
-
-    #[test]
-    fn a_distance_is_the_least_there_can_be_and_told_if_it_is_known_to_200_km() {
-        let km = |least: &str, most: &str| least_km(least.parse().expect("a number"), most.parse().expect("a number"));
-        assert_eq!(km("512.9", "700"), Some(512));
-        assert_eq!(km("0", "200"), Some(0));
-        assert_eq!(km("0", "200.001"), None);
-    }
 
     #[test]
     fn every_pair_of_digits_comes_about_equally_often() {

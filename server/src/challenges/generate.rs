@@ -7,6 +7,7 @@ use engine::verdict::{ChallengeSpec, FieldText};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
+use super::terminal::Vouching;
 use crate::app::App;
 use crate::config::MobileProtocol;
 use crate::error::{ApiError, FieldIssue, Problem};
@@ -48,6 +49,7 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
         bind,
         show,
         device_code: None,
+        terminal: None,
         life: life(app, asked.spec.expires_s),
         attempts_allowed: asked
             .spec
@@ -61,44 +63,56 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
     Ok(NewChallenge { challenge, decision: None, supersedes: None })
 }
 
-/// A fresh challenge for the same request: everything frozen stays but the name, the times and the way to the phone.
+/// A fresh challenge for the same request: everything frozen stays but the name, the times and the way to the phone. Which
+/// terminal shows it is never taken from its predecessor.
 pub fn successor(
     app: &App,
     predecessor: &Challenge,
     kind: Kind,
     id: ChallengeId,
+    at: Option<&Vouching>,
     now: Timestamp,
 ) -> Result<Challenge, ApiError> {
     let frozen = predecessor.frozen();
+    let origin = frozen.origin.clone();
     let draft = Draft {
         tenant: frozen.tenant.clone(),
         id,
         action: frozen.action.clone(),
         idempotency_key: frozen.idempotency_key.clone(),
         subject: frozen.subject.clone(),
-        origin: frozen.origin.clone(),
+        origin: at.map_or(origin.clone(), |at| at.placed(origin)),
         custom: frozen.custom.clone(),
         level: frozen.level,
         bind: frozen.bind.clone(),
         show: frozen.show.clone(),
         minimum_protocol: frozen.minimum_protocol,
         device_code: None,
+        terminal: at.map(|at| at.terminal.clone()),
         life: frozen.expires_at.duration_since(frozen.created_at),
         attempts_allowed: frozen.attempts_allowed,
     };
     freeze(app, kind, draft, now)
 }
 
+/// A screen that does not know who will answer.
+pub struct ForAnybody<'a> {
+    /// Whose screen.
+    pub tenant: &'a TenantId,
+    /// What is to be approved.
+    pub action: ActionCode,
+    /// The screen's own data, as far as a phone may see it.
+    pub custom: Map<String, Value>,
+    /// Where the screen is.
+    pub origin: Origin,
+    /// The terminal that it is.
+    pub at: Option<Vouching>,
+}
+
 /// A challenge for whoever claims it: a kiosk shows it or an app asks for it, and the claim says who that is.
-pub fn anonymous(
-    app: &App,
-    kind: Kind,
-    tenant: &TenantId,
-    action: ActionCode,
-    custom: Map<String, Value>,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<Challenge, ApiError> {
+pub fn anonymous(app: &App, kind: Kind, asked: ForAnybody<'_>, now: Timestamp) -> Result<Challenge, ApiError> {
+    let ForAnybody { tenant, action, custom, origin, at } = asked;
+    let origin = at.as_ref().map_or(origin.clone(), |at| at.placed(origin));
     let minimum_protocol = minimum_protocol(app, tenant, &action, false);
     let key = IdempotencyKey::parse(app.random.uuid_v7(now).to_string()).map_err(ApiError::internal)?;
     let draft = Draft {
@@ -114,6 +128,7 @@ pub fn anonymous(
         show: Vec::new(),
         minimum_protocol,
         device_code: None,
+        terminal: at.map(|at| at.terminal),
         life: life(app, None),
         attempts_allowed: default_attempts(app),
     };

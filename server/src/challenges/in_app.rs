@@ -12,13 +12,14 @@ use challenge::{ActionCode, Challenge, ChallengeId, Decision, TenantId, UserId};
 use jiff::Timestamp;
 use serde_json::Map;
 
+use super::generate::ForAnybody;
 use super::phone::{self, AnsweredWith, Call, Claimed, ClaimedWith};
 use super::screen::{self, Next, Screen, Way};
 use super::tokens::{self, Bearer};
 use super::{anonymous, generate, push, refusals};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
-use crate::store::{NewChallenge, StoreError};
+use crate::store::{CreateError, NewChallenge, StoreError};
 
 /// For how long a derived id is given out, in seconds; it is accepted for at most twice as long.
 const WINDOW_S: i64 = 300;
@@ -45,10 +46,11 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<ChallengeId, ApiError> {
     let custom = anonymous::presentable(app, tenant, &action, Map::new(), &origin, now)?;
-    let challenge = generate::anonymous(app, Kind::InApp, tenant, action, custom, origin, now)?;
+    let challenge =
+        generate::anonymous(app, Kind::InApp, ForAnybody { tenant, action, custom, origin, at: None }, now)?;
     let id = challenge.id();
     let new = NewChallenge { challenge, decision: None, supersedes: None };
-    screen::create(app, new).await.map_err(refusals::store)?;
+    screen::create(app, new).await.map_err(refusals::create)?;
     Ok(id)
 }
 
@@ -101,7 +103,8 @@ async fn begin(app: &App, call: &Call, with: &ClaimedWith, bearer: Option<&Beare
         return Err(ApiError::new(Problem::WrongUser, "the token is for another user than the key"));
     }
     let way = Way::Named(Kind::InApp, call.challenge);
-    let Next::Fresh { challenge, decision, predecessors } = screen::identified(app, holder, way, &[], now).await?
+    let Next::Fresh { challenge, decision, predecessors } =
+        screen::identified(app, holder, way, &[], None, now).await?
     else {
         return Err(ApiError::internal("a challenge with a name of its own was adopted"));
     };
@@ -113,8 +116,8 @@ async fn begin(app: &App, call: &Call, with: &ClaimedWith, bearer: Option<&Beare
     match screen::create(app, new).await {
         Ok(()) => Ok(()),
         // The same request came twice at once; the other one wrote it.
-        Err(StoreError::Refused(_)) => Ok(()),
-        Err(error) => Err(refusals::store(error)),
+        Err(CreateError::Store(StoreError::Refused(_))) => Ok(()),
+        Err(error) => Err(refusals::create(error)),
     }
 }
 

@@ -10,6 +10,7 @@ use challenge::messages::{PhoneNonce, TypedCode};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
 use challenge::state::{Claim, Kind, Level, Subject};
+use challenge::terminal::Near;
 use challenge::{
     AnswerAttempt, AnswerError, AnswerProof, Challenge, ChallengeId, ClaimAttempt, ClaimError, ClaimNonce, ClaimProof,
     Credential, Decision, Effect, TenantId,
@@ -62,6 +63,8 @@ pub enum ClaimedWith {
         nonce: PhoneNonce,
         /// The code in the QR, unless a bare id was scanned.
         code: Option<RollingCode>,
+        /// What the phone heard from the terminal beside it.
+        near: Option<Near>,
     },
 }
 
@@ -159,10 +162,11 @@ pub async fn answer(
 pub(super) fn claim_attempt(app: &App, call: &Call, with: ClaimedWith) -> ClaimAttempt {
     let proof = match with {
         ClaimedWith::Compat => ClaimProof::Compat,
-        ClaimedWith::V2 { nonce, code } => ClaimProof::V2 {
+        ClaimedWith::V2 { nonce, code, near } => ClaimProof::V2 {
             issuer: super::issuer(app),
             phone_nonce: nonce,
             rolling: code.map(|code| (app.keys.rolling_key(&call.challenge), code)),
+            near,
         },
     };
     let nonce = ClaimNonce::from_random(app.random.bytes());

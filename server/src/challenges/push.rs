@@ -25,14 +25,14 @@ pub async fn send(app: &App, screen: &Screen) -> Result<ChallengeId, ApiError> {
         return Err(ApiError::new(Problem::InvalidConfiguration, detail));
     }
     let (challenge, decision, predecessors) =
-        match screen::identified(app, holder, Way::By(Kind::Push), &[], now).await? {
+        match screen::identified(app, holder, Way::By(Kind::Push), &[], None, now).await? {
             Next::Adopted(challenge) => return Ok(challenge.id()),
             Next::Fresh { challenge, decision, predecessors } => (*challenge, decision, predecessors),
         };
     let id = challenge.id();
     let mut predecessors = predecessors.into_iter();
     let new = NewChallenge { challenge, decision: Some(decision), supersedes: predecessors.next() };
-    screen::create(app, new).await.map_err(refusals::store)?;
+    screen::create(app, new).await.map_err(refusals::create)?;
     for predecessor in predecessors {
         screen::retire(app, &holder.tenant, predecessor, now).await?;
     }

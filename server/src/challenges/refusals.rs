@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::error::{ApiError, Problem};
-use crate::store::{NewRefusal, StoreError, TransitionError};
+use crate::store::{CreateError, NewRefusal, StoreError, TransitionError};
 
 /// Writes a refusal down, and then says it.
 pub async fn written(app: &App, leaf: NewRefusal, said: ApiError) -> ApiError {
@@ -77,6 +77,7 @@ pub fn claim(refused: ClaimError) -> ApiError {
         ClaimError::WrongUser => Problem::WrongUser,
         ClaimError::AlreadyClaimed => Problem::ChallengeAlreadyClaimed,
         ClaimError::QrStale => Problem::QrStale,
+        ClaimError::InvalidProximity => Problem::InvalidProximity,
         ClaimError::TooManyClaims => Problem::TooManyRequests,
     };
     ApiError::new(problem, refused.to_string())
@@ -98,6 +99,14 @@ pub fn answer(refused: AnswerError) -> ApiError {
         AnswerError::AlreadyAnswered => Problem::ChallengeAlreadyAnswered,
     };
     ApiError::new(problem, refused.to_string())
+}
+
+/// A challenge that was not kept.
+pub fn create(refused: CreateError) -> ApiError {
+    match refused {
+        CreateError::TerminalRevoked => super::terminal::revoked(),
+        CreateError::Store(error) => store(error),
+    }
 }
 
 /// The store could not read or write.

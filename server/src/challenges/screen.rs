@@ -1,18 +1,22 @@
 //! What a screen does: it shows a challenge and learns what became of it.
 
+use challenge::keys::sha256;
 use challenge::qr::{self, STEP_S};
 use challenge::state::{Kind, Origin, State, Supersession};
+use challenge::terminal::CreateAttempt;
 use challenge::token::TrackClaims;
 use challenge::{ActionCode, Challenge, ChallengeId, DeviceCode, IdempotencyKey, TenantId, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{anonymous, follow, generate, refusals, tokens};
+use super::generate::ForAnybody;
+use super::terminal::Vouching;
+use super::{anonymous, follow, generate, refusals, terminal, tokens};
 use crate::app::App;
 use crate::error::{ApiError, Problem};
 use crate::limits;
 use crate::store::{
-    ActionState, DecisionId, DecisionKey, NewChallenge, Operation, StoreError, StoredChallenge, TransitionError,
+    ActionState, CreateError, DecisionId, DecisionKey, NewChallenge, Operation, StoredChallenge, TransitionError,
     TransitionRequest,
 };
 
@@ -36,6 +40,8 @@ pub struct Holder {
     action: ActionCode,
     idempotency_key: IdempotencyKey,
     expires_at: Timestamp,
+    /// SHA-256 of the token, where a terminal may have signed it.
+    token: Option<[u8; 32]>,
 }
 
 /// What a screen wants to show.
@@ -46,6 +52,8 @@ pub struct Ask {
     pub custom: Map<String, Value>,
     /// Where the screen is.
     pub origin: Origin,
+    /// The registered terminal that the screen says to be, and where in the request it says so.
+    pub terminal: Option<(CreateAttempt, &'static str)>,
     /// Challenges that this screen shows now and will not show any more.
     pub shows_already: Vec<ChallengeId>,
 }
@@ -79,7 +87,18 @@ impl Screen {
             action: ActionCode::parse(claims.act.as_str()).map_err(unusable)?,
             idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
             expires_at: Timestamp::from_second(claims.registered.exp).unwrap_or(Timestamp::MIN),
+            token: None,
         })))
+    }
+
+    /// The same, knowing the token's text: a terminal signs its hash.
+    pub fn holding(self, token: &str) -> Screen {
+        match self {
+            Screen::Identified(holder) => {
+                Screen::Identified(Box::new(Holder { token: Some(sha256(token.as_bytes())), ..*holder }))
+            }
+            anonymous @ Screen::Anonymous(_) => anonymous,
+        }
     }
 
     /// Refuses a screen that holds a token and asks, at `pointer`, for another action.
@@ -87,6 +106,14 @@ impl Screen {
         match self {
             Screen::Anonymous(_) => Ok(()),
             Screen::Identified(holder) => tokens::another_action(holder.action.as_str(), action, pointer),
+        }
+    }
+
+    /// SHA-256 of the token that an identified screen holds.
+    pub fn token_hash(&self) -> Option<&[u8; 32]> {
+        match self {
+            Screen::Anonymous(_) => None,
+            Screen::Identified(holder) => holder.token.as_ref(),
         }
     }
 
@@ -108,14 +135,19 @@ pub async fn show<W>(
     watch: impl FnOnce(ChallengeId) -> W,
 ) -> Result<(Shown, W), ApiError> {
     let now = app.clock.now();
+    let at = match &ask.terminal {
+        Some((attempt, at)) => Some(terminal::vouching(app, screen, &ask.action, (attempt, at), now).await?),
+        None => None,
+    };
     let (challenge, decision, predecessors) = match screen {
         Screen::Anonymous(tenant) => {
             let custom = anonymous::presentable(app, tenant, &ask.action, ask.custom, &ask.origin, now)?;
-            let challenge = generate::anonymous(app, Kind::Qr, tenant, ask.action, custom, ask.origin, now)?;
+            let asked = ForAnybody { tenant, action: ask.action, custom, origin: ask.origin, at };
+            let challenge = generate::anonymous(app, Kind::Qr, asked, now)?;
             (challenge, None, ask.shows_already)
         }
         Screen::Identified(holder) => {
-            match identified(app, holder, Way::By(Kind::Qr), &ask.shows_already, now).await? {
+            match identified(app, holder, Way::By(Kind::Qr), &ask.shows_already, at.as_ref(), now).await? {
                 Next::Adopted(challenge) => {
                     let watching = watch(challenge.id());
                     // It may have been claimed while nobody watched; the screen is told as if it had just happened.
@@ -130,7 +162,7 @@ pub async fn show<W>(
     let watching = watch(shown.id);
     let mut predecessors = predecessors.into_iter();
     let new = NewChallenge { challenge, decision, supersedes: predecessors.next() };
-    create(app, new).await.map_err(refusals::store)?;
+    create(app, new).await.map_err(refusals::create)?;
     for predecessor in predecessors {
         retire(app, screen.tenant(), predecessor, now).await?;
     }
@@ -138,7 +170,7 @@ pub async fn show<W>(
 }
 
 /// Records a new challenge; the screen of the one whose place it takes hears of it.
-pub(super) async fn create(app: &App, new: NewChallenge) -> Result<(), StoreError> {
+pub(super) async fn create(app: &App, new: NewChallenge) -> Result<(), CreateError> {
     let recorded = app.store.create_challenge(new).await?;
     if let Some(superseded) = &recorded.superseded {
         follow::publish(app, superseded);
@@ -168,6 +200,7 @@ pub(super) async fn identified(
     holder: &Holder,
     way: Way,
     shows_already: &[ChallengeId],
+    at: Option<&Vouching>,
     now: Timestamp,
 ) -> Result<Next, ApiError> {
     if now >= holder.expires_at {
@@ -195,10 +228,11 @@ pub(super) async fn identified(
         Way::Named(kind, id) => (kind, Some(id)),
     };
     let unclaimed = |stored: &&StoredChallenge| matches!(stored.challenge.state(), State::Generated);
+    let suits = |challenge: &Challenge| challenge.frozen().kind == kind && is_shown_by(challenge, at);
     let adoptable =
-        own.iter().filter(unclaimed).filter(|stored| id.is_none() && stored.challenge.frozen().kind == kind).find(
-            |stored| !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now),
-        );
+        own.iter().filter(unclaimed).filter(|stored| id.is_none() && suits(&stored.challenge)).find(|stored| {
+            !shows_already.contains(&stored.challenge.id()) && has_half_its_life(&stored.challenge, now)
+        });
     if let Some(stored) = adoptable {
         let adopted = stored.challenge.clone();
         // Whatever else this screen showed is not shown any more.
@@ -213,9 +247,18 @@ pub(super) async fn identified(
     };
     let first = first.ok_or_else(|| ApiError::internal(format!("decision {} has no challenge", decision.id)))?;
     let id = id.unwrap_or_else(|| ChallengeId::from_random(app.random.bytes()));
-    let challenge = generate::successor(app, &first.challenge, kind, id, now)?;
+    let challenge = generate::successor(app, &first.challenge, kind, id, at, now)?;
     let predecessors = own.iter().filter(unclaimed).map(|stored| stored.challenge.id()).collect();
     Ok(Next::Fresh { challenge: Box::new(challenge), decision: decision.id, predecessors })
+}
+
+/// Whether this very terminal made it, or none did and none asks: a page without the key must not show a terminal's challenge.
+fn is_shown_by(challenge: &Challenge, at: Option<&Vouching>) -> bool {
+    match (&challenge.frozen().terminal, at) {
+        (None, None) => true,
+        (Some(made), Some(at)) => made.id == at.terminal.id && made.key == at.terminal.key,
+        (None, Some(_)) | (Some(_), None) => false,
+    }
 }
 
 fn has_half_its_life(challenge: &Challenge, now: Timestamp) -> bool {

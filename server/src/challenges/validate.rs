@@ -193,6 +193,9 @@ fn answer(claims: &ResultClaims, decision: &Decision) -> Value {
     told["verificationMethodDetail"] = json!(method);
     told["challengeId"] = json!(claims.cid);
     told["acr"] = json!(claims.acr);
+    if let Some(terminal) = &claims.terminal {
+        told["terminal"] = json!(terminal);
+    }
     told["amr"] = json!(claims.amr);
     told["link"] = json!(claims.link);
     told["sca"] = json!(claims.sca);

@@ -11,8 +11,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use crate::app::App;
 use crate::error::Problem;
 use crate::http::{
-    actions, authenticators, challenges, client, decisions, devices, lists, policies, resets, sessions, users,
-    validate, webhooks,
+    actions, authenticators, challenges, client, decisions, devices, lists, policies, resets, sessions, terminals,
+    users, validate, webhooks,
 };
 
 mod examples;
@@ -25,7 +25,7 @@ mod examples;
     paths(
         actions::track, actions::read, actions::update, actions::list, validate::read, devices::list, devices::remember, devices::invalidate, sessions::create, sessions::validate,
         sessions::refresh, sessions::revoke, sessions::revoke_all, users::read, users::update,
-        users::delete, users::list, resets::reset, authenticators::list, authenticators::enrol, authenticators::remove,
+        users::delete, users::list, resets::reset, terminals::list, terminals::read, terminals::register, terminals::revoke, authenticators::list, authenticators::enrol, authenticators::remove,
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
         policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,
         webhooks::redeliver,

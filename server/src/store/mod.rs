@@ -127,7 +127,7 @@ impl Store {
     // --- challenges ---
 
     /// Keeps a challenge that no decision made (an anonymous or refreshed QR).
-    pub async fn create_challenge(&self, challenge: NewChallenge) -> Result<RecordedChallenge, StoreError> {
+    pub async fn create_challenge(&self, challenge: NewChallenge) -> Result<RecordedChallenge, CreateError> {
         self.inner.submit(verbs::CreateChallenge(challenge)).await
     }
 
@@ -243,6 +243,36 @@ impl Store {
     /// thief may have added. It stays so.
     pub async fn is_later_phone(&self, tenant: &TenantId, id: &CredentialId) -> Result<bool, StoreError> {
         self.inner.is_later_phone(tenant, id).await
+    }
+
+    // --- terminals ---
+
+    /// Registers a terminal's key. Another key under the same id takes the old one's place; the same says the same again.
+    pub async fn register_terminal(&self, terminal: NewTerminal) -> Result<TerminalChanged, RegisterError> {
+        self.inner.submit(verbs::RegisterTerminal(terminal)).await
+    }
+
+    /// Revokes a terminal's key for good, and takes back the challenges that it has on its screen; a repeat finds it revoked.
+    /// `actor` must not name a person.
+    pub async fn revoke_terminal(
+        &self,
+        tenant: &TenantId,
+        id: &TerminalId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<TerminalChanged, RevokeTerminalError> {
+        let (tenant, id, actor) = (tenant.clone(), id.clone(), actor.to_owned());
+        self.inner.submit(verbs::RevokeTerminal { tenant, id, actor, at }).await
+    }
+
+    /// The terminal with this id, unless revoked.
+    pub async fn terminal(&self, tenant: &TenantId, id: &TerminalId) -> Result<Option<RegisteredTerminal>, StoreError> {
+        self.inner.terminal(tenant, id).await
+    }
+
+    /// Every key that a terminal has or had, by id and age.
+    pub async fn terminals(&self, tenant: &TenantId) -> Result<Vec<RegisteredTerminal>, StoreError> {
+        self.inner.terminals(tenant).await
     }
 
     // --- recovery ---

@@ -15,8 +15,10 @@ pub trait Challenges: Clone + Send + Sync + 'static {
     /// See [`Store::record_decision`].
     fn record_decision(&self, new: NewDecision) -> impl Future<Output = Result<Recorded, RecordError>> + Send;
     /// See [`Store::create_challenge`].
-    fn create_challenge(&self, new: NewChallenge)
-    -> impl Future<Output = Result<RecordedChallenge, StoreError>> + Send;
+    fn create_challenge(
+        &self,
+        new: NewChallenge,
+    ) -> impl Future<Output = Result<RecordedChallenge, CreateError>> + Send;
     /// See [`Store::transition`].
     fn transition(
         &self,
@@ -41,7 +43,7 @@ impl Challenges for Store {
         Store::record_decision(self, new).await
     }
 
-    async fn create_challenge(&self, new: NewChallenge) -> Result<RecordedChallenge, StoreError> {
+    async fn create_challenge(&self, new: NewChallenge) -> Result<RecordedChallenge, CreateError> {
         Store::create_challenge(self, new).await
     }
 

@@ -195,6 +195,26 @@ pub(crate) static GUESSES: Table =
 pub(crate) static ARRIVALS: Table =
     Table { name: "arrivals", columns: &["tenant", "credential", "token"], key: &["tenant", "credential"] };
 
+pub(crate) static TERMINALS: Table = Table {
+    name: "terminals",
+    columns: &[
+        "tenant",
+        "key",
+        "id",
+        "name",
+        "public_key",
+        "country",
+        "region",
+        "city",
+        "latitude",
+        "longitude",
+        "actor",
+        "registered_at",
+        "revoked_at",
+    ],
+    key: &["tenant", "key"],
+};
+
 /// What webhooks have to tell. No table of state: rows come and go, and only what they tell never changes.
 pub(crate) static OUTBOX: Table = Table {
     name: "outbox",
@@ -206,7 +226,7 @@ pub(crate) static OUTBOX: Table = Table {
 pub(crate) const TOLD: &str = "told";
 
 /// Every table of state.
-pub(crate) static ALL: [&Table; 16] = [
+pub(crate) static ALL: [&Table; 17] = [
     &TENANTS,
     &API_KEYS,
     &USERS,
@@ -223,6 +243,7 @@ pub(crate) static ALL: [&Table; 16] = [
     &RESETS,
     &GUESSES,
     &ARRIVALS,
+    &TERMINALS,
 ];
 
 /// Which row a name in the log means: its table and the values of its key columns.

@@ -99,4 +99,11 @@ pub(super) struct PruneOutbox {
     pub dead_before: Timestamp,
     pub limit: u32,
 }
+pub(super) struct RegisterTerminal(pub NewTerminal);
+pub(super) struct RevokeTerminal {
+    pub tenant: TenantId,
+    pub id: TerminalId,
+    pub actor: String,
+    pub at: Timestamp,
+}
 pub(super) struct RecordRefusal(pub NewRefusal);

@@ -9,6 +9,7 @@ use server::auth::Secret;
 use server::config::ClientConfig;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::a_terminal_vouches_for_its_screen::Kiosk;
 use crate::harness::{OTHER_TENANT, SECRET, Server, TENANT, token};
 use crate::phone::{Phone, Sdk};
 use crate::screen::PollingScreen;
@@ -32,8 +33,16 @@ pub struct Ours {
 
 impl Ours {
     /// Words that no answer to another tenant may hold.
-    fn secrets(&self) -> [&str; 6] {
-        ["ann@example.com", "Bakery", "Jo's phone", &self.authenticator, &self.session, &self.refresh_token]
+    fn secrets(&self) -> [&str; 7] {
+        [
+            "ann@example.com",
+            "Bakery",
+            "Central Station",
+            "Jo's phone",
+            &self.authenticator,
+            &self.session,
+            &self.refresh_token,
+        ]
     }
 }
 
@@ -41,6 +50,7 @@ pub async fn ours(server: &Server) -> Ours {
     let phone = enrolled(server, USER, Sdk::Android).await;
     server.backend("PATCH", "/v1/users/ann", json!({"email": "ann@example.com", "displayName": "Ann"})).await.ok();
     server.track(USER, "sign_in", json!({"deviceId": "laptop"})).await;
+    Kiosk::registered(server, "kiosk-7").await;
     let approve = async |key: &str| {
         let tracked = server.pay(USER, key).await;
         let body = json!({"action": "pay"});
@@ -101,6 +111,7 @@ async fn sight(server: &Server, ours: &Ours) -> Vec<Value> {
         "/v1/users",
         "/v1/decisions",
         "/v1/policies",
+        "/v1/terminals",
         &decision,
         &challenge,
     ] {
@@ -119,6 +130,7 @@ fn filled(path: &str, ours: &Ours) -> String {
         "{idempotencyKey}" => "k1",
         "{userAuthenticatorId}" => &ours.authenticator,
         "{deviceId}" => "laptop",
+        "{terminalId}" => "kiosk-7",
         "{id}" | "{decisionId}" => &ours.decision,
         "{list}" => "anything",
         "{kind}" => "qr-code",

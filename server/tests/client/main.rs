@@ -21,6 +21,7 @@ mod a_push_is_signed_as_it_is_shown;
 mod a_session_follows_an_approval;
 mod a_socket_gives_away_nothing;
 mod a_socket_that_does_nothing_is_let_go;
+mod a_terminal_vouches_for_its_screen;
 mod a_user_is_remembered_on_a_device;
 mod an_administrator_resets_a_user;
 mod an_app_verifies_its_user;

@@ -150,6 +150,7 @@ async fn every_example_of_the_description_is_read() {
 fn needed(method: &str, path: &str) -> Right {
     match (method, path) {
         (_, path) if path.starts_with("/webhooks") || path.ends_with("/reset") => Right::Administer,
+        ("put" | "delete", "/terminals/{terminalId}") => Right::Administer,
         ("post" | "delete", "/lists/{list}/entries") => Right::Govern,
         ("post", "/evaluate" | "/policies/check") => Right::Try,
         ("get", _) => Right::Read,

@@ -140,6 +140,7 @@ pub fn generate(subject: Subject, second: i64) -> Challenge {
         show: vec![],
         minimum_protocol: Protocol::Compat,
         device_code: None,
+        terminal: None,
         life: SignedDuration::from_secs(120),
         attempts_allowed: 3,
     };

@@ -20,8 +20,8 @@ use super::doors::Door;
 use super::enrolment;
 use super::push::SIGNATURE;
 use crate::app::App;
-use crate::challenges::refusals;
 use crate::challenges::tokens::{self, ADD, Bearer, READ};
+use crate::challenges::{nonces, refusals};
 use crate::config::SecondPhone;
 use crate::error::{ApiError, Problem};
 use crate::evidence::{self, About, Verdict};
@@ -52,7 +52,7 @@ pub async fn add(
             nonces: vec![nonce.clone()],
             message: Some(enrolment::signed(&app, &holder, &body.key, nonce, signature)?),
         },
-        None => About { key: &body.key, nonces: enrolment::nonces(&app, &holder.token), message: None },
+        None => About { key: &body.key, nonces: nonces::accepted(&app, &holder.token).into(), message: None },
     };
     let verdict = evidence::admit(&app, &holder.bearer.tenant()?, body.evidence.as_ref(), &about).await?;
     let proven = body.proof.is_some();

@@ -4,10 +4,11 @@
 //! the other.
 
 use challenge::keys::DeviceKey;
-use challenge::messages::{PhoneNonce, ServerNonce, TypedCode};
+use challenge::messages::{PhoneNonce, ServerNonce, TerminalNonce, TypedCode};
 use challenge::qr::RollingCode;
 use challenge::signature::Signature;
-use challenge::{ActionCode, ChallengeId, CredentialId, Decision, DeviceCode};
+use challenge::terminal::{Channel, CreateAttempt, Near};
+use challenge::{ActionCode, ChallengeId, CredentialId, Decision, DeviceCode, TerminalId};
 use serde_json::{Map, Value};
 
 use crate::challenges::phone::{AnsweredWith, ClaimedWith};
@@ -18,7 +19,8 @@ use crate::store::RecoveryPurpose;
 
 type Object = Map<String, Value>;
 
-/// `{challengeId, publicKey, signature}`; version 2 adds `nonce` and, if one was scanned, `qr`.
+/// `{challengeId, publicKey, signature}`; version 2 adds `nonce`, `qr` if one was scanned, and `near` if a
+/// terminal was heard.
 pub struct ClaimBody {
     pub challenge: ChallengeId,
     pub key: DeviceKey,
@@ -70,12 +72,18 @@ pub struct PollBody {
     pub device_code: Option<DeviceCode>,
 }
 
-/// `{action, custom?, rollingQr?}`.
+/// `{action, custom?, rollingQr?, terminal?}`.
 pub struct CreateBody {
     pub action: ActionCode,
     pub custom: Object,
     pub rolling: bool,
+    pub terminal: Option<CreateAttempt>,
 }
+
+/// What a signature looks like in a body.
+const DER: &str = "padded standard base64 of a DER signature";
+/// Where the terminal stands in a screen's wish.
+pub const TERMINAL: &str = "/terminal";
 
 /// `{challengeId, publicKey, signature}` of an app; version 2 comes after a claim.
 pub struct VerifyBody {
@@ -111,7 +119,7 @@ impl ClaimBody {
             Version::V2 => {
                 let nonce = required(body, "nonce", |text| PhoneNonce::parse(text).ok())?;
                 let code = optional(body, "qr", |text| RollingCode::parse(text).ok())?;
-                ClaimedWith::V2 { nonce, code }
+                ClaimedWith::V2 { nonce, code, near: near_in(body)? }
             }
         };
         let (challenge, key, signature) = signed_challenge(body)?;
@@ -241,8 +249,48 @@ impl CreateBody {
         let rolling = fields.boolean("rollingQr").unwrap_or(false);
         fields.finish()?;
         let action = required(body, "action", |text| ActionCode::parse(text).ok())?;
-        Ok(CreateBody { action, custom, rolling })
+        let terminal = terminal_in(body, TERMINAL)?;
+        Ok(CreateBody { action, custom, rolling, terminal })
     }
+}
+
+/// `terminal: {terminalId, serverNonce, nonce, signature}` of a screen that says to be a registered one.
+pub fn terminal_in(body: &Object, at: &str) -> Result<Option<CreateAttempt>, ApiError> {
+    let mut fields = Fields::of(body);
+    let said = fields.object("terminal");
+    if let Some(wrong) = fields.into_issues().into_iter().next() {
+        return Err(ApiError::field(at, &wrong.code, wrong.detail));
+    }
+    let Some(said) = said else { return Ok(None) };
+    let mut fields = Fields::within(said, at);
+    let id =
+        fields.required_parsed("terminalId", "1 to 64 of `A-Z a-z 0-9 . _ : -`", |text| TerminalId::parse(text).ok());
+    let server = "the `nonce` of `POST /v1/client/challenge`";
+    let server = fields.required_parsed("serverNonce", server, |text| ServerNonce::parse(text).ok());
+    let own = "16 random bytes in unpadded base64url";
+    let own = fields.required_parsed("nonce", own, |text| TerminalNonce::parse(text).ok());
+    let signature = fields.required_parsed("signature", DER, |text| Signature::from_base64(text).ok());
+    fields.finish()?;
+    let (Some(terminal), Some(server_nonce), Some(nonce), Some(signature)) = (id, server, own, signature) else {
+        return Err(ApiError::field(at, "missing-field", "these fields are required"));
+    };
+    Ok(Some(CreateAttempt { terminal, server_nonce, nonce, signature }))
+}
+
+/// `near: {channel, signature}` of a claim: what the phone heard from the terminal beside it.
+fn near_in(body: &Object) -> Result<Option<Near>, ApiError> {
+    let mut fields = Fields::of(body);
+    let said = fields.object("near");
+    fields.finish()?;
+    let Some(said) = said else { return Ok(None) };
+    let mut fields = Fields::within(said, "/near");
+    let channel = fields.required_parsed("channel", "`nfc`, `ble` or `uwb`", Channel::parse);
+    let signature = fields.required_parsed("signature", DER, |text| Signature::from_base64(text).ok());
+    fields.finish()?;
+    let (Some(channel), Some(signature)) = (channel, signature) else {
+        return Err(ApiError::field("/near", "missing-field", "these fields are required"));
+    };
+    Ok(Some(Near { channel, signature }))
 }
 
 /// The members that every signed request about a challenge has.

@@ -1,7 +1,4 @@
 //! How a version 2 phone proves that its new key exists and was let in, and how it takes a key out again.
-//!
-//! The nonce is derived, not stored: from our secret, the asker and the current ten minutes. It is worth nothing to
-//! anybody else, and each is used once.
 
 use std::sync::Arc;
 
@@ -14,27 +11,24 @@ use challenge::messages::{
 };
 use challenge::signature::Signature;
 use challenge::{ActionCode, TenantId};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::bodies;
 use super::caller::{Caller, Holder};
 use crate::app::App;
-use crate::challenges::{anonymous, in_app, refusals};
+use crate::challenges::nonces::{self, Purpose};
+use crate::challenges::{anonymous, in_app};
 use crate::config::MobileProtocol;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
-use crate::store::{NewUse, StoredCredential, Use, UseKind};
-
-/// How long one nonce is given out, in seconds; it is accepted for at most twice as long.
-const WINDOW_S: i64 = 600;
+use crate::store::StoredCredential;
 
 /// `POST /challenge`: the nonce that an enrolment, a removal or a question signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
 #[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
     request_body(content = Object, description = "`{action?}`: with a token, that of the token"),
-    responses((status = 200, description = "`{challengeId, nonce}`: for an app that answers for itself, and for what version 2 signs at an enrolment, a removal or a question", body = Object)))]
+    responses((status = 200, description = "`{challengeId, nonce, issuer}`: for an app that answers for itself, and for what version 2 signs at an enrolment, a removal or a question, and a terminal with each challenge", body = Object)))]
 pub async fn nonce(
     State(app): State<App>,
     caller: Caller,
@@ -60,7 +54,9 @@ pub async fn nonce(
     };
     Ok(Json(json!({
         "challengeId": challenge,
-        "nonce": app.keys.nonce(&asker, window(now)).expose(),
+        "nonce": nonces::given(&app, &asker, now).expose(),
+        // What a terminal signs names whom it asks.
+        "issuer": app.issuer(),
     })))
 }
 
@@ -90,13 +86,8 @@ pub async fn use_up_for(
     nonce: &ServerNonce,
     there: bool,
 ) -> Result<(), ApiError> {
-    use_up(app, &holder.bearer.tenant()?, &holder.token, nonce, &key.thumbprint().to_base64url(), there).await
-}
-
-/// The nonces that may be signed now.
-pub fn nonces(app: &App, asker: &str) -> Vec<ServerNonce> {
-    let current = window(app.clock.now());
-    [current, current - 1].map(|window| app.keys.nonce(asker, window)).into()
+    let (tenant, by) = (holder.bearer.tenant()?, key.thumbprint().to_base64url());
+    nonces::use_up(app, Purpose { tenant: &tenant, asker: &holder.token, by: &by, done: there }, nonce).await
 }
 
 /// Whether the credential's own key has signed its removal with our nonce.
@@ -111,7 +102,8 @@ pub async fn verify_removal(
     let credential = &phone.credential.id;
     let message = remove_message(&RemoveMessage { issuer: &issuer, tenant, credential, nonce });
     phone.credential.key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
-    use_up(app, tenant, tenant.as_str(), nonce, credential.as_str(), phone.revoked_at.is_some()).await
+    let (by, done) = (credential.as_str(), phone.revoked_at.is_some());
+    nonces::use_up(app, Purpose { tenant, asker: tenant.as_str(), by, done }, nonce).await
 }
 
 /// Whether the key has signed, with our nonce, that it asks this `GET` of `path`. The nonce is not used up: what a question tells
@@ -131,7 +123,7 @@ pub fn verify_question(
     if !fits {
         return Err(bad_signature().about("/header/X-Authsignal-Signature"));
     }
-    if nonces(app, tenant.as_str()).contains(nonce) { Ok(()) } else { Err(unknown_nonce("/query/nonce")) }
+    if nonces::accepted(app, tenant.as_str()).contains(nonce) { Ok(()) } else { Err(nonces::unknown("/query/nonce")) }
 }
 
 /// Where a tenant wants version 2 for every action, a key that everybody may know tells nobody whose it is.
@@ -143,45 +135,6 @@ pub fn must_sign(app: &App, tenant: &TenantId) -> Result<(), ApiError> {
         )),
         Some(_) | None => Ok(()),
     }
-}
-
-fn unknown_nonce(pointer: &'static str) -> ApiError {
-    ApiError::field(pointer, "unknown-nonce", "ask `POST /v1/client/challenge` for a nonce and sign that")
-}
-
-/// Uses up a nonce that is ours and not too old, unless what it is for is `done`.
-async fn use_up(
-    app: &App,
-    tenant: &TenantId,
-    asker: &str,
-    nonce: &ServerNonce,
-    by: &str,
-    done: bool,
-) -> Result<(), ApiError> {
-    let now = app.clock.now();
-    if !nonces(app, asker).contains(nonce) {
-        return Err(unknown_nonce("/nonce"));
-    }
-    if done {
-        return Ok(());
-    }
-    let thing = NewUse {
-        tenant: tenant.clone(),
-        kind: UseKind::Nonce,
-        id: format!("{}@{by}", nonce.expose()),
-        by: by.to_owned(),
-        decision: None,
-        at: now,
-        expires_at: now + SignedDuration::from_secs(2 * WINDOW_S),
-    };
-    match app.store.consume(thing).await.map_err(refusals::store)? {
-        Use::First => Ok(()),
-        Use::Again { .. } => Err(ApiError::field("/nonce", "used-nonce", "this nonce was used; ask for a new one")),
-    }
-}
-
-pub(super) fn window(now: Timestamp) -> i64 {
-    now.as_second().div_euclid(WINDOW_S)
 }
 
 fn bad_signature() -> ApiError {

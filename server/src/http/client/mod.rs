@@ -4,7 +4,7 @@
 //! know and we do not offer is refused as `invalid_configuration`.
 
 mod authenticators;
-mod bodies;
+pub(super) mod bodies;
 mod caller;
 mod cors;
 mod doors;

@@ -25,8 +25,9 @@ use crate::store::StoredCredential;
 /// `POST /user-authenticators/{kind}/challenge/claim`
 #[utoipa::path(post, path = "/user-authenticators/{kind}/challenge/claim", tag = "client", security(("tenant" = []), ("token" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
-    request_body(content = Object, description = "`{challengeId, publicKey, signature}`; version 2 adds `version`, `nonce` and the rolling code `qr`"),
+    request_body(content = Object, description = "`{challengeId, publicKey, signature}`; version 2 adds `version`, `nonce`, the rolling code `qr` and `near: {channel, signature}`"),
     responses((status = 200, description = "`{success, ipAddress, userAgent, actionCode, idempotencyKey, custom, user}`; version 2 adds `context`, `claim`, `needsCode`, `expiresAt`, `phonesAdded?`", body = Object),
+        (status = 400, description = "`invalid_signature`, `qr_stale`, `invalid_proximity`"),
         (status = 403, description = "`wrong_user`, `credential_cooling_off`, `user_verification_unproven`, or a policy blocks the claim"),
         (status = 409, description = "`challenge_already_claimed`, or it has ended")))]
 pub async fn claim(

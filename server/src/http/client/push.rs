@@ -14,12 +14,12 @@ use super::authenticators::{active, described, key_in};
 use super::bodies::{self, UpdateBody, Version};
 use super::caller::{Holder, OfTenant};
 use super::doors::Door;
-use super::enrolment::{self, window};
+use super::enrolment;
 use super::phone::shown;
 use crate::app::App;
 use crate::challenges::screen::Screen;
 use crate::challenges::tokens::{self, Bearer};
-use crate::challenges::{claiming, push, refusals};
+use crate::challenges::{claiming, nonces, push, refusals};
 use crate::clock::whole_milliseconds;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
@@ -102,7 +102,7 @@ pub async fn nonce_to_ask(
 ) -> Result<Json<Value>, ApiError> {
     let key = key_in(query.as_deref())?;
     let asker = asker(tenant.as_str(), &key);
-    Ok(Json(json!({"message": asking(&app, &asker, window(app.clock.now()))})))
+    Ok(Json(json!({"message": asking(&app, &asker, nonces::window(app.clock.now()))})))
 }
 
 /// `GET /user-authenticators/push/challenge?publicKey=`: what is pending, if anything. Phones since 2026-06 sign the
@@ -131,7 +131,7 @@ pub async fn pending(
     }
     if let Some(signature) = signature {
         let asker = asker(tenant.as_str(), &key);
-        let now = window(app.clock.now());
+        let now = nonces::window(app.clock.now());
         let signature = signature.to_str().ok().and_then(|text| Signature::from_base64(text).ok());
         let fits = |window| {
             let message = asking(&app, &asker, window);
@@ -175,7 +175,7 @@ pub async fn nonce_to_update(
     let key = key_in(query.as_deref())?;
     active(&app, &tenant, door, &key).await?;
     let id = ChallengeId::from_random(app.random.bytes());
-    let message = updating(&app, &asker(tenant.as_str(), &key), &id, window(app.clock.now()));
+    let message = updating(&app, &asker(tenant.as_str(), &key), &id, nonces::window(app.clock.now()));
     Ok(Json(json!({"challengeId": id, "message": message})))
 }
 
@@ -194,7 +194,7 @@ pub async fn update(
     let at = app.clock.now();
     let asker = asker(tenant.as_str(), &key);
     let fits = |window| key.verify(updating(&app, &asker, &challenge, window).as_bytes(), &signature).is_ok();
-    if ![window(at), window(at) - 1].into_iter().any(fits) {
+    if ![nonces::window(at), nonces::window(at) - 1].into_iter().any(fits) {
         return Err(bad_signature());
     }
     let id = phone.credential.id;

@@ -9,7 +9,7 @@ use challenge::DeviceCode;
 use challenge::state::State as ChallengeState;
 use serde_json::{Map, Value, json};
 
-use super::bodies::{CreateBody, PollBody};
+use super::bodies::{CreateBody, PollBody, TERMINAL};
 use super::caller::{Caller, OfTenant};
 use crate::app::App;
 use crate::challenges::screen::{self, Ask, Screen, Shown};
@@ -22,8 +22,9 @@ use crate::http::context::Visit;
 
 /// `POST /challenge/qr-code`
 #[utoipa::path(post, path = "/challenge/qr-code", tag = "client", security(("tenant" = []), ("token" = [])),
-    request_body(content = Object, description = "`{action, custom?, rollingQr?}`; with the token of `track` the action is the tracked one, and the tracked data counts"),
+    request_body(content = Object, description = "`{action, custom?, rollingQr?, terminal?: {terminalId, serverNonce, nonce, signature}}`; with the token of `track` the action is the tracked one, and the tracked data counts"),
     responses((status = 200, description = "`{challengeId, deviceCode, expiresAt, state, qr?}`; only who has the device code can ask what becomes of it", body = Object),
+        (status = 403, description = "`terminal_refused`: it is not registered, or did not sign this"),
         (status = 409, description = "`challenge_closed`: there is nothing to approve"),
         (status = 429, description = "too many are open or were made for this user")))]
 pub async fn create(
@@ -33,11 +34,11 @@ pub async fn create(
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
-    let CreateBody { action, custom, rolling } = CreateBody::read(&body)?;
+    let CreateBody { action, custom, rolling, terminal } = CreateBody::read(&body)?;
     let screen = match caller {
         Caller::Tenant(tenant) => Screen::Anonymous(tenant),
         Caller::Holder(holder) => match &holder.bearer {
-            Bearer::Screen(claims) => Screen::identified(claims)?,
+            Bearer::Screen(claims) => Screen::identified(claims)?.holding(&holder.token),
             Bearer::Approved(_) => {
                 return Err(ApiError::new(
                     Problem::InvalidToken,
@@ -48,7 +49,8 @@ pub async fn create(
     };
     screen.must_be_of(&action, "/action")?;
     let origin = anonymous::origin(&app, visit.client, &headers);
-    let ask = Ask { action, custom, origin, shows_already: Vec::new() };
+    let terminal = terminal.map(|terminal| (terminal, TERMINAL));
+    let ask = Ask { action, custom, origin, terminal, shows_already: Vec::new() };
     let (shown, ()) = screen::show(&app, &screen, ask, |_| ()).await?;
     let mut answer = if rolling { screen::rolling_qr(&app, &shown) } else { Map::new() };
     answer.insert("challengeId".into(), json!(shown.id));

@@ -38,6 +38,7 @@ fn of_parameter(name: &str) -> Option<Value> {
         "publicKey" => KEY_IN_A_QUERY,
         "nonce" => "-_v7-_v7-_v7-_v7-_v7-w",
         "X-Authsignal-Signature" => SIGNATURE,
+        "terminalId" => "kiosk-7",
         "list" => "blocked_ips",
         "value" => "203.0.113.66",
         "email" => "ann@example.org",
@@ -69,6 +70,10 @@ fn of_body(method: &str, path: &str) -> Option<Value> {
         ("POST", "/users/{userId}/reset") => {
             json!({"reason": "phone stolen, shown a passport", "author": "Kim at the help desk"})
         }
+        ("PUT", "/terminals/{terminalId}") => json!({
+            "publicKey": KEY, "name": "Kiosk 7, Central Station",
+            "place": {"country": "DE", "city": "Berlin", "latitude": 52.525, "longitude": 13.369},
+        }),
         ("POST", "/users/{userId}/authenticators") => json!({"verificationMethod": "RECOVERY_CODE"}),
         ("PATCH", "/users/{userId}/devices/{deviceId}") => json!({"rememberedUntil": null}),
         ("POST", "/sessions") => json!({"clientId": "web", "token": "eyJ…"}),

@@ -3,12 +3,14 @@
 //! Stock SDKs know `CHALLENGE_CREATED` and `STATE_CHANGE` and ignore every other type, so `EXPIRED`,
 //! `MATCH_CODE`, `QR` and `ERROR` are safe additions.
 
+use challenge::terminal::CreateAttempt;
 use challenge::{ActionCode, ChallengeId};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::clock::whole_milliseconds;
 use crate::error::ApiError;
+use crate::http::client::bodies;
 use crate::json::{self, Fields};
 
 /// What a screen asks for.
@@ -29,7 +31,12 @@ pub struct Create {
     pub custom: Map<String, Value>,
     /// Whether the page draws the rolling QR (ours do).
     pub rolling: bool,
+    /// The registered terminal that the screen says to be, and its signature.
+    pub terminal: Option<CreateAttempt>,
 }
+
+/// Where the terminal stands in the message.
+pub const TERMINAL: &str = "/data/terminal";
 
 /// Reads a text frame with the strictness of a request body.
 pub fn read(text: &str) -> Result<Request, ApiError> {
@@ -69,9 +76,10 @@ fn create(data: &Map<String, Value>) -> Result<Create, ApiError> {
         }
     };
     fields.finish()?;
+    let terminal = bodies::terminal_in(data, TERMINAL)?;
     let action =
         action.ok_or_else(|| ApiError::field("/data/actionCode", "missing-field", "this field is required"))?;
-    Ok(Create { action, custom, rolling })
+    Ok(Create { action, custom, rolling, terminal })
 }
 
 /// `CHALLENGE_CREATED`, with our additions: what pages draw that can draw a rolling QR, and the code with which to poll.

@@ -88,7 +88,9 @@ async fn upgrade(
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Screen, ApiError> {
     match credential(headers).ok_or_else(ApiError::unauthorized)? {
         Credential::Tenant(id) => known_tenant(app, &id).await.map(Screen::Anonymous),
-        Credential::Token(token) => Screen::identified(&tokens::track_claims(app, &token, app.clock.now())?),
+        Credential::Token(token) => {
+            Ok(Screen::identified(&tokens::track_claims(app, &token, app.clock.now())?)?.holding(&token))
+        }
     }
 }
 

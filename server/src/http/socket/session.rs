@@ -203,8 +203,9 @@ impl Session {
             let detail = format!("a socket may have {MOST_OPEN} open challenges; finish one first");
             return Err(ApiError::new(Problem::TooManyRequests, detail));
         }
-        let Create { action, custom, rolling } = create;
-        let ask = Ask { action, custom, origin: self.origin.clone(), shows_already: forgotten };
+        let Create { action, custom, rolling, terminal } = create;
+        let terminal = terminal.map(|terminal| (terminal, frames::TERMINAL));
+        let ask = Ask { action, custom, origin: self.origin.clone(), terminal, shows_already: forgotten };
         let watching = |id| self.app.notifier.watch(id, self.changes.clone());
         let (shown, watch) = screen::show(&self.app, &self.screen, ask, watching).await?;
         self.open.retain(|open| open.claimed);

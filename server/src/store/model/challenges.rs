@@ -176,6 +176,17 @@ pub struct RecordedChallenge {
     pub superseded: Option<Challenge>,
 }
 
+/// Why a challenge was not kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CreateError {
+    /// Its terminal was revoked or got another key since it signed.
+    #[error("the terminal that vouched for the challenge does not any more")]
+    TerminalRevoked,
+    /// The store could not write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a step was refused. The challenge is as it was; the refusal itself is in the audit log.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransitionError {

@@ -15,16 +15,17 @@ mod policy;
 mod recovery;
 mod session;
 mod tenant;
+mod terminal;
 mod user;
 mod uses;
 
-pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, TenantId, UserId};
+pub use ::challenge::{ActionCode, ChallengeId, CredentialId, IdempotencyKey, TenantId, TerminalId, UserId};
 
 pub use engine::outcome::Outcome;
 
 pub use challenges::{
-    Judge, LEFT_ALONE, NewChallenge, Operation, Prompt, RecordedChallenge, StoredChallenge, TransitionError,
-    TransitionRequest, Transitioned, left_alone_until,
+    CreateError, Judge, LEFT_ALONE, NewChallenge, Operation, Prompt, RecordedChallenge, StoredChallenge,
+    TransitionError, TransitionRequest, Transitioned, left_alone_until,
 };
 pub use credential::{
     CredentialRefresh, EnrolError, Enrolled, EnrolmentRight, NewCredential, RevokeError, StoredCredential,
@@ -45,6 +46,7 @@ pub use recovery::{
 };
 pub use session::{Begun, NewSession, Refresh, Refreshed, Session, SessionId};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};
+pub use terminal::{NewTerminal, RegisterError, RegisteredTerminal, RevokeTerminalError, Site, TerminalChanged};
 pub use user::{DeleteUserError, User, UserAttributes, UserFilter};
 pub use uses::{NewUse, Use, UseKind};
 

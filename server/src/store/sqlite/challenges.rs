@@ -1,5 +1,5 @@
 use challenge::invariant;
-use challenge::state::{Kind, LONGEST_LIFE, Rejection, State, Supersession};
+use challenge::state::{Claim, Kind, LONGEST_LIFE, Rejection, State, Supersession};
 use challenge::{AnswerError, Challenge, ClaimError, Credential, Effect, Subject};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -8,7 +8,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, ms_up, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{credentials, decisions, devices};
+use super::{credentials, decisions, devices, terminals};
 use crate::audit::Fact;
 use crate::store::model::*;
 use crate::store::rows::Row;
@@ -17,10 +17,18 @@ use crate::store::{StoreError, tables};
 
 impl Verb for CreateChallenge {
     type Done = RecordedChallenge;
-    type Refused = StoreError;
+    type Refused = CreateError;
 
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
-        Box::pin(async move { Ok(Ok(create(batch, &self.0, self.0.decision).await?)) })
+        Box::pin(async move {
+            let frozen = self.0.challenge.frozen();
+            if let Some(terminal) = &frozen.terminal
+                && !terminals::vouches(batch.conn(), &frozen.tenant, terminal).await?
+            {
+                return Ok(Err(CreateError::TerminalRevoked));
+            }
+            Ok(Ok(create(batch, &self.0, self.0.decision).await?))
+        })
     }
 }
 
@@ -41,6 +49,8 @@ pub(super) async fn create(
         .fact("action", frozen.action.as_str())
         .fact("context", frozen.context.hash_base64url())
         .opt_fact("decision", decision.map(|id| id.to_string()))
+        .opt_fact("terminal", frozen.terminal.as_ref().map(|terminal| terminal.id.as_str()))
+        .opt_fact("terminal_signature", frozen.terminal.as_ref().map(|terminal| terminal.vouched.signature.as_str()))
         .opt_fact("supersedes", superseded.as_ref().map(|old| old.id().to_string()))
         .tell(told(EventType::ChallengeGenerated, challenge, decision))
         .made(to_row(challenge, decision)?);
@@ -380,6 +390,9 @@ fn moved(
         .opt_fact("credential", credential.map(|id| Fact::from(id.as_str())))
         .opt_fact("decision", before.decision.map(|id| id.to_string()))
         .changed(to_row(after, before.decision)?, before.seq);
+    if let (State::Claimed(Claim { near: Some(channel), .. }), true) = (after.state(), from != to) {
+        entry = entry.fact("near", channel.word());
+    }
     if let State::Approved { answer, .. } = after.state() {
         entry = entry.fact("message_hash", answer.message_hash.as_str()).fact("signature", answer.signature.as_str());
     }
@@ -554,6 +567,25 @@ pub(super) async fn open_of(
     .bind(tenant.as_str())
     .bind(user.as_str())
     .bind(ms(now))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// What a terminal has on its screen: few challenges are open at a time, so no index is kept for what an administrator asks.
+pub(super) async fn open_at_terminal(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    terminal: &TerminalId,
+    now: Timestamp,
+) -> Result<Vec<StoredChallenge>, Fault> {
+    let rows = sqlx::query(
+        "SELECT * FROM challenges WHERE state_name IN ('generated', 'claimed') AND expires_at > ? AND tenant = ? \
+         AND json_extract(frozen, '$.terminal.id') = ? ORDER BY created_at, id",
+    )
+    .bind(ms(now))
+    .bind(tenant.as_str())
+    .bind(terminal.as_str())
     .fetch_all(conn)
     .await?;
     rows.iter().map(from_row).collect()

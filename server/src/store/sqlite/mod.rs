@@ -22,6 +22,7 @@ mod recovery;
 mod sessions;
 mod statements;
 mod tenants;
+mod terminals;
 #[cfg(test)]
 mod tests;
 mod unit;
