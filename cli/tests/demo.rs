@@ -198,3 +198,54 @@ fn an_administrator_resets_a_user_at_the_running_service() {
     let (code, said, _) = stepup(&["audit", "verify"]);
     assert_eq!(code, Some(0), "{said}");
 }
+
+#[test]
+fn an_administrator_registers_lists_and_revokes_terminals_at_the_running_service() {
+    let key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKAceh7omSMN6vcWgR8IMx38KsvKU5VgkirsONzd5XaW+FVFdeBGyOmU1Tl9cQQNNXkODqaoAo6cHQgcqQWlnSg==";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, rest) = key.split_at(64);
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{first}\n{rest}\n-----END PUBLIC KEY-----\n");
+    std::fs::write(folder.path().join("kiosk.pem"), pem).expect("a file");
+    let (service, _) = start(folder.path());
+    assert!(service.stop().success());
+    let stepup = |words: &[&str]| {
+        let ran =
+            Command::new(support::binary()).args(words).current_dir(folder.path()).output().expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let made = stepup(&["keys", "new", "--role", "admin", "--name", "Shops", "--secret-file", "admin.secret"]);
+    assert_eq!(made.0, Some(0), "{}", made.2);
+
+    let (service, demo) = start(folder.path());
+    let at = ["--server", text(&demo, "baseUrl"), "--secret-file", "admin.secret"];
+    let terminals = |words: &[&str]| stepup(&[&["terminals"], words, &at[..]].concat());
+    assert_eq!(terminals(&["list"]).1, "no terminal is registered\n");
+    let place = ["--country", "DE", "--city", "Berlin", "--latitude", "52.525", "--longitude", "-13.369"];
+    let register = ["register", "kiosk-7", "--name", "Kiosk 7", "--public-key", "kiosk.pem"];
+    let (code, said, complaint) = terminals(&[&register[..], &place].concat());
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.starts_with("kiosk-7  Kiosk 7  Berlin, DE  registered 2"), "{said}");
+    let (_, json, _) = terminals(&["list", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let listed = &json["terminals"][0];
+    assert_eq!((&listed["publicKey"], &listed["place"]["longitude"]), (&key.into(), &(-13.369).into()), "{json}");
+
+    for (words, why) in [
+        (&["register", "kiosk-8", "--name", "Kiosk 8", "--public-key", key][..], "this key is another terminal's"),
+        (&["register", "kiosk-8", "--name", "Kiosk 8", "--public-key", "nothing.pem"], "nor a file that can be read"),
+        (&["register", "kiosk-8", "--name", "Kiosk 8", "--public-key", "admin.secret"], "-----BEGIN PUBLIC KEY-----"),
+        (&["revoke", "kiosk-9"], "there is no such terminal"),
+    ] {
+        let (code, _, said) = terminals(words);
+        assert_eq!(code, Some(1), "{words:?}");
+        assert!(said.contains(why), "{words:?}: {said}");
+    }
+    let (code, said, complaint) = terminals(&["revoke", "kiosk-7"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.starts_with("kiosk-7  Kiosk 7  Berlin, DE  revoked 2"), "{said}");
+    assert!(terminals(&["list"]).1.contains("revoked 2"));
+    assert!(service.stop().success());
+    let (code, said, _) = stepup(&["audit", "verify"]);
+    assert_eq!(code, Some(0), "{said}");
+}

@@ -2,7 +2,7 @@
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `token.p8` | signs track and result tokens (ES256, PKCS#8 DER), until a successor does |
+//! | `token.p8` | signs track and result tokens (ES256, or EdDSA; PKCS#8 DER), until a successor does |
 //! | `token-20260301T100000Z.p8` | signs them from that time on; published and accepted before |
 //! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
 //! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 use crate::audit::LogSigner;
 use crate::auth::Secret;
 use crate::random::Random;
-pub use tokens::{KeyTurn, TokenKeyFile, TokenKeys, list, rotate};
+pub use tokens::{KeyAlgorithm, KeyTurn, TokenKeyFile, TokenKeys, list, rotate};
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,8 @@
-//! The server's token keys. ES256 keys take turns by a schedule: one signs, the next is published before it does, and the
-//! last one verifies until its tokens are over. A tenant that asks for it has the wire's HS256 instead.
+//! The server's token keys. They take turns by a schedule: one signs, the next is published before it does, and the last one
+//! verifies until its tokens are over. Each is of ES256, or of EdDSA where an operator made one of that. A tenant that asks for
+//! it has the wire's HS256 instead.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +19,7 @@ pub const KEPT_AFTER: SignedDuration = SignedDuration::from_hours(25);
 /// The shortest HMAC secret in bytes: that of the hash's output (RFC 7518 §3.2, RFC 8725 §3.5).
 pub const SHORTEST_SHARED_SECRET: usize = 32;
 
-/// One ES256 key pair. It has no `Debug`.
+/// One key pair. It has no `Debug`.
 pub struct SigningKey {
     private: EncodingKey,
     public: VerificationKey,
@@ -28,18 +29,22 @@ pub struct SigningKey {
 #[derive(Clone)]
 pub struct VerificationKey {
     pub(super) kid: KeyId,
-    /// `04 ‖ x ‖ y`.
     pub(super) decoding: DecodingKey,
+    /// The one algorithm that this key is good for (RFC 8725 §3.1).
+    pub(super) algorithm: Algorithm,
     x: String,
-    y: String,
+    /// An Ed25519 key has none.
+    y: Option<String>,
 }
 
 /// Why a set of keys cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Not an unencrypted PKCS#8 P-256 private key.
-    #[error("the signing key is not an unencrypted P-256 key in PKCS#8")]
-    NotP256,
+    /// Not an unencrypted PKCS#8 private key on one of the two curves.
+    #[error(
+        "the signing key is not an unencrypted P-256 or Ed25519 key in PKCS#8 (Ed25519 in version 2, with its public half)"
+    )]
+    Unusable,
     /// The same key is given twice.
     #[error("the signing key `{0}` is given twice")]
     Twice(KeyId),
@@ -58,11 +63,15 @@ pub enum KeySetError {
 }
 
 impl SigningKey {
-    /// Reads an unencrypted PKCS#8 P-256 key in DER.
+    /// Reads an unencrypted PKCS#8 key in DER: P-256 for ES256, or Ed25519 with its public half (RFC 8410 §7) for EdDSA.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeySetError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| KeySetError::NotP256)?;
-        let public = VerificationKey::from_point(pair.public_key().as_ref()).ok_or(KeySetError::NotP256)?;
-        Ok(Self { private: EncodingKey::from_ec_der(der), public })
+        if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
+            let public = VerificationKey::from_point(pair.public_key().as_ref()).ok_or(KeySetError::Unusable)?;
+            return Ok(Self { private: EncodingKey::from_ec_der(der), public });
+        }
+        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeySetError::Unusable)?;
+        let public = VerificationKey::from_ed25519(pair.public_key().as_ref()).ok_or(KeySetError::Unusable)?;
+        Ok(Self { private: EncodingKey::from_ed_der(der), public })
     }
 
     /// Its name.
@@ -85,7 +94,24 @@ impl VerificationKey {
         // RFC 7638 §3.2: the required members in alphabetical order, without white space.
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let kid = KeyId::parse(URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))).ok()?;
-        Some(Self { kid, decoding: DecodingKey::from_ec_der(point), x, y })
+        Some(Self { kid, decoding: DecodingKey::from_ec_der(point), algorithm: Algorithm::ES256, x, y: Some(y) })
+    }
+
+    fn from_ed25519(public: &[u8]) -> Option<Self> {
+        let public: &[u8; 32] = public.try_into().ok()?;
+        let x = URL_SAFE_NO_PAD.encode(public);
+        // RFC 8037 §2 and A.3.
+        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        let kid = KeyId::parse(URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))).ok()?;
+        Some(Self { kid, decoding: DecodingKey::from_ed_der(public), algorithm: Algorithm::EdDSA, x, y: None })
+    }
+
+    /// Its algorithm in the words of RFC 7518 and RFC 8037: `ES256`, `EdDSA`.
+    pub fn algorithm(&self) -> &'static str {
+        match self.y {
+            Some(_) => "ES256",
+            None => "EdDSA",
+        }
     }
 
     /// Its name.
@@ -182,7 +208,7 @@ impl SigningKeys {
         Ok(self)
     }
 
-    /// The ES256 keys in the order of their turns.
+    /// The keys in the order of their turns.
     pub fn turns(&self) -> impl Iterator<Item = Turn<'_>> {
         let keys = std::iter::once((None, &self.first)).chain(self.successors.iter().map(|(at, key)| (Some(*at), key)));
         let ends = self.successors.iter().map(|(at, _)| Some(*at)).chain(std::iter::once(None));
@@ -193,7 +219,7 @@ impl SigningKeys {
         &self.shared
     }
 
-    /// The ES256 key that signs at this time.
+    /// The key that signs at this time.
     pub fn active(&self, at: Timestamp) -> &SigningKey {
         self.successors.iter().rev().find(|(from, _)| *from <= at).map_or(&self.first, |(_, key)| key)
     }
@@ -211,7 +237,7 @@ impl SigningKeys {
             Some(key) => (Algorithm::HS256, &key.kid, &key.private),
             None => {
                 let key = self.active(at);
-                (Algorithm::ES256, key.kid(), &key.private)
+                (key.public.algorithm, key.kid(), &key.private)
             }
         };
         let mut header = Header::new(algorithm);
@@ -224,14 +250,10 @@ impl SigningKeys {
     pub fn jwks(&self, at: Timestamp) -> String {
         let keys: Vec<_> = self
             .published(at)
-            .map(|key| Jwk {
-                kty: "EC",
-                crv: "P-256",
-                alg: "ES256",
-                usage: "sig",
-                kid: key.kid.as_str(),
-                x: &key.x,
-                y: &key.y,
+            .map(|key| {
+                let (kty, crv) = if key.y.is_some() { ("EC", "P-256") } else { ("OKP", "Ed25519") };
+                let (kid, x, y) = (key.kid.as_str(), &*key.x, key.y.as_deref());
+                Jwk { kty, crv, alg: key.algorithm(), usage: "sig", kid, x, y }
             })
             .collect();
         // Strings under fixed names always serialise.
@@ -253,5 +275,6 @@ struct Jwk<'a> {
     usage: &'static str,
     kid: &'a str,
     x: &'a str,
-    y: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<&'a str>,
 }

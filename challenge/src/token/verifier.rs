@@ -105,7 +105,7 @@ impl Verifier {
         let own = keys.turns().map(|turn| {
             let public = turn.key.public();
             let (key, until) = (public.decoding.clone(), turn.retires_at());
-            (public.kid().to_string(), Accepted { algorithm: Algorithm::ES256, key, until, only_for: None })
+            (public.kid().to_string(), Accepted { algorithm: public.algorithm, key, until, only_for: None })
         });
         let shared = keys.shared().iter().map(|key| {
             let (decoding, only_for) = (key.decoding.clone(), Some(key.tenant.clone()));

@@ -1,7 +1,9 @@
 //! T-55 and T-56: RFC 8725 as a table.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+};
 use aws_lc_rs::{hmac, signature::KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -581,11 +583,56 @@ fn the_jwks_holds_every_public_key_and_nothing_private() {
 }
 
 #[test]
-fn only_p256_keys_sign_tokens() {
+fn only_keys_of_the_two_curves_sign_tokens() {
     let p384 =
         EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).and_then(|pair| pair.to_pkcs8v1()).expect("a key");
-    for der in [&b""[..], b"\x30\x00", b"not a key", p384.as_ref(), &pkcs8()[1..]] {
-        assert_eq!(SigningKey::from_pkcs8(der).err(), Some(KeySetError::NotP256));
+    let ed25519 = ed25519();
+    for der in [&b""[..], b"\x30\x00", b"not a key", p384.as_ref(), &pkcs8()[1..], &ed25519[1..]] {
+        assert_eq!(SigningKey::from_pkcs8(der).err(), Some(KeySetError::Unusable));
+    }
+}
+
+fn ed25519() -> Vec<u8> {
+    Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key").as_ref().to_vec()
+}
+
+#[test]
+fn an_eddsa_key_takes_its_turn_like_any_other_and_neither_is_taken_for_the_other() {
+    let (first, second) = (pkcs8(), ed25519());
+    let keys = SigningKeys::new(key(&first), vec![(at(10), key(&second))]).expect("keys");
+    let verifier = Verifier::new(&issuer(), &keys);
+    let token = keys.sign(&result_claims(), at(11)).expect("a token");
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().expect("a header")).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    assert_eq!((text(&header, "alg"), text(&header, "kid")), ("EdDSA", key(&second).kid().as_str()));
+    assert!(verifier.verify::<ResultClaims>(&token, &tenant(), at(12)).is_ok());
+
+    // A stranger verifies it with what is published, whose name is its RFC 7638 thumbprint.
+    let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys.jwks(at(11))).expect("a JWKS");
+    let jwks: Value = serde_json::from_str(&keys.jwks(at(11))).expect("JSON");
+    let members: Vec<&str> = jwks["keys"][1].as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"], "nothing private");
+    let published = jsonwebtoken::DecodingKey::from_jwk(&set.keys[1]).expect("a key");
+    let (message, signature) = token.rsplit_once('.').expect("three parts");
+    let eddsa = jsonwebtoken::Algorithm::EdDSA;
+    assert!(jsonwebtoken::crypto::verify(signature, message.as_bytes(), &published, eddsa).expect("a check"));
+    assert_eq!(
+        set.keys[1].thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).expect("RFC 7638"),
+        key(&second).kid().as_str()
+    );
+
+    // The key says the algorithm: a header that names the other one, or the other key, is refused.
+    let (_, claims) = message.split_once('.').expect("two parts");
+    for (alg, kid, why) in [
+        ("ES256", key(&second).kid(), TokenError::Algorithm),
+        ("EdDSA", key(&first).kid(), TokenError::Algorithm),
+        ("ES256", key(&first).kid(), TokenError::BadSignature),
+        ("Ed25519", key(&second).kid(), TokenError::Algorithm),
+    ] {
+        let header = json!({"typ": "stepup-result+jwt", "alg": alg, "kid": kid.as_str()}).to_string();
+        let forged = format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header));
+        let refused = verifier.verify::<ResultClaims>(&forged, &tenant(), at(12));
+        assert_eq!(refused.err(), Some(why), "{alg} for {kid}");
     }
 }
 

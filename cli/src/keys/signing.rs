@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use server::keys::{self, KeyTurn, TokenKeyFile};
+use server::keys::{self, KeyAlgorithm, KeyTurn, TokenKeyFile};
 
 use crate::exit::Exit;
 use crate::output::{self, Format, JSON_VERSION};
@@ -20,11 +20,23 @@ pub struct Rotate {
     /// How long the new key is published before it signs: `24h`, `30m`; `0s` when the old one was stolen
     #[arg(long, value_name = "TIME", default_value = "24h")]
     after: SignedDuration,
+    /// With which algorithm the new key signs
+    #[arg(long, value_enum, default_value_t)]
+    algorithm: Algorithm,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
     pub place: Place,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Algorithm {
+    /// ECDSA on P-256, which every library that reads tokens knows
+    #[default]
+    Es256,
+    /// Ed25519 (RFC 8037): look first whether those who verify your tokens know it
+    Eddsa,
 }
 
 #[derive(clap::Args)]
@@ -42,7 +54,14 @@ impl Rotate {
         let config = self.place.config()?;
         let now = Timestamp::now();
         let from = now.checked_add(self.after).context("`--after` is too long")?;
-        let path = keys::rotate(&config.keys.directory, from)?;
+        let path = keys::rotate(
+            &config.keys.directory,
+            from,
+            match self.algorithm {
+                Algorithm::Es256 => KeyAlgorithm::Es256,
+                Algorithm::Eddsa => KeyAlgorithm::EdDsa,
+            },
+        )?;
         let listed = keys::list(&config.keys.directory, now)?;
         let made = listed.iter().find(|key| key.path == path).context("the new key is gone already")?;
         if self.format == Format::Json {
@@ -82,7 +101,7 @@ impl Signing {
                 KeyTurn::Verifying(end) => format!("verifies until {end}"),
                 KeyTurn::Retired => "retired, can be removed".to_owned(),
             };
-            writeln!(out, "{}  {stands}  {}", key.kid, key.path.display())?;
+            writeln!(out, "{}  {}  {stands}  {}", key.kid, key.algorithm, key.path.display())?;
         }
         out.flush()?;
         Ok(Exit::Fine)
@@ -102,6 +121,7 @@ fn as_json(key: &TokenKeyFile) -> serde_json::Value {
     };
     json!({
         "kid": key.kid,
+        "algorithm": key.algorithm,
         "state": state,
         "signsFrom": key.from.map(|from| from.to_string()),
         "verifiesUntil": until,

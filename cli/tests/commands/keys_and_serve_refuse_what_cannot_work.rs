@@ -139,7 +139,7 @@ fn keys_that_sign_tokens_take_turns() {
         let mode = std::fs::metadata(&file).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let now = Run::in_folder(made.folder, "keys rotate --after 0s --config stepup.toml").run();
+    let now = Run::in_folder(made.folder, "keys rotate --after 0s --algorithm eddsa --config stepup.toml").run();
     now.says(&["signs tokens from", "may know it only 5 minutes later"]);
     let listed = Run::in_folder(now.folder, "keys signing --config stepup.toml --format json").run();
     let keys = json(&listed.stdout)["keys"].clone();
@@ -148,7 +148,7 @@ fn keys_that_sign_tokens_take_turns() {
     assert_eq!((&keys[0]["signsFrom"], &keys[2]["kid"]), (&Value::Null, &next["kid"]));
     assert!(keys[0]["verifiesUntil"].is_string());
     let listed = Run::in_folder(listed.folder, "keys signing --config stepup.toml").run();
-    listed.says(&["verifies until 20", "signs  data", "signs from 20"]);
+    listed.says(&["ES256  verifies until 20", "EdDSA  signs  data", "ES256  signs from 20"]);
     for wrong in ["-1h", "soon", "99999999h"] {
         let words = format!("keys rotate --after={wrong} --config stepup.toml");
         let ran =

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use challenge::token::{SharedKey, SigningKey, SigningKeys, Verifier};
 use challenge::{Issuer, TenantId};
 use jiff::Timestamp;
@@ -33,10 +33,22 @@ pub struct TokenKeyFile {
     pub path: PathBuf,
     /// The key's name in tokens and in the JWKS.
     pub kid: String,
+    /// `ES256` or `EdDSA`.
+    pub algorithm: &'static str,
     /// From when it signs; `None` for the first.
     pub from: Option<Timestamp>,
     /// How it stands.
     pub turn: KeyTurn,
+}
+
+/// What a new key signs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4), which every JOSE library knows.
+    #[default]
+    Es256,
+    /// Ed25519 (RFC 8037).
+    EdDsa,
 }
 
 /// How a key stands at some time.
@@ -60,7 +72,7 @@ impl TokenKeys {
         shared: &[(TenantId, Secret)],
     ) -> Result<TokenKeys, KeysError> {
         if files(directory)?.is_empty() {
-            write_new_key(&directory.join(FIRST))?;
+            write_new_key(&directory.join(FIRST), KeyAlgorithm::default())?;
         }
         let shared = shared
             .iter()
@@ -84,7 +96,7 @@ impl TokenKeys {
 }
 
 /// Makes the key that signs from `from` on, to the second. It is published as soon as a service has read it.
-pub fn rotate(directory: &Path, from: Timestamp) -> Result<PathBuf, KeysError> {
+pub fn rotate(directory: &Path, from: Timestamp, algorithm: KeyAlgorithm) -> Result<PathBuf, KeysError> {
     // Without a first key this one would sign at once, whatever its name says.
     if files(directory)?.is_empty() {
         return Err(unusable(directory)("it has no key that signs tokens; start the service once to make one"));
@@ -93,7 +105,7 @@ pub fn rotate(directory: &Path, from: Timestamp) -> Result<PathBuf, KeysError> {
     if path.exists() {
         return Err(unusable(&path)("there is a key that begins in that second already"));
     }
-    write_new_key(&path)?;
+    write_new_key(&path, algorithm)?;
     Ok(path)
 }
 
@@ -111,7 +123,8 @@ pub fn list(directory: &Path, now: Timestamp) -> Result<Vec<TokenKeyFile>, KeysE
             Some(end) if turn.is_published(now) => KeyTurn::Verifying(end),
             Some(_) | None => KeyTurn::Retired,
         };
-        TokenKeyFile { path, kid: turn.key.kid().to_string(), from, turn: stands }
+        let algorithm = turn.key.public().algorithm();
+        TokenKeyFile { path, kid: turn.key.kid().to_string(), algorithm, from, turn: stands }
     });
     Ok(stand.collect())
 }
@@ -156,8 +169,12 @@ fn instant(text: &str) -> Option<Timestamp> {
     (at.strftime(WHEN).to_string() == text).then_some(at)
 }
 
-fn write_new_key(path: &Path) -> Result<(), KeysError> {
-    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+fn write_new_key(path: &Path, algorithm: KeyAlgorithm) -> Result<(), KeysError> {
+    let random = SystemRandom::new();
+    let key = match algorithm {
+        KeyAlgorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+        KeyAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
+    };
     let key = key.map_err(|_| unusable(path)("the key could not be made"))?;
     write_private(path, &Zeroizing::new(key.as_ref().to_vec())).map_err(file_error(path))
 }
@@ -172,14 +189,14 @@ mod tests {
 
     fn folder_with_a_key() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
-        write_new_key(&folder.path().join(FIRST)).expect("a key");
+        write_new_key(&folder.path().join(FIRST), KeyAlgorithm::default()).expect("a key");
         folder
     }
 
     #[test]
     fn a_rotation_is_one_new_file_of_ours_alone() {
         let folder = folder_with_a_key();
-        let path = rotate(folder.path(), at("2026-03-02T10:00:00.9Z")).expect("rotated");
+        let path = rotate(folder.path(), at("2026-03-02T10:00:00.9Z"), KeyAlgorithm::default()).expect("rotated");
         assert_eq!(path.file_name().and_then(|name| name.to_str()), Some("token-20260302T100000Z.p8"));
         #[cfg(unix)]
         {
@@ -197,7 +214,7 @@ mod tests {
             assert_eq!(listed.iter().map(|key| key.turn).collect::<Vec<_>>(), turns, "{now}");
             assert_eq!(listed.iter().map(|key| &key.path).collect::<Vec<_>>(), [&first, &path], "{now}");
         }
-        assert!(rotate(folder.path(), at("2026-03-02T10:00:00Z")).is_err(), "the same second");
+        assert!(rotate(folder.path(), at("2026-03-02T10:00:00Z"), KeyAlgorithm::default()).is_err(), "the same second");
         // When the first has retired its file may go, and no new first key comes into being.
         fs::remove_file(first).expect("removed");
         let issuer = Issuer::parse("https://mfa.example.com").expect("an issuer");
@@ -216,13 +233,13 @@ mod tests {
             "token-20260302T100000.p8",
         ] {
             let folder = folder_with_a_key();
-            write_new_key(&folder.path().join(name)).expect("a key");
+            write_new_key(&folder.path().join(name), KeyAlgorithm::default()).expect("a key");
             let error = list(folder.path(), at("2026-03-01T10:00:00Z")).expect_err(name).to_string();
             assert!(error.contains(name) && error.contains("from when it signs"), "{error}");
         }
         let folder = tempfile::tempdir().expect("a folder");
         assert!(
-            rotate(folder.path(), at("2026-03-01T10:00:00Z"))
+            rotate(folder.path(), at("2026-03-01T10:00:00Z"), KeyAlgorithm::default())
                 .expect_err("empty")
                 .to_string()
                 .contains("start the service once")

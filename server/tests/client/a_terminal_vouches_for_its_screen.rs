@@ -6,12 +6,10 @@ use challenge::TenantId;
 use serde_json::{Value, json};
 use server::auth::Secret;
 
-use crate::harness::{Reply, Server, TENANT, id, token};
+use crate::harness::{Reply, Server, id, token};
 use crate::phone::{Phone, Sdk};
 use crate::phone_v2::{self, message, sha256};
 use crate::screen::{PollingScreen, Screen};
-
-const ADMIN: &str = "sk_test_terminals_admin_01";
 
 /// A kiosk with a key of its own.
 pub struct Kiosk {
@@ -84,9 +82,10 @@ impl Kiosk {
 
 /// A request of the tenant's administrator.
 async fn admin(server: &Server, method: &str, path: &str, body: Value) -> Reply {
-    let tenant = TenantId::parse(TENANT).expect("a tenant");
-    server.app.admit(&tenant, "Admin", "admin", &Secret::parse(ADMIN).expect("a secret")).await.expect("a key");
-    let authorization = format!("Basic {}", STANDARD.encode(format!("{ADMIN}:")));
+    let (tenant, secret) =
+        (TenantId::parse(&*server.tenant).expect("a tenant"), format!("sk_test_terminals_{}", server.tenant));
+    server.app.admit(&tenant, "Admin", "admin", &Secret::parse(&secret).expect("a secret")).await.expect("a key");
+    let authorization = format!("Basic {}", STANDARD.encode(format!("{secret}:")));
     let body = (!matches!(method, "GET" | "DELETE")).then(|| body.to_string());
     server.request(method, path, &[("authorization", authorization)], body).await
 }
@@ -412,44 +411,17 @@ async fn what_cannot_be_registered_is_refused_at_its_place_and_only_administrato
     admin(&server, "DELETE", "/v1/terminals/kiosk-7", Value::Null).await.refused(404, "not_found");
 }
 
-/// Rules that are asked at the claim: cash only at our own terminals, and the safe only beside one.
-const AT_TERMINALS: &str = r#"
-event challenge_claim "challengeClaim" {
-  trusted_origin: bool
-  terminal: string?
-  proximity: string?
-  origin_country: country?
-  challenge_action: string?
+/// The rules of the documentation, as they stand there.
+fn documented() -> &'static str {
+    let page = include_str!("../../../docs/terminals.md");
+    let (_, rules) = page.split_once("```rules\n").expect("a fence");
+    rules.split_once("```").expect("its end").0
 }
-
-policy claims on challenge_claim {
-  default allow
-
-  rule our_terminals "cash at our own terminals" {
-    when challenge_action == "pay" and not trusted_origin
-    then block reason NOT_OUR_TERMINAL
-  }
-
-  rule beside_it "this terminal wants a radio" {
-    when terminal == "safe-1" and not (proximity in ("nfc", "uwb"))
-    then block reason NOT_BESIDE_IT
-  }
-
-  rule abroad "a terminal that was carried off" {
-    when trusted_origin and origin_country != GB
-    then block reason CARRIED_OFF
-  }
-}
-
-reason NOT_OUR_TERMINAL "This code is not from one of our terminals"
-reason NOT_BESIDE_IT "Hold your phone to the terminal"
-reason CARRIED_OFF "This terminal is not where it should be"
-"#;
 
 #[tokio::test]
 async fn rules_see_at_the_claim_whether_the_screen_is_a_terminal_and_the_phone_beside_it() {
     let server = Server::start_with(|config| {
-        std::fs::write(config.policies.pack.join("terminals.rules"), AT_TERMINALS).expect("rules");
+        std::fs::write(config.policies.pack.join("terminals.rules"), documented()).expect("rules");
     })
     .await;
     let ann = phone_of_ann(&server).await;

@@ -59,6 +59,7 @@ impl Side {
             ("kind", vec![json!("qr-code"), json!("push"), json!("in-app"), json!("device")]),
             ("deviceId", vec![json!("laptop")]),
             ("list", vec![json!("anything")]),
+            ("terminalId", vec![json!("kiosk-7")]),
             ("tenantId", vec![json!(tenant)]),
             ("decisionId", vec![json!(ours.decision)]),
             ("id", vec![json!(ours.decision), json!(ours.session), json!(ours.open_challenge)]),

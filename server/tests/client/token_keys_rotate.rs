@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use server::config::{TenantConfig, TokenAlgorithm};
+use server::keys::KeyAlgorithm;
 
 use crate::an_approval_counts_once::approved;
 use crate::harness::{OTHER_TENANT, Server, TENANT, token};
@@ -43,7 +44,7 @@ async fn a_key_is_published_before_it_signs_and_verifies_after_it_signed() {
     assert_eq!(published(&server).await, [kid(&first)]);
 
     let from = server.app.clock.now() + Duration::from_secs(DAY);
-    server::keys::rotate(&directory, from).expect("rotated");
+    server::keys::rotate(&directory, from, KeyAlgorithm::EdDsa).expect("rotated");
     server.app.keys.reload_tokens().expect("read again");
     let both = published(&server).await;
     assert_eq!((both.len(), &both[0]), (2, &kid(&first)));
@@ -57,6 +58,8 @@ async fn a_key_is_published_before_it_signs_and_verifies_after_it_signed() {
     server.pass(Duration::from_secs(60)).await;
     let next = approved(&server, "dora", "k1").await;
     assert_eq!(kid(&next), both[1]);
+    // The two need not be of one algorithm.
+    assert_eq!((&header(&last)["alg"], &header(&next)["alg"]), (&json!("ES256"), &json!("EdDSA")));
     assert!(is_valid(&server, &last).await && is_valid(&server, &next).await);
     assert_eq!(published(&server).await, both);
 
@@ -77,7 +80,7 @@ async fn keys_that_cannot_be_used_change_nothing() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let path = server::keys::rotate(&directory, server.app.clock.now()).expect("rotated");
+        let path = server::keys::rotate(&directory, server.app.clock.now(), KeyAlgorithm::Es256).expect("rotated");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
         let error = server.app.keys.reload_tokens().expect_err("others can read it").to_string();
         assert!(error.contains("can be read by others"), "{error}");
