@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `token.p8` | signs track and result tokens (ES256, or EdDSA; PKCS#8 DER), until a successor does |
 //! | `token-20260301T100000Z.p8` | signs them from that time on; published and accepted before |
-//! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER) |
+//! | `qr.p8` | signs the QR code's URL (Ed25519, PKCS#8 DER), until a successor does |
+//! | `qr-2-20260301T100000Z.p8` | signs it from that time on, as key number 2; phones pin it before |
 //! | `qr-rolling.key` | from which the rolling codes of a QR are derived (32 bytes) |
 //! | `recovery.key` | with which recovery codes are hashed (32 bytes); without it no code is recognised |
 //! | `log.seed` | signs the audit log's checkpoints (Ed25519 seed, 32 bytes) |
 //! | `log.origin` | the name in those checkpoints; a log keeps its name when the public URL or the port changes |
 
+mod qr;
 mod tokens;
 
 use std::fs;
@@ -19,10 +21,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::Ed25519KeyPair;
 use challenge::messages::ServerNonce;
-use challenge::qr::{QrSigningKey, RollingKey};
+use challenge::qr::RollingKey;
 use challenge::{ChallengeId, DeviceCode, Issuer, TenantId};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -30,6 +30,7 @@ use zeroize::Zeroizing;
 use crate::audit::LogSigner;
 use crate::auth::Secret;
 use crate::random::Random;
+pub use qr::{QrKeyFile, QrKeys, list_qr, rotate_qr};
 pub use tokens::{KeyAlgorithm, KeyTurn, TokenKeyFile, TokenKeys, list, rotate};
 
 /// Why the keys cannot be used.
@@ -68,7 +69,7 @@ pub struct Keys {
     /// Tenants whose tokens are signed with their own API secret.
     shared: Vec<(TenantId, Secret)>,
     tokens: ArcSwap<TokenKeys>,
-    qr: QrSigningKey,
+    qr: ArcSwap<QrKeys>,
     rolling_master: Zeroizing<[u8; 32]>,
     recovery: hmac::Key,
     log: Arc<LogSigner>,
@@ -87,13 +88,7 @@ impl Keys {
         let file = |name: &str| directory.join(name);
         let tokens = TokenKeys::load(directory, issuer, &shared)?;
 
-        let qr_path = file("qr.p8");
-        let qr = load_or_make(&qr_path, || {
-            let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
-            key.map(|document| document.as_ref().to_vec()).map_err(|_| "the key could not be made")
-        })?;
-        let qr = QrSigningKey::from_pkcs8(1, &qr).map_err(unusable(&qr_path))?;
-
+        let qr = QrKeys::load(directory)?;
         let rolling_master = load_secret(&file("qr-rolling.key"), random)?;
         let recovery = load_secret(&file("recovery.key"), random)?;
         let recovery = hmac::Key::new(hmac::HMAC_SHA256, &*recovery);
@@ -107,7 +102,7 @@ impl Keys {
             issuer: issuer.clone(),
             shared,
             tokens: ArcSwap::from_pointee(tokens),
-            qr,
+            qr: ArcSwap::from_pointee(qr),
             rolling_master,
             recovery,
             log: Arc::new(log),
@@ -119,15 +114,18 @@ impl Keys {
         self.tokens.load_full()
     }
 
-    /// Reads the token keys again, after a rotation. What cannot be used changes nothing.
-    pub fn reload_tokens(&self) -> Result<(), KeysError> {
-        self.tokens.store(Arc::new(TokenKeys::load(&self.directory, &self.issuer, &self.shared)?));
+    /// Reads the keys for tokens and for QR codes again, after a rotation. What cannot be used changes nothing.
+    pub fn reload(&self) -> Result<(), KeysError> {
+        let tokens = TokenKeys::load(&self.directory, &self.issuer, &self.shared)?;
+        let qr = QrKeys::load(&self.directory)?;
+        self.tokens.store(Arc::new(tokens));
+        self.qr.store(Arc::new(qr));
         Ok(())
     }
 
-    /// What signs QR codes.
-    pub fn qr(&self) -> &QrSigningKey {
-        &self.qr
+    /// What signs QR codes. Ask again for each: keys rotate.
+    pub fn qr(&self) -> Arc<QrKeys> {
+        self.qr.load_full()
     }
 
     /// The rolling key of one challenge's QR.

@@ -149,6 +149,11 @@ fn keys_that_sign_tokens_take_turns() {
     assert!(keys[0]["verifiesUntil"].is_string());
     let listed = Run::in_folder(listed.folder, "keys signing --config stepup.toml").run();
     listed.says(&["ES256  verifies until 20", "EdDSA  signs  data", "ES256  signs from 20"]);
+    let made = Run::in_folder(listed.folder, "keys rotate --qr --config stepup.toml --format json").run();
+    let next = json(&made.stdout)["qrKey"].clone();
+    assert_eq!((&next["kid"], &next["state"]), (&Value::from(2), &Value::from("next")), "{next}");
+    let listed = Run::in_folder(made.folder, "keys signing --config stepup.toml").run();
+    listed.says(&["QR codes, key 1  signs  data", "QR codes, key 2  signs from 20"]);
     for wrong in ["-1h", "soon", "99999999h"] {
         let words = format!("keys rotate --after={wrong} --config stepup.toml");
         let ran =

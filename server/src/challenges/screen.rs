@@ -341,7 +341,9 @@ pub fn rolling_qr(app: &App, shown: &Shown) -> Map<String, Value> {
     let issuer = super::issuer(app);
     let now = app.clock.now();
     let mut drawn = json!({"link": qr::page_url(&issuer, &shown.id), "stepSeconds": STEP_S});
-    if let Ok(signed) = app.keys.qr().sign(&shown.id, shown.expires_at, 0) {
+    let keys = app.keys.qr();
+    let signed = keys.signing(now).and_then(|key| key.sign(&shown.id, shown.expires_at, 0).ok());
+    if let Some(signed) = signed {
         let key = app.keys.rolling_key(&shown.id);
         let first = qr::step_at(shown.created_at, now);
         drawn["steps"] = (first..first.saturating_add(STEPS_AHEAD))

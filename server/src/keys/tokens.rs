@@ -18,7 +18,7 @@ use crate::auth::Secret;
 /// The key that was there first.
 const FIRST: &str = "token.p8";
 /// From when a successor signs, in UTC, as its file's name says it.
-const WHEN: &str = "%Y%m%dT%H%M%SZ";
+pub(super) const WHEN: &str = "%Y%m%dT%H%M%SZ";
 
 /// The keys that sign tokens and what verifies them.
 pub struct TokenKeys {
@@ -164,7 +164,7 @@ fn files(directory: &Path) -> Result<Vec<(Option<Timestamp>, PathBuf)>, KeysErro
 }
 
 /// Reads exactly what [`WHEN`] writes.
-fn instant(text: &str) -> Option<Timestamp> {
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let at = TimeZone::UTC.to_timestamp(DateTime::strptime(WHEN, text).ok()?).ok()?;
     (at.strftime(WHEN).to_string() == text).then_some(at)
 }

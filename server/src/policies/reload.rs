@@ -31,7 +31,7 @@ pub async fn watch(app: App) {
         }
         // Later changes of the same edit arrive while we wait, and are covered by the same reload.
         while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
-        if let Err(error) = app.keys.reload_tokens() {
+        if let Err(error) = app.keys.reload() {
             metrics::counter!("stepup_key_reloads_failed_total").increment(1);
             tracing::error!(%error, "the token keys were not reloaded; those in use stay");
         }

@@ -9,6 +9,9 @@ use server::keys::KeyAlgorithm;
 
 use crate::an_approval_counts_once::approved;
 use crate::harness::{OTHER_TENANT, Server, TENANT, token};
+use crate::phone::{Phone, Sdk};
+use crate::phone_v2::{self, message, sha256};
+use crate::screen::PollingScreen;
 
 const DAY: u64 = 24 * 3600;
 
@@ -45,7 +48,7 @@ async fn a_key_is_published_before_it_signs_and_verifies_after_it_signed() {
 
     let from = server.app.clock.now() + Duration::from_secs(DAY);
     server::keys::rotate(&directory, from, KeyAlgorithm::EdDsa).expect("rotated");
-    server.app.keys.reload_tokens().expect("read again");
+    server.app.keys.reload().expect("read again");
     let both = published(&server).await;
     assert_eq!((both.len(), &both[0]), (2, &kid(&first)));
     assert!(is_valid(&server, &first).await, "a reload changes nothing for a token in flight");
@@ -74,7 +77,7 @@ async fn keys_that_cannot_be_used_change_nothing() {
     let before = published(&server).await;
     for (name, bytes) in [("token-soon.p8", &b"x"[..]), ("token-20260302T110000Z.p8", b"not a key")] {
         server::keys::write_private(&directory.join(name), bytes).expect("written");
-        assert!(server.app.keys.reload_tokens().expect_err(name).to_string().contains(name));
+        assert!(server.app.keys.reload().expect_err(name).to_string().contains(name));
         std::fs::remove_file(directory.join(name)).expect("removed");
     }
     #[cfg(unix)]
@@ -82,7 +85,7 @@ async fn keys_that_cannot_be_used_change_nothing() {
         use std::os::unix::fs::PermissionsExt;
         let path = server::keys::rotate(&directory, server.app.clock.now(), KeyAlgorithm::Es256).expect("rotated");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("a mode");
-        let error = server.app.keys.reload_tokens().expect_err("others can read it").to_string();
+        let error = server.app.keys.reload().expect_err("others can read it").to_string();
         assert!(error.contains("can be read by others"), "{error}");
     }
     assert_eq!(published(&server).await, before);
@@ -158,4 +161,54 @@ async fn hs256_without_a_good_secret_does_not_start() {
         let names = |text: &String| text.contains("tenants.shop.tokens") && why.is_some_and(|why| text.contains(why));
         assert!(refused.as_ref().is_none_or(names), "{refused:?}");
     }
+}
+
+/// The numbers of the keys whose codes a phone is told to believe.
+fn believed(answer: &Value) -> Vec<u64> {
+    let keys = answer["qrKeys"].as_array().unwrap_or_else(|| panic!("no keys in {answer}"));
+    keys.iter().map(|key| key["kid"].as_u64().expect("a number")).collect()
+}
+
+/// The number in the code that a screen shows now.
+async fn signs_with(server: &Server, screen: &PollingScreen) -> u8 {
+    let polled = screen.poll(server).await.ok();
+    let url = polled["qr"]["steps"][0]["url"].as_str().expect("a url");
+    URL_SAFE_NO_PAD.decode(url.rsplit('/').next().expect("a payload")).expect("base64url")[1]
+}
+
+#[tokio::test]
+async fn a_phone_learns_of_the_next_key_for_codes_before_it_signs() {
+    let server = Server::start().await;
+    let directory = server.app.config.keys.directory.clone();
+    let phone = Phone::new(&server, Sdk::Android);
+    let enrolled = phone_v2::enrol(&server, &phone, &server.enrolment_token("ann").await).await.ok();
+    let credential = enrolled["userAuthenticatorId"].as_str().expect("an id").to_owned();
+    assert_eq!(believed(&enrolled), [1]);
+    let shows = async || {
+        let body = json!({"action": "kiosk-login", "rollingQr": true});
+        PollingScreen::create(&server, None, body).await.expect("a challenge")
+    };
+
+    server::keys::rotate_qr(&directory, server.app.clock.now() + Duration::from_secs(DAY)).expect("rotated");
+    server.app.keys.reload().expect("read again");
+    let screen = shows().await;
+    assert_eq!(signs_with(&server, &screen).await, 1, "the new key does not sign yet");
+    let claimed = phone_v2::claim(&server, &phone, &credential, &screen.challenge_id, "").await.ok();
+    assert_eq!(believed(&claimed), [1, 2], "a claim says which will");
+
+    server.pass(Duration::from_secs(DAY)).await;
+    let screen = shows().await;
+    assert_eq!(signs_with(&server, &screen).await, 2);
+    server.pass(Duration::from_secs(600)).await;
+    // Whoever claimed nothing in the meantime asks about itself.
+    let basic = [("authorization", phone.basic())];
+    let nonce = server.request("POST", "/v1/client/challenge", &basic, Some("{}".into()));
+    let nonce = nonce.await.ok()["nonce"].as_str().expect("a nonce").to_owned();
+    let path = phone.path("");
+    let text = message("auth", &[("method", "GET"), ("path", &path), ("body", &sha256(b"")), ("nonce", &nonce)]);
+    let key = URL_SAFE_NO_PAD.encode(phone.public_key());
+    let headers = [("authorization", phone.basic()), ("x-authsignal-signature", phone.sign(&text))];
+    let url = format!("{path}?publicKey={key}&version=2&nonce={nonce}");
+    let asked = server.request("GET", &url, &headers, None).await.ok();
+    assert_eq!(believed(&asked), [2], "the first is over with its last code");
 }

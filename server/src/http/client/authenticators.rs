@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use challenge::keys::DeviceKey;
 use challenge::messages::{RemovalWindow, verify_removal};
+use challenge::qr::QrPublicKey;
 use challenge::signature::Signature;
 use challenge::state::Kind;
 use challenge::token::TokenError;
@@ -68,10 +69,9 @@ pub async fn add(
     }
     if proven {
         // What the phone pins: whom it talks to, and whose QR codes it believes.
-        let qr = app.keys.qr().public();
         answer["issuer"] = json!(app.issuer());
         answer["tenantId"] = json!(credential.credential.tenant);
-        answer["qrKeys"] = json!([{"kid": qr.kid, "publicKey": URL_SAFE_NO_PAD.encode(qr.bytes)}]);
+        answer["qrKeys"] = qr_keys(&app);
     }
     Ok(Json(answer))
 }
@@ -213,7 +213,7 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10"), ("publicKey" = String, Query, description = "the base64 of the key, encoded once more"),
         ("version" = Option<u8>, Query, description = "2: the question is signed"), ("nonce" = Option<String>, Query, description = "of `POST /v1/client/challenge`"),
         ("X-Authsignal-Signature" = Option<String>, Header, description = "with version 2: over `stepup/v2/auth`")),
-    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
+    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, qrKeys, …}`", body = Object),
         (status = 400, description = "`invalid_credential`: it was removed"),
         (status = 404, description = "`unknown_credential`")))]
 pub async fn get(
@@ -234,7 +234,17 @@ pub async fn get(
             enrolment::verify_question(&app, &caller.tenant, &key, &path, &nonce, signature.as_ref())?;
         }
     }
-    Ok(Json(described(&active(&app, &caller.tenant, door, &key).await?)))
+    let mut answer = described(&active(&app, &caller.tenant, door, &key).await?);
+    answer["qrKeys"] = qr_keys(&app);
+    Ok(Json(answer))
+}
+
+/// The keys whose QR codes a phone believes, now and soon: `[{kid, publicKey}]`. Ours hear of them with each answer about
+/// themselves, so that the next key is known before it signs.
+pub(super) fn qr_keys(app: &App) -> Value {
+    let published = app.keys.qr().published(app.clock.now());
+    let told = |key: QrPublicKey| json!({"kid": key.kid, "publicKey": URL_SAFE_NO_PAD.encode(key.bytes)});
+    published.into_iter().map(told).collect()
 }
 
 /// The key that a query names.

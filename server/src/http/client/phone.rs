@@ -26,7 +26,7 @@ use crate::store::StoredCredential;
 #[utoipa::path(post, path = "/user-authenticators/{kind}/challenge/claim", tag = "client", security(("tenant" = []), ("token" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{challengeId, publicKey, signature}`; version 2 adds `version`, `nonce`, the rolling code `qr` and `near: {channel, signature}`"),
-    responses((status = 200, description = "`{success, ipAddress, userAgent, actionCode, idempotencyKey, custom, user}`; version 2 adds `context`, `claim`, `needsCode`, `expiresAt`, `phonesAdded?`", body = Object),
+    responses((status = 200, description = "`{success, ipAddress, userAgent, actionCode, idempotencyKey, custom, user}`; version 2 adds `context`, `claim`, `needsCode`, `expiresAt`, `qrKeys`, `phonesAdded?`", body = Object),
         (status = 400, description = "`invalid_signature`, `qr_stale`, `invalid_proximity`"),
         (status = 403, description = "`wrong_user`, `credential_cooling_off`, `user_verification_unproven`, or a policy blocks the claim"),
         (status = 409, description = "`challenge_already_claimed`, or it has ended")))]
@@ -68,6 +68,7 @@ pub async fn claim(
         answer["userAuthenticatorId"] = json!(claimed.claim.by);
         answer["needsCode"] = json!(claimed.claim.match_code.is_some());
         answer["expiresAt"] = json!(format!("{:.3}", frozen.expires_at));
+        answer["qrKeys"] = authenticators::qr_keys(&app);
         let added = added_since(&app, &claimed.claim, &frozen.tenant).await?;
         if !added.is_empty() {
             answer["phonesAdded"] = json!(added);
