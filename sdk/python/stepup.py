@@ -196,6 +196,23 @@ class Stepup:
         """Takes a value off the list."""
         return self._call("DELETE", ["lists", name, "entries"], query={"value": value})
 
+    def register_terminal(self, terminal_id, public_key, name, place=None):
+        """Lets a terminal vouch for the challenges that it shows; needs an administrator's key. Another key takes the old one's place."""
+        body = {"publicKey": public_key, "name": name, **({} if place is None else {"place": place})}
+        return self._call("PUT", ["terminals", terminal_id], body)
+
+    def get_terminal(self, terminal_id):
+        """Its key, its name and where it stands."""
+        return self._call("GET", ["terminals", terminal_id])
+
+    def get_terminals(self):
+        """Every key that a terminal has, or had."""
+        return self._call("GET", ["terminals"])["terminals"]
+
+    def revoke_terminal(self, terminal_id):
+        """Its key vouches for nothing any more, and what is on its screen is cancelled; needs an administrator's key."""
+        return self._call("DELETE", ["terminals", terminal_id])
+
     def get_webhooks(self):
         """The webhooks of the configuration, and how many deliveries wait."""
         return self._call("GET", ["webhooks"])["webhooks"]

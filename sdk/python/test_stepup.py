@@ -63,10 +63,16 @@ class AgainstTheServer(unittest.TestCase):
         self.assertIn("rememberedUntil", self.stepup.update_device("pat", "laptop", until))
         self.assertNotIn("rememberedUntil", self.stepup.update_device("pat", "laptop", {"rememberedUntil": None}))
         self.assertIn("invalidatedAt", self.stepup.invalidate_device("pat", "laptop"))
-        # A backend's key keeps no lists and sends no webhooks again; the server says so, and knows the calls.
+        self.assertEqual(self.stepup.get_terminals(), [])
+        with self.assertRaises(StepupError) as unknown:
+            self.stepup.get_terminal("kiosk-7")
+        self.assertEqual(unknown.exception.status_code, 404)
+        # A backend's key registers no terminals, keeps no lists and sends no webhooks again; the server says so, and knows the calls.
         for refused_call in (
             lambda: self.stepup.add_list_entry("blocked_ips", "198.18.7.7", reason="an attack"),
             lambda: self.stepup.delete_list_entry("blocked_ips", "198.18.7.7"),
+            lambda: self.stepup.register_terminal("kiosk-7", "key", "Kiosk 7", {"country": "DE"}),
+            lambda: self.stepup.revoke_terminal("kiosk-7"),
             self.stepup.get_webhooks,
             lambda: self.stepup.query_dead_letters(limit=1),
             self.stepup.redeliver_webhooks,
