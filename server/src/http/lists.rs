@@ -68,11 +68,13 @@ pub(super) async fn add(
     }
     fields.finish()?;
     let parsed = parsed.ok_or_else(|| ApiError::field("/value", "missing-field", "this field is required"))?;
+    // The row that has the value is taken up again, however it spells it.
+    let spelled = other_spellings(&app, &caller, &list, &parsed, &element).await?.into_iter().next();
     let entry = NewListEntry {
         tenant: caller.tenant,
         id: ListEntryId(app.random.uuid_v4()),
         list: list.clone(),
-        value: plain(&parsed),
+        value: spelled.unwrap_or_else(|| plain(&parsed)),
         reason,
         author: caller.key,
         at: now,
@@ -103,16 +105,32 @@ pub(super) async fn remove(
     let value = query.parsed("value", &format!("an entry of type {element}"), |text| parse_entry(text, &element));
     query.finish()?;
     let value = value.ok_or_else(|| ApiError::field("/query/value", "missing-field", "this parameter is required"))?;
-    let change = app
-        .store
-        .remove_list_entry(&caller.tenant, &list, &plain(&value), &caller.key, app.clock.now())
-        .await
-        .map_err(refuse)?;
-    policies.list_removed(&list, &value);
-    match change {
-        ListChange::Changed(_) => Ok(Json(json!({"success": true}))),
-        ListChange::AsBefore(_) => Err(ApiError::not_found("entry on this list")),
+    let now = app.clock.now();
+    let mut spellings = other_spellings(&app, &caller, &list, &value, &element).await?;
+    spellings.push(plain(&value));
+    let mut removed = false;
+    for spelling in spellings {
+        let change = app.store.remove_list_entry(&caller.tenant, &list, &spelling, &caller.key, now).await;
+        removed |= matches!(change.map_err(refuse)?, ListChange::Changed(_));
     }
+    policies.list_removed(&list, &value);
+    if removed { Ok(Json(json!({"success": true}))) } else { Err(ApiError::not_found("entry on this list")) }
+}
+
+/// How else the value stands on the list: rules read an entry normalised, and rows keep what was written before that was so.
+async fn other_spellings(
+    app: &App,
+    caller: &Caller,
+    list: &str,
+    value: &engine::value::Value,
+    element: &Type,
+) -> Result<Vec<String>, ApiError> {
+    let entries = app.store.list_entries(&caller.tenant, Some(list), app.clock.now()).await.map_err(refuse)?;
+    let now_written = plain(value);
+    let same = |entry: &ListEntry| {
+        entry.value != now_written && parse_entry(&entry.value, element).is_some_and(|read| plain(&read) == now_written)
+    };
+    Ok(entries.into_iter().filter(same).map(|entry| entry.value).collect())
 }
 
 /// The list's name without `@` and the type of its entries.

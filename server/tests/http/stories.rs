@@ -97,6 +97,44 @@ async fn an_address_put_on_the_list_is_blocked_at_once_and_again_after_a_restart
     assert_eq!(sign_in(&world, "ada", LONDON, "succeeded").await["outcome"], "allow");
 }
 
+/// Before entries were normalised they were kept as written, and rules read them as they are read now.
+#[tokio::test]
+async fn an_entry_that_an_older_version_wrote_is_removed_by_either_spelling() {
+    let rules = "event join { club: string }\nlist @clubs: string managed\n\
+                 policy p on join { default allow rule r { when club in @clubs then block } }";
+    let (composed, decomposed) = ("caf%C3%A9", "cafe%CC%81");
+    for spelling in [composed, decomposed] {
+        let world = World::with_rules(rules).await;
+        let old = server::store::NewListEntry {
+            tenant: challenge::TenantId::parse("acme").expect("an id"),
+            id: server::store::ListEntryId(uuid::Uuid::from_u128(7)),
+            list: "clubs".to_owned(),
+            value: "cafe\u{301}".to_owned(),
+            reason: None,
+            author: "key".to_owned(),
+            at: world.app.clock.now(),
+            expires_at: None,
+        };
+        world.app.store.add_list_entry(old).await.expect("written");
+        let world = world.restart().await;
+        let join = async |world: &World| {
+            let body = json!({"custom": {"club": "caf\u{e9}"}});
+            world.post("/v1/users/ada/actions/join", body).await.ok()["outcome"].clone()
+        };
+        assert_eq!(join(&world).await, "block");
+        // To add it once more makes no second row of it.
+        world.call_as(ANALYST, "POST", "/v1/lists/clubs/entries", json!({"value": "caf\u{e9}"})).await.ok();
+        let path = "/v1/lists/clubs/entries";
+        let listed = world.call_as(ANALYST, "GET", path, Value::Null).await.ok();
+        assert_eq!(listed["entries"].as_array().map(Vec::len), Some(1), "{listed:#}");
+
+        world.call_as(ANALYST, "DELETE", &format!("{path}?value={spelling}"), Value::Null).await.ok();
+        assert_eq!(world.call_as(ANALYST, "GET", path, Value::Null).await.ok()["entries"], json!([]));
+        let world = world.restart().await;
+        assert_eq!(join(&world).await, "allow", "{spelling}");
+    }
+}
+
 #[tokio::test]
 async fn an_entry_without_an_end_ends_when_its_list_says() {
     let world = World::starter().await;
