@@ -29,7 +29,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
-use crate::support::{ADMIN, ANALYST, BACKEND, REVIEWER, World};
+use crate::support::{ADMIN, ANALYST, BACKEND, REVIEWER, World, basic, request};
 
 /// The secret of the tenant's configuration, with which its webhooks are signed.
 const SECRET: &str = "sk_test_configured_of_acme";
@@ -226,6 +226,27 @@ async fn a_decision_is_told_signed_and_once() {
         .await
         .ok();
     assert_eq!(round(&world, "shop").await, 0);
+}
+
+#[tokio::test]
+async fn a_decision_is_told_with_the_trace_of_its_request_and_signed_with_it() {
+    let mut receiver = Receiver::new(&[]).await;
+    let world = world(vec![hook("shop", &receiver.url(), &["decision.recorded"])]).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (parent, told) in
+        [(format!("00-{trace}-00f067aa0ba902b7-01"), json!(trace)), ("00-x-y-z".to_owned(), Value::Null)]
+    {
+        let body = json!({"ipAddress": "81.2.69.142", "custom": {"outcome": "succeeded"}}).to_string();
+        let request = request("POST", "/v1/users/ann/actions/sign_in")
+            .header("authorization", basic(BACKEND))
+            .header("content-type", "application/json")
+            .header("traceparent", parent);
+        world.send(request.body(body.into()).expect("a request")).await.ok();
+        assert_eq!(round(&world, "shop").await, 1);
+        let heard = receiver.next().await;
+        assert!(verifies(SECRET, &heard));
+        assert_eq!(heard.json()["data"]["traceId"], told);
+    }
 }
 
 #[tokio::test]

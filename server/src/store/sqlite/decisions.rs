@@ -48,7 +48,7 @@ pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recor
         .fact("reasons", new.reasons.as_slice())
         .fact("flags", new.flags.as_slice())
         .opt_fact("challenge", challenge.map(|new| new.challenge.id().to_string()))
-        .tell(recorded(&decision))
+        .tell(recorded(&decision).opt_with("traceId", new.facts.get("trace")))
         .made(to_row(&decision, batch.next_seq())?)
         .document(Document {
             decision: new.id,
