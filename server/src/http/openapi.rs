@@ -15,6 +15,7 @@ use crate::http::{
     users, validate, webhooks,
 };
 
+mod answers;
 mod examples;
 
 #[derive(OpenApi)]
@@ -66,6 +67,7 @@ fn openapi() -> Value {
     api.info.description = Some(format!("{intro}\n\nEvery refusal is one of:\n{}", problems.join("\n")));
     // Made of texts and lists: it always has a JSON form.
     let mut api = serde_json::to_value(api).unwrap_or_default();
+    answers::write(&mut api);
     examples::write(&mut api);
     say_how_refusals_look(&mut api);
     api

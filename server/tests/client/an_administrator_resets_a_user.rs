@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use challenge::TenantId;
 use serde_json::{Value, json};
 use server::auth::Secret;
@@ -33,6 +33,35 @@ pub async fn reset(server: &Server, user: &str) -> Reply {
 
 fn why() -> Value {
     json!({"reason": "phone stolen, shown a passport", "author": "Kim at the help desk"})
+}
+
+/// The scopes of a token of `track`.
+fn scopes(tracked: &Value) -> String {
+    let claims = token(tracked).split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).expect("claims");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    claims["scope"].as_str().expect("a scope").to_owned()
+}
+
+/// The scope would let in every phone that shows the token: a reset permits one, and whoever has codes shows one.
+#[tokio::test]
+async fn only_who_never_had_a_phone_gets_the_scope_to_add_one_unasked() {
+    let server = start().await;
+    admit(&server, "admin", ADMIN).await;
+    let unasked = async |server: &Server, key: &str| {
+        let tracked = server.track("ann", "login", json!({"idempotencyKey": key})).await;
+        assert_eq!(tracked["isEnrolled"], key == "k2", "{tracked}");
+        scopes(&tracked).contains("add:authenticators")
+    };
+    assert!(unasked(&server, "k1").await);
+    let (phone, _, _) = enrolled_with_codes(&server, "ann").await;
+    assert!(!unasked(&server, "k2").await);
+
+    phone.remove(&server, server::clock::Clock::now(&*server.clock).as_second()).await.ok();
+    assert!(!unasked(&server, "k3").await, "codes are left");
+    reset(&server, "ann").await.ok();
+    assert!(!unasked(&server, "k4").await, "the reset permits one phone");
+    server.pass(Duration::from_secs(7 * 24 * 3600)).await;
+    assert!(!unasked(&server, "k5").await, "its permission is over");
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use server::random::Random;
 use server::worker;
 use tokio_util::sync::CancellationToken;
 
+use crate::answers;
+
 pub const TENANT: &str = "5e1eebc0-31c5-42db-b86f-3981f0081ac6";
 pub const OTHER_TENANT: &str = "0d5e7a1c-8f0f-4a51-9d0e-2c6a9f1b7e11";
 pub const SECRET: &str = "sk_test_0123456789abcdef";
@@ -122,6 +124,12 @@ impl Server {
         Server::serve(directory, config, clock, listener, port).await
     }
 
+    /// The same with another configuration.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Server {
+        change(&mut self.config);
+        self.restart().await
+    }
+
     /// Stops the service and starts it again on the same data, on another port.
     pub async fn restart(mut self) -> Server {
         self.stop.cancel();
@@ -168,8 +176,19 @@ impl Server {
         }
     }
 
-    /// One request.
+    /// One request. What is answered must be as the API's document says.
     pub async fn request(&self, method: &str, path: &str, headers: &[(&str, String)], body: Option<String>) -> Reply {
+        if answers::wants_the_document() {
+            answers::take_the_document(&self.ask("GET", "/openapi.json", &[], None).await.body);
+        }
+        let reply = self.ask(method, path, headers, body).await;
+        if reply.status == 200 {
+            answers::check(method, path, &reply.body);
+        }
+        reply
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, String)], body: Option<String>) -> Reply {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         for (name, value) in headers {

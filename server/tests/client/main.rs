@@ -1,5 +1,7 @@
 //! The client API and the socket, driven by a phone and a screen that behave as the published SDKs do.
 
+#[path = "../support/answers.rs"]
+mod answers;
 mod every_endpoint_keeps_tenants_apart;
 mod harness;
 #[path = "../../../attestation/tests/support/maker.rs"]
@@ -27,6 +29,7 @@ mod an_administrator_resets_a_user;
 mod an_app_verifies_its_user;
 mod an_approval_counts_once;
 mod attacks_on_the_answer_fail;
+mod backends_are_answered_as_the_document_says;
 mod chance_pairs_keep_tenants_apart;
 mod pages_keep_to_themselves;
 mod races_have_one_winner;

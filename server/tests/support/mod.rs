@@ -1,6 +1,8 @@
 //! A whole service in a test: real SQLite in a temporary folder, a clock that moves when told, seeded dice.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod answers;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -162,8 +164,21 @@ impl World {
         self.call("POST", path, body).await
     }
 
-    /// Any request.
-    pub async fn send(&self, mut request: Request<Body>) -> Reply {
+    /// Any request. What is answered must be as the API's document says.
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        if answers::wants_the_document() {
+            let document = self::request("GET", "/openapi.json").body(Body::empty()).expect("a request");
+            answers::take_the_document(&self.ask(document).await.body);
+        }
+        let (method, path) = (request.method().to_string(), request.uri().to_string());
+        let reply = self.ask(request).await;
+        if reply.status == StatusCode::OK {
+            answers::check(&method, &path, &reply.body);
+        }
+        reply
+    }
+
+    async fn ask(&self, mut request: Request<Body>) -> Reply {
         if request.extensions().get::<Peer>().is_none() {
             request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 7], 40_000))));
         }

@@ -1,0 +1,113 @@
+//! Every answer of a backend's endpoint, held against the API's own document.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::Value;
+
+/// The schemas of the document, each closed: what it does not name must not be answered.
+pub struct Document {
+    schemas: Schemas,
+    /// Method, the parts of the path, and the schema; empty parts stand for any.
+    operations: Vec<(String, Vec<String>, SchemaIndex)>,
+}
+
+static DOCUMENT: OnceLock<Document> = OnceLock::new();
+static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Whether the document is still to be given.
+pub fn wants_the_document() -> bool {
+    DOCUMENT.get().is_none()
+}
+
+/// Takes `/openapi.json`.
+pub fn take_the_document(api: &Value) {
+    DOCUMENT.get_or_init(|| Document::of(api));
+}
+
+/// Checks what was answered with 200.
+#[track_caller]
+pub fn check(method: &str, path: &str, body: &Value) {
+    match DOCUMENT.get().map(|document| document.judge(method, path, body)) {
+        Some(Ok(Some(operation))) => {
+            SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(operation);
+        }
+        Some(Err(why)) => panic!("{method} {path} is answered otherwise than its document says: {why}\n{body:#}"),
+        Some(Ok(None)) | None => {}
+    }
+}
+
+impl Document {
+    /// Every operation outside of `/client`.
+    pub fn of(api: &Value) -> Document {
+        let mut closed = api.clone();
+        closed["components"]["schemas"].as_object_mut().expect("schemas").values_mut().for_each(close);
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        compiler.add_resource("openapi.json", closed).expect("a document");
+        let mut operations = Vec::new();
+        for (path, methods) in api["paths"].as_object().expect("paths") {
+            if path.starts_with("/client/") {
+                continue;
+            }
+            for (method, _) in methods.as_object().expect("methods") {
+                let pointer =
+                    format!("/paths/{}/{method}/responses/200/content/application~1json/schema", escaped(path));
+                let place = format!("openapi.json#{}", pointer.replace('{', "%7B").replace('}', "%7D"));
+                let schema = compiler.compile(&place, &mut schemas).expect("a schema");
+                let parts = path.trim_start_matches('/').split('/');
+                let pattern = parts.map(|part| if part.starts_with('{') { String::new() } else { part.to_owned() });
+                operations.push((method.to_uppercase(), pattern.collect(), schema));
+            }
+        }
+        // `/users/revoke` before `/users/{userId}`.
+        operations.sort_by_key(|(_, pattern, _): &(String, Vec<String>, SchemaIndex)| {
+            pattern.iter().filter(|part| part.is_empty()).count()
+        });
+        Document { schemas, operations }
+    }
+
+    /// Which operation it is, if it is one of backends; or what is wrong with its answer.
+    pub fn judge(&self, method: &str, path: &str, body: &Value) -> Result<Option<String>, String> {
+        let path = path.split('?').next().unwrap_or_default();
+        let Some(path) = path.strip_prefix("/v1/") else { return Ok(None) };
+        let parts: Vec<&str> = path.split('/').collect();
+        let fits = |(verb, pattern, _): &&(String, Vec<String>, SchemaIndex)| {
+            let same = |(wanted, part): (&String, &&str)| wanted.is_empty() || wanted == part;
+            *verb == method && pattern.len() == parts.len() && pattern.iter().zip(&parts).all(same)
+        };
+        let Some((verb, pattern, schema)) = self.operations.iter().find(fits) else { return Ok(None) };
+        self.schemas.validate(body, *schema).map_err(|error| format!("{error:#}"))?;
+        Ok(Some(operation(verb, pattern)))
+    }
+}
+
+/// The operations that were not answered yet in this process.
+pub fn not_yet_answered() -> Vec<String> {
+    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = DOCUMENT.get().map(|document| &document.operations).into_iter().flatten();
+    all.map(|(method, pattern, _)| operation(method, pattern)).filter(|operation| !seen.contains(operation)).collect()
+}
+
+fn operation(method: &str, pattern: &[String]) -> String {
+    format!("{method} /{}", pattern.join("/"))
+}
+
+fn escaped(path: &str) -> String {
+    path.replace('~', "~0").replace('/', "~1")
+}
+
+/// An object with named members has no others.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(close);
+            if members.get("properties").is_some_and(Value::is_object) && members.contains_key("type") {
+                members.entry("additionalProperties").or_insert(Value::Bool(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
