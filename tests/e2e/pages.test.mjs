@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { film, openBrowser } from './browser.mjs';
-import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from './harness.mjs';
+import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, run, startDemo } from './harness.mjs';
 import { accessible, everyLanguage, fits, openPage, track, withdrawal } from './pages.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
@@ -436,6 +436,31 @@ test('a camera that is denied and a code of others have screens of their own', a
   await phone.waitForFunction(() => document.getElementById('done-title').textContent === 'Not one of ours');
   await everyLanguage(phone, { 'done-title': 'refused.foreign.title', 'done-text': 'refused.foreign.text' });
   await phone.close();
+});
+
+test('a phone page that was closed while the key for codes changed learns the new one when it meets it', async () => {
+  const pocket = await openBrowser();
+  try {
+    await (await enrolPhone(pocket, 'kay')).close();
+    const rotated = run('keys', 'rotate', '--qr', '--after', '0s', '--data', demo.data);
+    assert.equal(rotated.code, 0, rotated.err);
+    demo.child.kill('SIGHUP');
+    const page = await opened(browser, (await tracked('kay')).url.slice(demo.origin.length));
+    let payload = '';
+    for (const until = Date.now() + 30_000; Buffer.from(payload, 'base64url')[1] !== 2; ) {
+      assert.ok(Date.now() < until, 'the service does not read its new key');
+      await page.reload();
+      await page.waitForFunction(() => /\/qr\/[\w-]{130}\.svg$/.test(document.getElementById('code').src));
+      payload = /([\w-]{130})\.svg$/.exec(await page.getAttribute('#code', 'src'))[1];
+    }
+    const phone = await opened(pocket, `/q/${payload}`);
+    await phone.waitForSelector('#request:not([hidden])');
+    await phone.click('#approve');
+    await page.waitForFunction(() => document.getElementById('title').textContent === 'Confirmed');
+    assert.deepEqual([...page.problems, ...phone.problems], []);
+  } finally {
+    await pocket.close();
+  }
 });
 
 test('a phone that is elsewhere types the number that only the screen shows', async () => {

@@ -41,7 +41,7 @@ interface ClaimOptions {
 }
 
 /** What the server says of a key. */
-type Described = Omit<AppCredential, 'credentialId'>;
+type Described = Omit<AppCredential, 'credentialId'> & { qrKeys?: QrKey[] };
 
 /** The calls that every kind of key has. Nothing in them throws: a refusal is in the answer. */
 export class Credential {
@@ -108,7 +108,7 @@ export class Credential {
       const attestation = await keyStore.attest?.(key, sha256(utf8(text)));
       if (attestation) body['performAttestation'] = attestation;
     }
-    type Enrolled = Described & { issuer?: string; tenantId?: string; qrKeys?: QrKey[] };
+    type Enrolled = Described & { issuer?: string; tenantId?: string };
     // The same request is the same enrolment. Giving up after a lost answer would leave a key at the server that nobody has.
     const { issuer: _issuer, tenantId: _tenant, qrKeys, ...made } = await repeated(() => this.post<Enrolled>(this.path, body, authorization));
     const pinned: Pinned = { id: made.userAuthenticatorId, user: made.userId, issuer, tenant, publicKey, key, ...(qrKeys ? { qrKeys } : {}) };
@@ -122,9 +122,24 @@ export class Credential {
     return answered(async () => {
       const pinned = await this.pinned(username);
       if (!pinned) return undefined;
-      const found = await this.#described(pinned, username);
+      const { qrKeys, ...found } = await this.#described(pinned, username);
+      await this.#learn(pinned, qrKeys, username);
       return { ...found, credentialId: found.userAuthenticatorId };
     });
+  }
+
+  /** What is pinned, with the keys for codes that the server has now. */
+  protected async relearned(pinned: Pinned): Promise<Pinned> {
+    return this.#learn(pinned, (await this.#described(pinned)).qrKeys);
+  }
+
+  /** Pins the keys for codes that an answer names, so that the next one is known before it signs. */
+  async #learn(pinned: Pinned, qrKeys: QrKey[] | undefined, username?: string): Promise<Pinned> {
+    if (!qrKeys || JSON.stringify(qrKeys) === JSON.stringify(pinned.qrKeys)) return pinned;
+    const learned = { ...pinned, qrKeys };
+    // Best effort: what was answered counts though it cannot be kept.
+    await this.options.keyStore.write(this.#name(username), JSON.stringify(learned)).catch(() => undefined);
+    return learned;
   }
 
   /** Signed only for a tenant that wants it so: a key may ask for a finger whenever it signs. */
@@ -175,10 +190,11 @@ export class Credential {
     const proximity = near && heard !== undefined ? { near: { channel: near.channel, signature: heard } } : {};
     const signature = await this.sign(pinned, message('claim', { iss, tenant, challenge, credential, qr: code, nonce }), username);
     const body = { version: 2, challengeId: challenge, publicKey, nonce, signature, ...(code ? { qr: code } : {}), ...proximity };
-    type Wire = Omit<ClaimChallengeResponse, 'context'> & { context: string; claim: string };
-    const { context: encoded, claim, ...answer } = await this.post<Wire>(`${this.path}/challenge/claim`, body, authorization);
+    type Wire = Omit<ClaimChallengeResponse, 'context'> & { context: string; claim: string; qrKeys?: QrKey[] };
+    const { context: encoded, claim, qrKeys, ...answer } = await this.post<Wire>(`${this.path}/challenge/claim`, body, authorization);
     const { context, contextHash } = contextIn(encoded, challenge, pinned);
     this.#claims.set(challenge, { claim, contextHash, needsCode: answer.needsCode === true });
+    await this.#learn(pinned, qrKeys, username);
     return { ...answer, context };
   }
 

@@ -2,7 +2,8 @@
 
 import { answered, StepupError, type StepupResponse } from '../shared/http.js';
 import { Credential } from './credential.js';
-import { scannedIn, type Scanned } from './scanned.js';
+import type { Pinned } from './credential.js';
+import { scannedIn, signerOf, type Scanned } from './scanned.js';
 import type { ClaimChallengeInput, ClaimChallengeResponse, StepupMobileOptions, UpdateChallengeInput } from './types.js';
 
 /** Nothing here throws: a refusal is in the answer. */
@@ -22,7 +23,7 @@ export class QrCode extends Credential {
   claimChallenge({ challengeId: text, near }: ClaimChallengeInput): Promise<StepupResponse<ClaimChallengeResponse>> {
     return answered(async () => {
       if (near && !this.isVersion2) throw new StepupError(0, 'invalid_request', '`near` needs version 2');
-      const pinned = await this.needed();
+      const pinned = await this.#knowing(text, await this.needed());
       const scanned = scannedIn(text, pinned.issuer || this.options.baseUrl, pinned.qrKeys ?? [], Date.now());
       this.#scanned.set(text, scanned);
       const { challenge, code } = scanned;
@@ -30,6 +31,13 @@ export class QrCode extends Credential {
       const body = { challengeId: challenge, publicKey: pinned.publicKey, signature: await this.sign(pinned, challenge) };
       return this.post<ClaimChallengeResponse>(`${this.path}/challenge/claim`, body);
     });
+  }
+
+  /** A phone that was not used while the key for codes changed asks its own server for the new one: nothing of the code is sent. */
+  async #knowing(text: string, pinned: Pinned): Promise<Pinned> {
+    const kid = signerOf(text, pinned.issuer || this.options.baseUrl);
+    const known = kid === undefined || (pinned.qrKeys ?? []).some((key) => key.kid === kid);
+    return known ? pinned : this.relearned(pinned);
   }
 
   /** Signs and sends the answer to a claimed challenge. `data` says whether it is approved. */

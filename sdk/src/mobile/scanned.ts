@@ -38,6 +38,17 @@ export function scannedIn(text: string, issuer: string, keys: QrKey[], now: numb
   return { challenge, code: '' };
 }
 
+/** The number of the key that signed a rolling code of this issuer; nothing for any other text. */
+export function signerOf(text: string, issuer: string): number | undefined {
+  const here = `${issuer.replace(/\/+$/, '')}/q/`;
+  try {
+    const bytes = text.startsWith(here) ? fromBase64Url(text.slice(here.length)) : undefined;
+    return bytes?.length === LENGTH ? bytes[1] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function signed(payload: string, keys: QrKey[], now: number): Scanned {
   let bytes: Uint8Array;
   try {

@@ -48,11 +48,41 @@ export async function scanned(text, known) {
     return undefined;
   }
   if (address.origin !== location.origin) return undefined;
-  if (address.pathname.startsWith('/q/')) return readPayload(address.pathname.slice(3), known.flatMap(({ qrKeys }) => qrKeys ?? []), Date.now());
+  if (address.pathname.startsWith('/q/')) {
+    const read = (credentials) => readPayload(address.pathname.slice(3), credentials.flatMap(({ qrKeys }) => qrKeys ?? []), Date.now());
+    const what = await read(known);
+    if (what.fault !== 'unknown') return what;
+    // The key for codes has changed while this phone was not used: the server is asked once, and nothing of the code is sent.
+    const again = await read(await Promise.all(known.map(relearned)));
+    return again.fault === 'unknown' ? { fault: 'foreign' } : again;
+  }
   const values = new URLSearchParams(address.hash.slice(1));
   if (values.has('enrol')) return { enrol: values.get('enrol') };
   if (id.test(values.get('c') ?? '')) return { challenge: values.get('c').toLowerCase() };
   return undefined;
+}
+
+/** Pins the keys for codes that an answer names, so that the next one is known before it signs. */
+async function learn(credential, qrKeys) {
+  if (!qrKeys || JSON.stringify(qrKeys) === JSON.stringify(credential.qrKeys)) return credential;
+  const learned = { ...credential, qrKeys };
+  // What was answered counts though it cannot be kept.
+  await keep(learned).catch(() => undefined);
+  return learned;
+}
+
+/** The credential with the keys for codes that the server has now; as it is if that cannot be asked. */
+async function relearned(credential) {
+  try {
+    const { nonce } = await call('POST', '/v1/client/challenge', { tenant: credential.tenant, body: {} });
+    const text = message('auth', [['method', 'GET'], ['path', BASE], ['body', await digest(bytesOf(''))], ['nonce', nonce]]);
+    const query = new URLSearchParams({ publicKey: btoa(credential.publicKey), version: 2, nonce });
+    const headers = { 'X-Authsignal-Signature': await sign(credential.pair, text) };
+    const { qrKeys } = await call('GET', `${BASE}?${query}`, { tenant: credential.tenant, headers });
+    return await learn(credential, qrKeys);
+  } catch {
+    return credential;
+  }
 }
 
 /** Claims the challenge and returns what the phone must show, read from the very bytes that will be signed. */
@@ -70,6 +100,7 @@ export async function claim(credential, { challenge, code = '' }) {
     tenant: credential.tenant,
     body: { version: 2, challengeId: challenge, publicKey: credential.publicKey, signature: await sign(credential.pair, text), nonce, ...(code ? { qr: code } : {}) },
   });
+  await learn(credential, answer.qrKeys);
   const bytes = fromBase64Url(answer.context);
   return { challenge, claim: answer.claim, bytes, context: JSON.parse(textOf(bytes)), needsCode: answer.needsCode === true, phonesAdded: answer.phonesAdded ?? [] };
 }

@@ -6,7 +6,7 @@ const LENGTH = 97;
 const SIGNED = 23;
 const STATIC = 87;
 
-/** `{ challenge, code }`, or `{ fault: 'foreign' | 'expired', challenge? }`. `keys` are those pinned when the phone enrolled. */
+/** `{ challenge, code }`, or `{ fault: 'foreign' | 'unknown' | 'expired', challenge? }`: `unknown` is signed with a key that is not among `keys`, which the phone has pinned. */
 export async function readPayload(text, keys, now) {
   let bytes;
   try {
@@ -16,7 +16,8 @@ export async function readPayload(text, keys, now) {
   }
   if (bytes.length !== LENGTH || bytes[0] !== 1) return { fault: 'foreign' };
   const pinned = keys.find(({ kid }) => kid === bytes[1]);
-  if (keys.length > 0 && (!pinned || !(await fits(pinned.publicKey, bytes)))) return { fault: 'foreign' };
+  if (keys.length > 0 && !pinned) return { fault: 'unknown' };
+  if (pinned && !(await fits(pinned.publicKey, bytes))) return { fault: 'foreign' };
   const hex = [...bytes.subarray(2, 18)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   const challenge = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   const expires = new DataView(bytes.buffer).getUint32(18);

@@ -13,8 +13,8 @@ export class Refused extends Error {
 }
 
 /** Sends JSON and returns the JSON that comes back; throws `Refused` with the server's words. */
-export async function call(method, path, { body, bearer, tenant, signal } = {}) {
-  const headers = { Accept: 'application/json' };
+export async function call(method, path, { body, bearer, tenant, signal, headers: more } = {}) {
+  const headers = { Accept: 'application/json', ...more };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
   else if (tenant) headers.Authorization = `Basic ${btoa(encodeURIComponent(tenant))}`;
