@@ -1,21 +1,17 @@
 // A push and an app that asks for itself, with our phone, our screen and our backend, against the real server.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
 import { Stepup } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
-import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from '../../tests/e2e/harness.mjs';
+import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo, withDemo } from '../../tests/e2e/harness.mjs';
 import { approvalOf, enrolmentToken, kiosk, open, withdrawal } from './support.mjs';
 
 let demo;
 let stepup;
 
-before(async () => {
-  demo = await startDemo();
-  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
 /** A phone of `userId` that has enrolled its key of one kind. */
 async function enrolled(userId, kind, options = {}) {

@@ -3,25 +3,21 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { memoryKeyStore } from 'stepup-sdk/mobile';
 import { Stepup } from 'stepup-sdk/server';
 import { WebSocket } from 'ws';
-import { startDemo } from '../../tests/e2e/harness.mjs';
-import { enrolledPhone, enrolmentToken, open, poll, withdrawal } from './support.mjs';
+import { withDemo } from '../../tests/e2e/harness.mjs';
+import { enrolledPhone, enrolmentToken, open, poll, readQr, registration, startWithAdministrator, terminal, withdrawal } from './support.mjs';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const amount = { value: '250.00', currency: 'EUR' };
 let demo;
 let stepup;
 
-before(async () => {
-  demo = await startDemo();
-  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
 /** The examples in a language under a heading, with this server's address. */
 function examples(heading, language) {
@@ -102,6 +98,33 @@ test('a web page', async () => {
   made.stepup.qrCode.disconnect();
   assert.match(made.data.challengeId, /^[0-9a-f-]{36}$/);
   assert.match(shown.innerHTML, /^<svg/);
+});
+
+test('a terminal and the radio between it and a phone', async () => {
+  globalThis.WebSocket = WebSocket;
+  const administered = await startWithAdministrator();
+  try {
+    const [screen, hears, asks] = examples('A terminal:', 'js').map((code) => code.replaceAll(demo.baseUrl, administered.baseUrl));
+    const kiosk = terminal('kiosk-7');
+    await new Stepup({ apiSecretKey: administered.adminSecret, apiUrl: administered.baseUrl }).registerTerminal(registration(kiosk, 'Kiosk 7'));
+    // Browsers keep keys, Node.js does not.
+    const load = async (door) => ({ ...(await import(door)), webTerminal: async () => kiosk });
+    const shown = {};
+    const states = [];
+    const names = { load, tenantId: administered.tenantId, document: { querySelector: () => shown }, onStateChange: (state) => states.push(state) };
+    const { qrCode, errorCode } = await run(screen, names, 'qrCode, errorCode');
+    assert.equal(errorCode, undefined);
+    const radio = { ask: (question) => radio.onQuestion(question) };
+    await run(hears, { radio, qrCode }, '');
+    const phone = await enrolledPhone(administered, new Stepup({ apiSecretKey: administered.apiSecret, apiUrl: administered.baseUrl }), 'stander');
+    const scanned = readQr(shown.innerHTML);
+    const claimed = await run(asks, { radio, qrCode: phone.qrCode, scanned }, 'data, errorCode');
+    assert.deepEqual([claimed.errorCode, claimed.data?.context.origin.terminal], [undefined, { id: 'kiosk-7', name: 'Kiosk 7' }]);
+    await phone.qrCode.updateChallenge({ challengeId: scanned, approved: true });
+    while (!states.includes('approved')) await new Promise((done) => { setTimeout(done, 20); });
+  } finally {
+    await administered.stop();
+  }
 });
 
 test('a backend in Python', async () => {

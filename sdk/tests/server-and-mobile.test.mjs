@@ -5,21 +5,17 @@ import { createHash, createSign, generateKeyPairSync, randomBytes } from 'node:c
 import { readFileSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { memoryKeyStore, reactNativeKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
 import { Stepup, StepupError } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
-import { startDemo } from '../../tests/e2e/harness.mjs';
+import { withDemo } from '../../tests/e2e/harness.mjs';
 import { approvalOf, enrolledPhone, enrolmentToken, open, poll, withdrawal } from './support.mjs';
 
 let demo;
 let stepup;
 
-before(async () => {
-  demo = await startDemo();
-  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
 test('CommonJS has the same doors', () => {
   const require = createRequire(import.meta.url);

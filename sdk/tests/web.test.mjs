@@ -1,22 +1,18 @@
 // A screen, a phone and a backend with our packages, against the real server.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Stepup } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
 import { WebSocket } from 'ws';
-import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo } from '../../tests/e2e/harness.mjs';
+import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo, withDemo } from '../../tests/e2e/harness.mjs';
 import { enrolledPhone, withdrawal } from './support.mjs';
 
 let demo;
 let stepup;
 
-before(async () => {
-  globalThis.WebSocket = WebSocket;
-  demo = await startDemo();
-  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+globalThis.WebSocket = WebSocket;
+withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
 /** A screen for a token, what it opened, and a way to wait for a state. */
 async function show(token, params = {}) {

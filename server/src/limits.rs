@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use challenge::ChallengeId;
 use governor::middleware::{StateInformationMiddleware, StateSnapshot};
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -102,6 +103,8 @@ pub enum Subject<'a> {
     Address(IpAddr),
     /// A challenge, by its id and what is asked of it.
     Challenge(&'a str),
+    /// A challenge that is polled by its own screen: whoever has read its id off that must not use up what it may ask.
+    Poll(&'a ChallengeId),
     /// A client's address that presented a wrong secret.
     FailedAuth(IpAddr),
     /// A client's address from which a recovery code is typed.
@@ -146,6 +149,7 @@ impl Limits {
             Subject::Tenant(id) => tables.tenant.count(id.to_owned(), clock),
             Subject::Address(address) => tables.address.count(network_of(address), clock),
             Subject::Challenge(id) => tables.challenge.count(id.to_owned(), clock),
+            Subject::Poll(id) => tables.challenge.count(format!("poll {id}"), clock),
             Subject::FailedAuth(address) => tables.failed_auth.count(network_of(address), clock),
             Subject::RecoveryFrom(address) => tables.recovery_address.count(network_of(address), clock),
         }

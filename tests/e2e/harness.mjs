@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
@@ -45,6 +46,16 @@ policy elsewhere on challenge_claim {
 }
 reason ELSEWHERE "Please type the number on your screen"
 `;
+
+/** Runs a demo while the tests of a file run; `started` is told of it and of a backend that speaks to it, before the first. */
+export function withDemo(Backend, started) {
+  let demo;
+  before(async () => {
+    demo = await startDemo();
+    started(demo, new Backend({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl }));
+  });
+  after(() => demo?.stop());
+}
 
 /** `{ port, origin, baseUrl, tenantId, apiSecret, data, printed(), stop() }` of a running `stepup demo`. */
 export async function startDemo({ cwd = root } = {}) {

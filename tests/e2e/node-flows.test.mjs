@@ -2,19 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Authsignal } from '@authsignal/node';
-import { startDemo } from './harness.mjs';
+import { withDemo } from './harness.mjs';
 import { enrolled } from './phone.mjs';
 
 let demo;
 let authsignal;
 
-before(async () => {
-  demo = await startDemo();
-  authsignal = new Authsignal({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+withDemo(Authsignal, (started, backend) => { [demo, authsignal] = [started, backend]; });
 
 const withdrawal = (userId, attributes = {}) => authsignal.track({ userId, action: 'withdrawal', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { amount: { value: '250.00', currency: 'EUR' }, payee: 'p1' }, ...attributes } });
 const signIn = (userId, attributes = {}, to = authsignal) => to.track({ userId, action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { outcome: 'succeeded' }, ...attributes } });

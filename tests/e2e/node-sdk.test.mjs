@@ -1,19 +1,15 @@
 // npm @authsignal/node, unmodified, with only its base URL set.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Authsignal } from '@authsignal/node';
-import { startDemo } from './harness.mjs';
+import { withDemo } from './harness.mjs';
 import { enrolled } from './phone.mjs';
 
 let demo;
 let authsignal;
 
-before(async () => {
-  demo = await startDemo();
-  authsignal = new Authsignal({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo.stop());
+withDemo(Authsignal, (started, backend) => { [demo, authsignal] = [started, backend]; });
 
 const signIn = (userId, attributes = {}) => authsignal.track({ userId, action: 'sign_in', attributes: { ipAddress: '81.2.69.142', deviceId: 'd1', custom: { outcome: 'succeeded' }, ...attributes } });
 

@@ -298,8 +298,7 @@ pub async fn look(
     if !app.keys.device_code(&challenge).hash().matches(code) {
         return Err(refusals::challenge_not_found());
     }
-    // Its own screen alone: whoever has read the id off the screen must not use up what that may ask.
-    app.limits.gate(limits::Subject::Challenge(&format!("poll {challenge}")))?;
+    app.limits.gate(limits::Subject::Poll(&challenge))?;
     let stored = app.store.challenge(tenant, challenge).await.map_err(refusals::store)?;
     settled(app, stored.ok_or_else(refusals::challenge_not_found)?.challenge).await
 }

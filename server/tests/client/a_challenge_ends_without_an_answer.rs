@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use challenge::ChallengeId;
+use challenge::state::Kind;
 use serde_json::json;
+use server::challenges::generate::successor;
+use server::store::NewChallenge;
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
-use crate::harness::{Server, id};
+use crate::harness::{Server, id, token};
 use crate::phone::Sdk;
 use crate::screen::{PollingScreen, Screen};
 
@@ -45,6 +49,29 @@ async fn the_screen_is_told_that_time_is_up() {
     let told = screen.next().await;
     assert_eq!((&told["type"], &told["data"]["challengeId"]), (&json!("EXPIRED"), &json!(challenge)), "{told}");
     assert_eq!(screen.state(&challenge).await.0, "expired");
+}
+
+/// Two views of one page may open at the same moment and each get a challenge of its own.
+#[tokio::test]
+async fn a_screen_that_takes_over_the_challenge_of_another_view_retires_its_own() {
+    let server = Server::start().await;
+    let phone = enrolled(&server, "ann", Sdk::Ios).await;
+    let tracked = server.pay("ann", "k1").await;
+    let mut screen = Screen::identified(&server, &token(&tracked)).await;
+    let own = id(&screen.create("pay", None).await);
+
+    let tenant = challenge::TenantId::parse(server.tenant.as_str()).expect("a tenant");
+    let stored = server.app.store.challenge(&tenant, ChallengeId::parse(&own).expect("an id")).await;
+    let stored = stored.expect("a store").expect("the challenge");
+    let (fresh, now) = (ChallengeId::from_random([7; 16]), server.app.clock.now());
+    let of_the_other = successor(&server.app, &stored.challenge, Kind::Qr, fresh, None, now).expect("a challenge");
+    let new = NewChallenge { challenge: of_the_other, decision: stored.decision, supersedes: None };
+    server.app.store.create_challenge(new).await.expect("recorded");
+
+    assert_eq!(id(&screen.create("pay", None).await), fresh.to_string());
+    phone.claim(&server, &own).await.refused(409, "challenge_superseded");
+    phone.claim(&server, &fresh.to_string()).await.ok();
+    assert_eq!(screen.state(&fresh.to_string()).await.0, "claimed");
 }
 
 #[tokio::test]

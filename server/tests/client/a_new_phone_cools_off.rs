@@ -86,6 +86,22 @@ async fn a_tenant_decides_how_long_and_for_what() {
     claim(&strict, &new, "ann", "login").await.0.ok();
 }
 
+/// Between claim and answer the operator may have become stricter.
+#[tokio::test]
+async fn t22_what_a_phone_may_confirm_is_asked_again_at_its_answer() {
+    let server = start().await;
+    first(&server, "ann").await;
+    let new = second(&server, "ann").await;
+    let (claimed, challenge) = claim(&server, &new, "ann", "login").await;
+    claimed.ok();
+    let server =
+        server.restart_with(|config| config.defaults.cooling_off_level = Some(CoolingOffLevel::Possession)).await;
+    new.answer(&server, &challenge, true).await.refused(403, "credential_cooling_off");
+    assert_eq!(log(&server).await["refusal.answer credential_cooling_off"], 1);
+    // To say no is never too early.
+    new.answer(&server, &challenge, false).await.ok();
+}
+
 #[tokio::test]
 async fn t22_where_the_policy_asks_the_first_phone_says_yes_to_the_second() {
     let server = start().await;

@@ -187,6 +187,7 @@ pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<Enrolm
     responses((status = 200, description = "`{userAuthenticators, …}`: the phones of the token's user", body = Object)))]
 pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>, ApiError> {
     let (tenant, user) = (holder.bearer.tenant()?, holder.bearer.user()?);
+    // Every token of ours has this scope so far; one that is narrower must not read here unnoticed.
     if !holder.bearer.permits(READ) {
         return Err(ApiError::new(Problem::Forbidden, format!("the token lacks the scope `{READ}`")));
     }

@@ -70,7 +70,7 @@ pub async fn poll(
         idempotency_key: IdempotencyKey::parse(claims.idk.as_str()).map_err(unusable)?,
     };
     let challenge = push::look(&app, &key, id).await?;
-    app.limits.gate(Subject::Challenge(&format!("poll {id}")))?;
+    app.limits.gate(Subject::Poll(&id))?;
     let mut answer = json!({
         "isVerified": false,
         "isConsumed": !challenge.state().is_open(),
