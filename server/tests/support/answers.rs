@@ -1,16 +1,18 @@
 //! Every answer of a backend's endpoint, held against the API's own document.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
-/// The schemas of the document, each closed: what it does not name must not be answered.
+/// The schemas of the document, each closed: what it does not name must not be answered. One is compiled when it is first
+/// wanted: each test is a process of its own, and asks for few.
 pub struct Document {
-    schemas: Schemas,
-    /// Method, the parts of the path, and the schema; empty parts stand for any.
-    operations: Vec<(String, Vec<String>, SchemaIndex)>,
+    closed: Value,
+    compiled: Mutex<(Schemas, BTreeMap<String, SchemaIndex>)>,
+    /// Method, the parts of the path, and where the schema is; empty parts stand for any.
+    operations: Vec<(String, Vec<String>, String)>,
 }
 
 static DOCUMENT: OnceLock<Document> = OnceLock::new();
@@ -43,9 +45,6 @@ impl Document {
     pub fn of(api: &Value) -> Document {
         let mut closed = api.clone();
         closed["components"]["schemas"].as_object_mut().expect("schemas").values_mut().for_each(close);
-        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler.enable_format_assertions();
-        compiler.add_resource("openapi.json", closed).expect("a document");
         let mut operations = Vec::new();
         for (path, methods) in api["paths"].as_object().expect("paths") {
             if path.starts_with("/client/") {
@@ -55,17 +54,23 @@ impl Document {
                 let pointer =
                     format!("/paths/{}/{method}/responses/200/content/application~1json/schema", escaped(path));
                 let place = format!("openapi.json#{}", pointer.replace('{', "%7B").replace('}', "%7D"));
-                let schema = compiler.compile(&place, &mut schemas).expect("a schema");
                 let parts = path.trim_start_matches('/').split('/');
                 let pattern = parts.map(|part| if part.starts_with('{') { String::new() } else { part.to_owned() });
-                operations.push((method.to_uppercase(), pattern.collect(), schema));
+                operations.push((method.to_uppercase(), pattern.collect(), place));
             }
         }
         // `/users/revoke` before `/users/{userId}`.
-        operations.sort_by_key(|(_, pattern, _): &(String, Vec<String>, SchemaIndex)| {
+        operations.sort_by_key(|(_, pattern, _): &(String, Vec<String>, String)| {
             pattern.iter().filter(|part| part.is_empty()).count()
         });
-        Document { schemas, operations }
+        Document { closed, compiled: Mutex::new((Schemas::new(), BTreeMap::new())), operations }
+    }
+
+    fn compile(&self, place: &str, schemas: &mut Schemas) -> SchemaIndex {
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        compiler.add_resource("openapi.json", self.closed.clone()).expect("a document");
+        compiler.compile(place, schemas).expect("a schema")
     }
 
     /// Which operation it is, if it is one of backends; or what is wrong with its answer.
@@ -73,12 +78,15 @@ impl Document {
         let path = path.split('?').next().unwrap_or_default();
         let Some(path) = path.strip_prefix("/v1/") else { return Ok(None) };
         let parts: Vec<&str> = path.split('/').collect();
-        let fits = |(verb, pattern, _): &&(String, Vec<String>, SchemaIndex)| {
+        let fits = |(verb, pattern, _): &&(String, Vec<String>, String)| {
             let same = |(wanted, part): (&String, &&str)| wanted.is_empty() || wanted == part;
             *verb == method && pattern.len() == parts.len() && pattern.iter().zip(&parts).all(same)
         };
-        let Some((verb, pattern, schema)) = self.operations.iter().find(fits) else { return Ok(None) };
-        self.schemas.validate(body, *schema).map_err(|error| format!("{error:#}"))?;
+        let Some((verb, pattern, place)) = self.operations.iter().find(fits) else { return Ok(None) };
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let (schemas, known) = &mut *compiled;
+        let schema = *known.entry(place.clone()).or_insert_with(|| self.compile(place, schemas));
+        schemas.validate(body, schema).map_err(|error| format!("{error:#}"))?;
         Ok(Some(operation(verb, pattern)))
     }
 }
