@@ -213,6 +213,16 @@ fn load_or_make(
     Ok(bytes)
 }
 
+/// The files of a folder, by name.
+fn files_in(directory: &Path) -> Result<Vec<(String, PathBuf)>, KeysError> {
+    let entries = fs::read_dir(directory).map_err(file_error(directory))?;
+    let named = entries.map(|entry| {
+        let path = entry.map_err(file_error(directory))?.path();
+        Ok((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path))
+    });
+    named.collect()
+}
+
 /// Writes a secret so that only we can read it, and so that a crash leaves either nothing or all of it.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");

@@ -25,6 +25,8 @@ pub struct Purpose<'a> {
     pub by: &'a str,
     /// Whether that is done already, so that nothing is let in by doing it again.
     pub done: bool,
+    /// Where in the request our nonce stands, and what makes its use the only one.
+    pub places: [&'a str; 2],
 }
 
 /// The nonce to sign now.
@@ -46,8 +48,9 @@ pub fn window(now: Timestamp) -> i64 {
 /// Uses up a nonce that is ours and not too old.
 pub async fn use_up(app: &App, purpose: Purpose<'_>, nonce: &ServerNonce) -> Result<(), ApiError> {
     let now = app.clock.now();
+    let [ours, unique] = purpose.places;
     if !accepted(app, purpose.asker).contains(nonce) {
-        return Err(unknown("/nonce"));
+        return Err(unknown(ours));
     }
     if purpose.done {
         return Ok(());
@@ -63,7 +66,7 @@ pub async fn use_up(app: &App, purpose: Purpose<'_>, nonce: &ServerNonce) -> Res
     };
     match app.store.consume(thing).await.map_err(refusals::store)? {
         Use::First => Ok(()),
-        Use::Again { .. } => Err(ApiError::field("/nonce", "used-nonce", "this nonce was used; ask for a new one")),
+        Use::Again { .. } => Err(ApiError::field(unique, "used-nonce", "this nonce was used; ask for a new one")),
     }
 }
 

@@ -10,7 +10,7 @@ use super::nonces::{self, Purpose};
 use super::refusals;
 use super::screen::Screen;
 use crate::app::App;
-use crate::error::{ApiError, FieldIssue, Problem};
+use crate::error::{ApiError, Problem};
 use crate::store::{NewRefusal, Site};
 
 /// A terminal that has signed what it asks for.
@@ -51,8 +51,9 @@ pub async fn vouching(
     };
     // The pair of nonces is what is used once: the server's alone would be good for one challenge in ten minutes.
     let by = format!("{}/{}", attempt.terminal, attempt.nonce.expose());
-    let purpose = Purpose { tenant, asker: tenant.as_str(), by: &by, done: false };
-    nonces::use_up(app, purpose, &attempt.server_nonce).await.map_err(|refusal| placed(refusal, at))?;
+    let (server, own) = (format!("{at}/serverNonce"), format!("{at}/nonce"));
+    let purpose = Purpose { tenant, asker: tenant.as_str(), by: &by, done: false, places: [&server, &own] };
+    nonces::use_up(app, purpose, &attempt.server_nonce).await?;
     Ok(Vouching { terminal, site: known.place })
 }
 
@@ -78,16 +79,4 @@ async fn refused(
         at: now,
     };
     refusals::written(app, leaf, said).await
-}
-
-/// What is wrong with the nonces, said of where they stand.
-fn placed(refusal: ApiError, at: &str) -> ApiError {
-    let member = |issue: &FieldIssue| match issue.code.as_str() {
-        "unknown-nonce" => "serverNonce",
-        _ => "nonce",
-    };
-    match refusal.issues() {
-        [issue] => ApiError::field(format!("{at}/{}", member(issue)), &issue.code, issue.detail.clone()),
-        _ => refusal,
-    }
 }

@@ -1,18 +1,14 @@
 //! The keys that sign QR codes, as files: which signs when stands in a file's name. Phones pin the public halves of those that
 //! sign or will, and learn of new ones with each claim, so that the next key is known before it signs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::Ed25519KeyPair;
 use challenge::qr::{QrPublicKey, QrSigningKey};
 use challenge::state::LONGEST_LIFE;
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
-use super::tokens::{WHEN, instant};
-use super::{KeyTurn, KeysError, file_error, read_private, unusable, write_private};
+use super::tokens::{WHEN, instant, write_new_key};
+use super::{KeyAlgorithm, KeyTurn, KeysError, files_in, read_private, unusable};
 
 /// The key that was there first. Its number is 1.
 const FIRST: &str = "qr.p8";
@@ -42,7 +38,7 @@ impl QrKeys {
     /// Reads the keys of `directory`, making the first if there is none.
     pub(super) fn load(directory: &Path) -> Result<QrKeys, KeysError> {
         if files(directory)?.is_empty() {
-            write_new_key(&directory.join(FIRST))?;
+            write_new_key(&directory.join(FIRST), KeyAlgorithm::EdDsa)?;
         }
         let turns = files(directory)?.into_iter().map(|Found { from, kid, path }| {
             let key = QrSigningKey::from_pkcs8(kid, &read_private(&path)?).map_err(unusable(&path))?;
@@ -72,14 +68,12 @@ pub fn rotate_qr(directory: &Path, from: Timestamp) -> Result<PathBuf, KeysError
     let last = last.ok_or_else(|| unusable(directory)("it has no key that signs QR codes; start the service once"))?;
     // A number that phones may have pinned for another key is never given again.
     let kid = last.checked_add(1).ok_or_else(|| unusable(directory)("the numbers of keys for QR codes are used up"))?;
-    if known
-        .iter()
-        .any(|found| found.from.is_some_and(|at| at.strftime(WHEN).to_string() == from.strftime(WHEN).to_string()))
-    {
+    let when = from.strftime(WHEN).to_string();
+    if known.iter().any(|found| found.from == instant(&when)) {
         return Err(unusable(directory)("there is a key for QR codes that begins in that second already"));
     }
-    let path = directory.join(format!("qr-{kid}-{}.p8", from.strftime(WHEN)));
-    write_new_key(&path)?;
+    let path = directory.join(format!("qr-{kid}-{when}.p8"));
+    write_new_key(&path, KeyAlgorithm::EdDsa)?;
     Ok(path)
 }
 
@@ -115,9 +109,7 @@ struct Found {
 /// The files with their times and numbers, in the order of their turns.
 fn files(directory: &Path) -> Result<Vec<Found>, KeysError> {
     let mut found: Vec<Found> = Vec::new();
-    for entry in fs::read_dir(directory).map_err(file_error(directory))? {
-        let path = entry.map_err(file_error(directory))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, path) in files_in(directory)? {
         let (kid, from) = if name == FIRST {
             (1, None)
         } else if let Some(rest) = name.strip_prefix("qr-").and_then(|rest| rest.strip_suffix(".p8")) {
@@ -137,14 +129,10 @@ fn files(directory: &Path) -> Result<Vec<Found>, KeysError> {
     Ok(found)
 }
 
-fn write_new_key(path: &Path) -> Result<(), KeysError> {
-    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
-    let key = key.map_err(|_| unusable(path)("the key could not be made"))?;
-    write_private(path, &Zeroizing::new(key.as_ref().to_vec())).map_err(file_error(path))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -189,13 +177,13 @@ mod tests {
         {
             let folder = tempfile::tempdir().expect("a folder");
             QrKeys::load(folder.path()).expect("made");
-            write_new_key(&folder.path().join(name)).expect("a key");
+            write_new_key(&folder.path().join(name), KeyAlgorithm::EdDsa).expect("a key");
             let error = QrKeys::load(folder.path()).err().expect(name).to_string();
             assert!(error.contains(name) && error.contains("its number and from when"), "{error}");
         }
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["qr-2-20260302T100000Z.p8", "qr-2-20260303T100000Z.p8"] {
-            write_new_key(&folder.path().join(name)).expect("a key");
+            write_new_key(&folder.path().join(name), KeyAlgorithm::EdDsa).expect("a key");
         }
         let error = QrKeys::load(folder.path()).err().expect("one number twice").to_string();
         assert!(error.contains("has the number 2"), "{error}");

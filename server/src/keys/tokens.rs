@@ -1,6 +1,5 @@
 //! The keys that sign tokens, as files: which signs when stands in a file's name, so that a rotation is one new file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -12,7 +11,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
-use super::{KeysError, file_error, read_private, unusable, write_private};
+use super::{KeysError, file_error, files_in, read_private, unusable, write_private};
 use crate::auth::Secret;
 
 /// The key that was there first.
@@ -148,9 +147,7 @@ fn read(directory: &Path) -> Result<SigningKeys, KeysError> {
 /// first was removed after it had retired.
 fn files(directory: &Path) -> Result<Vec<(Option<Timestamp>, PathBuf)>, KeysError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(file_error(directory))? {
-        let path = entry.map_err(file_error(directory))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, path) in files_in(directory)? {
         if name == FIRST {
             found.push((None, path));
         } else if let Some(when) = name.strip_prefix("token-").and_then(|rest| rest.strip_suffix(".p8")) {
@@ -169,7 +166,7 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
     (at.strftime(WHEN).to_string() == text).then_some(at)
 }
 
-fn write_new_key(path: &Path, algorithm: KeyAlgorithm) -> Result<(), KeysError> {
+pub(super) fn write_new_key(path: &Path, algorithm: KeyAlgorithm) -> Result<(), KeysError> {
     let random = SystemRandom::new();
     let key = match algorithm {
         KeyAlgorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
@@ -181,6 +178,8 @@ fn write_new_key(path: &Path, algorithm: KeyAlgorithm) -> Result<(), KeysError> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {

@@ -24,6 +24,9 @@ use crate::http::body::JsonObject;
 use crate::http::context::Visit;
 use crate::store::StoredCredential;
 
+/// Where a phone's request has the nonce, which is all that makes its use the only one.
+const NONCE: [&str; 2] = ["/nonce"; 2];
+
 /// `POST /challenge`: the nonce that an enrolment, a removal or a question signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
 #[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
@@ -87,7 +90,8 @@ pub async fn use_up_for(
     there: bool,
 ) -> Result<(), ApiError> {
     let (tenant, by) = (holder.bearer.tenant()?, key.thumbprint().to_base64url());
-    nonces::use_up(app, Purpose { tenant: &tenant, asker: &holder.token, by: &by, done: there }, nonce).await
+    nonces::use_up(app, Purpose { tenant: &tenant, asker: &holder.token, by: &by, done: there, places: NONCE }, nonce)
+        .await
 }
 
 /// Whether the credential's own key has signed its removal with our nonce.
@@ -103,7 +107,7 @@ pub async fn verify_removal(
     let message = remove_message(&RemoveMessage { issuer: &issuer, tenant, credential, nonce });
     phone.credential.key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
     let (by, done) = (credential.as_str(), phone.revoked_at.is_some());
-    nonces::use_up(app, Purpose { tenant, asker: tenant.as_str(), by, done }, nonce).await
+    nonces::use_up(app, Purpose { tenant, asker: tenant.as_str(), by, done, places: NONCE }, nonce).await
 }
 
 /// Whether the key has signed, with our nonce, that it asks this `GET` of `path`. The nonce is not used up: what a question tells
