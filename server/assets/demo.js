@@ -218,7 +218,8 @@ async function watch(userId) {
   clearInterval(watching);
   const before = (await call('GET', `/demo/phones?userId=${encodeURIComponent(userId)}`)).phones.length;
   watching = setInterval(async () => {
-    const { phones } = await call('GET', `/demo/phones?userId=${encodeURIComponent(userId)}`);
+    // A connection that is lost for a moment is asked for again.
+    const { phones } = await call('GET', `/demo/phones?userId=${encodeURIComponent(userId)}`).catch(() => ({ phones: [] }));
     if (phones.length > before) {
       clearInterval(watching);
       find('enrol-link').hidden = true;

@@ -359,6 +359,15 @@ test('a screen without a connection says that nothing was confirmed, and goes on
   await screen.close();
 });
 
+test('a page whose texts do not arrive asks for them again', async () => {
+  const { url } = await withdrawal(demo, await somebody());
+  const lost = (page) => page.route('**/assets/lang/*.json', (route) => route.abort('internetdisconnected'), { times: 2 });
+  const screen = await opened(desk, url, lost);
+  await says(screen, 'status', said('screen.waiting'));
+  assert.deepEqual(screen.problems.filter((problem) => !problem.includes('Failed to load resource')), []);
+  await screen.close();
+});
+
 test('keyboard alone: a person enrols, confirms and asks for the way out, and sees where they are', async () => {
   const own = await openBrowser();
   try {

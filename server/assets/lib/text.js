@@ -38,9 +38,20 @@ async function speak(code, title) {
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute(element.localName === 'img' ? 'alt' : 'aria-label', text(element.dataset.label));
 }
 
+/** Without its texts a page has nothing to say: while the connection is lost it asks for them again. */
+async function speakAtLast(code, title) {
+  for (;;) {
+    try {
+      return await speak(code, title);
+    } catch {
+      await new Promise((done) => setTimeout(done, 2000));
+    }
+  }
+}
+
 /** Fills the page's texts and its list of languages. `changed` is called when the person takes another one. */
 export async function start(title, changed) {
-  await speak(wished(), title);
+  await speakAtLast(wished(), title);
   const choice = find('language');
   choice.append(...languages.map((code) => make('option', { value: code, lang: code, selected: code === root.lang }, new Intl.DisplayNames([code], { type: 'language' }).of(code))));
   choice.onchange = async () => {
