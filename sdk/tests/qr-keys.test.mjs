@@ -1,19 +1,15 @@
 // The key that signs rolling codes changes while phones are in people's pockets.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Stepup } from 'stepup-sdk/server';
-import { run, startDemo } from '../../tests/e2e/harness.mjs';
+import { run, withDemo } from '../../tests/e2e/harness.mjs';
 import { enrolledPhone, kiosk } from './support.mjs';
 
 let demo;
 let stepup;
 
-before(async () => {
-  demo = await startDemo();
-  stepup = new Stepup({ apiSecretKey: demo.apiSecret, apiUrl: demo.baseUrl });
-});
-after(() => demo?.stop());
+withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
 /** What a kiosk draws now: the signed link of a fresh challenge, and the number of the key in it. */
 async function drawn() {

@@ -1,4 +1,4 @@
-// What the tests share: a server with an administrator, an enrolled phone, a tracked withdrawal, a terminal, and a screen that polls by hand.
+// What the tests share: a server with an administrator, an enrolled phone, a tracked withdrawal, a terminal, a screen, and one that polls by hand.
 
 import { spawn } from 'node:child_process';
 import { createSign, generateKeyPairSync } from 'node:crypto';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memoryKeyStore, Stepup as Phone } from 'stepup-sdk/mobile';
+import { Stepup as Screen } from 'stepup-sdk/web';
 import { binary, freePort, run } from '../../tests/e2e/harness.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
@@ -81,6 +82,27 @@ export async function enrolledPhone(demo, stepup, userId, options = {}) {
   const added = await phone.qrCode.addCredential({ token, deviceName: 'Test phone' });
   if (!added.data) throw new Error(`enrolment failed: ${JSON.stringify(added)}`);
   return phone;
+}
+
+/** A screen of ours that asked for a challenge, what it was answered, the states that it has heard of, and a way to wait for one. */
+export async function screenOf(demo, { token, ...params } = {}) {
+  const seen = new Map();
+  const waiting = new Map();
+  const screen = new Screen({ tenantId: demo.tenantId, baseUrl: demo.baseUrl });
+  if (token) screen.setToken(token);
+  const answer = await screen.qrCode.challenge({
+    pollInterval: 50,
+    ...params,
+    onStateChange(state, accessToken) {
+      seen.set(state, accessToken);
+      waiting.get(state)?.();
+    },
+  });
+  const until = async (state) => {
+    if (!seen.has(state)) await new Promise((done) => waiting.set(state, done));
+    return seen.get(state);
+  };
+  return { screen, answer, until, seen };
 }
 
 export const withdrawal = (stepup, userId, attributes = {}) =>

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { Stepup } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
 import { WebSocket } from 'ws';
-import { approvalOf, enrolledPhone, registration, startWithAdministrator, terminal, withdrawal } from './support.mjs';
+import { approvalOf, enrolledPhone, registration, screenOf, startWithAdministrator, terminal, withdrawal } from './support.mjs';
 
 const NAME = 'Kiosk 7, Central Station';
 const kiosk7 = terminal('kiosk-7');
@@ -22,29 +22,12 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** A screen that draws a rolling code, what it draws, and a way to wait for a state. */
+/** A screen that draws a rolling code, and what stands on it. */
 async function show({ token, ...params }) {
-  const seen = new Map();
-  const waiting = new Map();
   const drawn = [];
-  const screen = new Screen({ tenantId: server.tenantId, baseUrl: server.baseUrl });
-  if (token) screen.setToken(token);
-  const { qrCode } = screen;
-  const answer = await qrCode.challenge({
-    ...(token ? {} : { action: 'kiosk_login' }),
-    pollInterval: 50,
-    onQrCode: (text) => drawn.push(text),
-    ...params,
-    onStateChange(state, accessToken) {
-      seen.set(state, accessToken);
-      waiting.get(state)?.();
-    },
-  });
-  const until = async (state) => {
-    if (!seen.has(state)) await new Promise((done) => waiting.set(state, done));
-    return seen.get(state);
-  };
-  return { qrCode, answer, until, seen, scanned: () => drawn.at(-1) };
+  const asked = token ? { token } : { action: 'kiosk_login' };
+  const shown = await screenOf(server, { ...asked, onQrCode: (text) => drawn.push(text), ...params });
+  return { ...shown, qrCode: shown.screen.qrCode, scanned: () => drawn.at(-1) };
 }
 
 /** The claims of the token that the screen gets once this phone has approved what it scanned. */

@@ -6,7 +6,7 @@ import { Stepup } from 'stepup-sdk/server';
 import { Stepup as Screen } from 'stepup-sdk/web';
 import { WebSocket } from 'ws';
 import { ELSEWHERE_ASKS_FOR_THE_NUMBER, folderWith, startDemo, withDemo } from '../../tests/e2e/harness.mjs';
-import { enrolledPhone, withdrawal } from './support.mjs';
+import { enrolledPhone, screenOf, withdrawal } from './support.mjs';
 
 let demo;
 let stepup;
@@ -14,26 +14,7 @@ let stepup;
 globalThis.WebSocket = WebSocket;
 withDemo(Stepup, (started, backend) => { [demo, stepup] = [started, backend]; });
 
-/** A screen for a token, what it opened, and a way to wait for a state. */
-async function show(token, params = {}) {
-  const seen = new Map();
-  const waiting = new Map();
-  const screen = new Screen({ tenantId: demo.tenantId, baseUrl: demo.baseUrl });
-  if (token) screen.setToken(token);
-  const answer = await screen.qrCode.challenge({
-    pollInterval: 50,
-    ...params,
-    onStateChange(state, accessToken) {
-      seen.set(state, accessToken);
-      waiting.get(state)?.();
-    },
-  });
-  const until = async (state) => {
-    if (!seen.has(state)) await new Promise((done) => waiting.set(state, done));
-    return seen.get(state);
-  };
-  return { screen, answer, until };
-}
+const show = (token, params) => screenOf(demo, { token, ...params });
 
 for (const polling of [false, true]) {
   const way = polling ? 'polling' : 'WebSocket';

@@ -24,6 +24,9 @@ enum Counts {
     Plain,
 }
 
+/// One that hangs for a quarter of an hour is a failure that says which it was, and not a run without an end.
+const NODE_TESTS: &str = "node --test --test-concurrency=2 --test-timeout=900000 --test-reporter=tap";
+
 struct Step {
     name: String,
     words: Vec<String>,
@@ -74,10 +77,10 @@ fn steps() -> anyhow::Result<Vec<Step>> {
         step("benchmarks, short form", benches, Counts::One),
         step("fuzz, a minute each", "cargo xtask fuzz --seconds 60", Counts::Plain),
         step("client packages: install", "npm ci --no-audit --no-fund --silent", Counts::One),
-        step("client packages and browser", "node --test --test-concurrency=2 --test-reporter=tap", Counts::Node),
+        step("client packages and browser", NODE_TESTS, Counts::Node),
         step("sdk: install", "npm ci --no-audit --no-fund --silent", Counts::One),
         step("sdk: build", "npm run build --silent", Counts::One),
-        step("sdk: tests", "node --test --test-concurrency=2 --test-reporter=tap", Counts::Node),
+        step("sdk: tests", NODE_TESTS, Counts::Node),
     ]);
     if run::exists("cargo-deny") {
         let deny = step("dependencies", "cargo deny check bans licenses sources", Counts::One);

@@ -92,9 +92,7 @@ impl Rotate {
         out.flush()?;
         Ok(Exit::Fine)
     }
-}
 
-impl Rotate {
     fn rotate_qr(self, directory: &Path, now: Timestamp, from: Timestamp) -> anyhow::Result<Exit> {
         let path = keys::rotate_qr(directory, from)?;
         let listed = keys::list_qr(directory, now)?;

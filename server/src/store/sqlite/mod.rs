@@ -15,6 +15,7 @@ mod guesses;
 mod lists;
 mod log;
 pub(super) mod look;
+mod migrations;
 mod open;
 mod outbox;
 mod packs;

@@ -4,7 +4,6 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 
@@ -12,12 +11,11 @@ use super::batch::{Batch, Log};
 use super::cells::Columns;
 use super::fault::Fault;
 use super::log::hashes;
+use super::migrations::MIGRATIONS;
 use crate::audit::tree::{Frontier, leaf_hash};
 use crate::audit::{self, Checkpoint, InvalidNote, LogKey};
 use crate::store::rows::Cell;
 use crate::store::{OpenError, Options};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 /// The first SQLite without the WAL-reset bug, which corrupts a database that two connections share.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
