@@ -1,5 +1,5 @@
 //! T-41 by chance: one tenant's credentials with ids, tokens, keys, signatures and bodies of both, over every endpoint that the
-//! API describes. Whatever the dice bring together, nothing of the other tenant is returned, and none of its rows changes.
+//! API describes, and over sockets. Whatever the dice bring together, nothing of the other tenant is returned, and none of its rows changes.
 //!
 //! Both tenants have a user, actions and keys of the same names. `cargo xtask tenants` is the long form.
 
@@ -16,12 +16,14 @@ use server::random::Random;
 
 use crate::every_endpoint_keeps_tenants_apart::{Ours, USER, ours};
 use crate::harness::{OTHER_TENANT, SECRET, Server, TENANT};
+use crate::screen::Screen;
 use crate::what_is_refused_changes_nothing::rows;
 
 /// Calls on one service: what the caller has of its own is spent with time.
 const CALLS_A_SERVER: u64 = 600;
 /// Between two looks at the database.
 const CALLS_A_LOOK: u64 = 50;
+const CALLS_A_SOCKET: u64 = 15;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -95,6 +97,16 @@ impl Side {
             format!("Basic {}", URL_SAFE_NO_PAD.encode(format!("{}:", self.tenant))),
         ];
         all.extend(bearers.map(|token| format!("Bearer {token}")));
+        all
+    }
+
+    /// Every way to say so to a socket; not every one is let in.
+    fn protocols(&self) -> Vec<String> {
+        let Ours { track_token, access_token, result_token, .. } = &self.ours;
+        let mut all = vec![format!("x.authsignal.tenant.{}", self.tenant)];
+        all.extend(
+            [track_token, track_token, access_token, result_token].map(|token| format!("x.authsignal.token.{token}")),
+        );
         all
     }
 
@@ -205,6 +217,30 @@ fn call(
     (url, headers, body)
 }
 
+/// What a screen sends over a socket as the dice bring it together.
+fn frames(dice: &Dice, caller: &Side, other: &Side) -> Vec<Value> {
+    let mixed = |names: &mut dyn Iterator<Item = &&'static str>, percent: usize| {
+        let mut mixed = Map::new();
+        for name in names.filter(|_| dice.chance(percent)) {
+            mixed.extend(dice.thing(name, caller, other).map(|value| ((*name).to_owned(), value)));
+        }
+        mixed
+    };
+    let frame = |_| {
+        let mut data = mixed(&mut other.things.keys(), 30);
+        data.entry("actionCode").or_insert(json!("pay"));
+        data.insert("challengeType".to_owned(), json!("QR_CODE"));
+        if dice.chance(20) {
+            data.insert("terminal".to_owned(), mixed(&mut ["terminalId", "signature"].iter(), 90).into());
+        }
+        if dice.chance(20) {
+            data.insert("custom".to_owned(), mixed(&mut other.things.keys(), 30).into());
+        }
+        json!({"type": if dice.chance(90) { "CREATE_CHALLENGE" } else { "STATE_CHANGE" }, "data": data})
+    };
+    (0..=dice.below(3)).map(frame).collect()
+}
+
 async fn keep_apart(seed: u64, calls: u64) {
     let mut server = Server::start_with(|config| {
         config.defaults.clients.insert("web".to_owned(), ClientConfig::default());
@@ -226,7 +262,7 @@ async fn keep_apart(seed: u64, calls: u64) {
     let before = other.rows(&server).await;
     assert!(before["credentials"].len() == 1 && before["challenges"].len() >= 3, "{before:?}");
     let mut said = Vec::new();
-    let mut granted = 0;
+    let (mut granted, mut shown) = (0, 0);
     for number in 1..=calls {
         let endpoint = dice.one_of(&endpoints);
         let (url, headers, body) = call(&dice, endpoint, &caller, &other);
@@ -241,12 +277,25 @@ async fn keep_apart(seed: u64, calls: u64) {
             );
         }
         said.push(call);
+        if number % CALLS_A_SOCKET == 0 {
+            let (protocol, frames) = (dice.one_of(&caller.protocols()).clone(), frames(&dice, &caller, &other));
+            if let Ok(mut screen) = Screen::open(&server, &protocol, None).await {
+                let (heard, call) = (screen.hears(&frames).await.join("\n"), format!("{protocol} {frames:?}"));
+                shown += u32::from(heard.contains("CHALLENGE_CREATED"));
+                for mark in other.marks() {
+                    let told = !call.contains(&mark) && heard.contains(&mark);
+                    assert!(!told, "seed {seed}, after call {number}: {call} tells {heard}");
+                }
+                said.push(call);
+            }
+        }
         if number % CALLS_A_LOOK == 0 || number == calls {
             assert_eq!(other.rows(&server).await, before, "seed {seed}, one of {said:#?}");
             said.clear();
         }
     }
     // The dice are worth something only if many calls are let through.
+    assert!(shown > 0 || calls < CALLS_A_SERVER, "seed {seed}: no socket has shown a code");
     assert!(u64::from(granted) * 20 > calls, "seed {seed}: {granted} of {calls} calls were granted");
 }
 

@@ -124,6 +124,24 @@ impl Screen {
         (state, message["data"]["accessToken"].as_str().map(str::to_owned))
     }
 
+    /// Sends all of that, whatever it is, and hears what comes until the server has read it or closes.
+    pub async fn hears(&mut self, messages: &[Value]) -> Vec<String> {
+        let mut heard = Vec::new();
+        let texts = messages.iter().map(|message| Message::text(message.to_string()));
+        for frame in texts.chain([Message::Ping("read?".into())]) {
+            if self.socket.send(frame).await.is_err() {
+                break;
+            }
+        }
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a pong in time") {
+                Some(Ok(Message::Text(text))) => heard.push(text.to_string()),
+                Some(Ok(Message::Ping(_))) => {}
+                _ => return heard,
+            }
+        }
+    }
+
     /// Whether the socket stays silent: a round trip through the server comes back first.
     pub async fn is_silent(&mut self) -> bool {
         self.socket.send(Message::Ping("quiet?".into())).await.expect("a write");
