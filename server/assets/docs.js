@@ -51,6 +51,43 @@ function parameter({ name, in: place, required, description, schema = {}, exampl
   return [make('code', {}, name), make('span', {}, ...(description ? [...prose(description), make('br')] : []), make('small', {}, example === undefined ? rest : `${rest}, such as ${example}`))];
 }
 
+/** The schema, or the one that it names. */
+const named = (api, schema) => (schema.$ref ? api.components.schemas[schema.$ref.split('/').pop()] : schema);
+
+/** What a value is: `string (uuid)`, `array of string`, one of some words. */
+function kind(api, schema) {
+  const known = named(api, schema);
+  if (known.oneOf) return known.oneOf.map((one) => kind(api, one)).join(' or ');
+  const words = known.enum ?? ('const' in known ? [known.const] : []);
+  if (words.length) return words.map((word) => `\`${word}\``).join(' or ');
+  const type = [known.type ?? 'anything'].flat().join(' or ');
+  if (known.items) return `${type} of ${kind(api, known.items)}`;
+  return known.format ? `${type} (${known.format})` : type;
+}
+
+/** What a value holds, each member by its way there: `reasons[].text`. */
+function members(api, schema, way = '') {
+  const { properties = {}, required = [], items, oneOf = [] } = named(api, schema);
+  const own = Object.entries(properties).flatMap(([name, member]) => {
+    const there = way ? `${way}.${name}` : name;
+    return [{ there, member, always: required.includes(name) }, ...members(api, member, there)];
+  });
+  return [...own, ...(items ? members(api, items, `${way}[]`) : []), ...oneOf.flatMap((one) => members(api, one, way))];
+}
+
+/** What is answered when all is well, folded: most readers want the call. */
+function holds(api, { content }) {
+  const schema = content?.['application/json']?.schema;
+  const found = schema ? members(api, schema) : [];
+  if (!found.length) return undefined;
+  const told = found.map(({ there, member, always }) => {
+    const { description } = named(api, member);
+    const rest = [...(always ? [] : ['optional']), kind(api, member)].join(', ');
+    return [make('code', {}, there), make('span', {}, ...(description ? [...prose(description), make('br')] : []), make('small', {}, ...prose(rest)))];
+  });
+  return make('details', {}, make('summary', {}, 'Members of the answer'), facts(told));
+}
+
 function example(command) {
   const said = make('span', { role: 'status', class: 'quiet' });
   const copy = () => navigator.clipboard.writeText(command).then(() => { said.textContent = 'Copied'; }, () => { said.textContent = 'Select and copy it by hand'; });
@@ -68,7 +105,7 @@ function article(api, base, found) {
     facts([['Who', make('span', {}, ...prose(who))]]),
     ...(parameters.length ? [make('h4', {}, 'Parameters'), facts(parameters.map(parameter))] : []),
     ...(requestBody ? [make('h4', {}, 'Body'), make('p', {}, ...prose(requestBody.description ?? 'JSON'))] : []),
-    make('h4', {}, 'Answers'), facts(answers),
+    make('h4', {}, 'Answers'), facts(answers), holds(api, responses['200'] ?? {}),
     make('h4', {}, 'Example'), ...example(curl(base, found)));
 }
 

@@ -527,6 +527,11 @@ test('the API is described for people, with a call to paste for every operation'
   // What it says about an operation is what is written, and the example is taken as it stands.
   const track = page.locator('#post-users-userId-actions-action');
   assert.match(await track.innerText(), /Idempotency-Key[^]*optional, in the header/);
+  // What is answered is told member by member, however narrow the page.
+  await page.evaluate(() => { for (const folded of document.querySelectorAll('article details')) folded.open = true; });
+  assert.match(await track.innerText(), /challenge\.expiresAt\s+string \(date-time\)/);
+  await accessible(page);
+  await fits(page);
   const command = await track.locator('pre').innerText();
   const body = command.slice(command.indexOf("-d '") + 4, command.lastIndexOf("'"));
   const address = /"(http[^"]*)"/.exec(command)[1];

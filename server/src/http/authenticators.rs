@@ -37,7 +37,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, ids: Ids) -> Re
 /// offered, and a device proves its key itself.
 #[utoipa::path(post, path = "/users/{userId}/authenticators", tag = "users", params(("userId" = String, Path)),
     request_body(content = Object),
-    responses((status = 200, description = "`{authenticator, recoveryCodes}`", body = Object),
+    responses((status = 200, description = "the codes, shown this once", body = Object),
         (status = 400, description = "`invalid_configuration`: of the wire's methods only `RECOVERY_CODE` is enrolled here")))]
 pub(super) async fn enrol(
     State(app): State<App>,
@@ -70,7 +70,7 @@ pub(super) async fn enrol(
 /// `DELETE /v1/users/{userId}/authenticators/{id}`: the device can approve nothing from now on.
 #[utoipa::path(delete, path = "/users/{userId}/authenticators/{userAuthenticatorId}", tag = "users",
     params(("userId" = String, Path), ("userAuthenticatorId" = String, Path)),
-    responses((status = 200, description = "`{success: true}`", body = Object),
+    responses((status = 200, description = "it is removed for good", body = Object),
         (status = 404, description = "the user has no such device")))]
 pub(super) async fn remove(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;

@@ -91,7 +91,7 @@ pub(super) async fn add(
 /// `DELETE /v1/lists/{list}/entries?value=…`
 #[utoipa::path(delete, path = "/lists/{list}/entries", tag = "lists",
     params(("list" = String, Path), ("value" = String, Query)),
-    responses((status = 200, description = "`{success: true}`", body = Object),
+    responses((status = 200, description = "the entry is gone", body = Object),
         (status = 404, description = "the value was not on the list")))]
 pub(super) async fn remove(
     State(app): State<App>,

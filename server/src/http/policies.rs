@@ -102,7 +102,7 @@ fn texts(names: &[std::sync::Arc<str>]) -> Vec<&str> {
 /// `POST /v1/policies/check`: compiles a pack and says what is wrong with it. Nothing is put into force.
 #[utoipa::path(post, path = "/policies/check", tag = "policies",
     request_body(content = Object, description = "`{files: {path: text}}`, or `{source: text}` for a single file"),
-    responses((status = 200, description = "`{ok, version, diagnostics[], text}`", body = Object)))]
+    responses((status = 200, description = "whether the pack compiles, and what was found", body = Object)))]
 pub(super) async fn check(State(app): State<App>, caller: Caller, request: Request) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Try)?;
     let (parts, stream) = request.into_parts();

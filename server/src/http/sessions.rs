@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<App> {
 /// `POST /v1/sessions`: a session for an approval.
 #[utoipa::path(post, path = "/sessions", tag = "sessions",
     request_body(content = Object, description = "`{clientId, token, action?}`: an application of the configuration, and the token of an approved challenge"),
-    responses((status = 200, description = "`{accessToken, refreshToken}`; the token is used up", body = Object),
+    responses((status = 200, description = "the session's tokens; the one that was shown is used up", body = Object),
         (status = 400, description = "`invalid_configuration`: no such application"),
         (status = 401, description = "`invalid_token` or `expired_token`: the token proves no approval, or did before")))]
 pub(super) async fn create(
@@ -53,7 +53,7 @@ pub(super) async fn create(
 /// `POST /v1/sessions/validate`: whose session an access token stands for, now.
 #[utoipa::path(post, path = "/sessions/validate", tag = "sessions",
     request_body(content = Object, description = "`{accessToken, clientIds?}`"),
-    responses((status = 200, description = "`{user, expiresAt, verificationMethod, …}`; `expiresAt` in Unix seconds", body = Object),
+    responses((status = 200, description = "whose session it is and how they proved themselves; `expiresAt` in Unix seconds", body = Object),
         (status = 401, description = "`invalid_token` or `expired_token`")))]
 pub(super) async fn validate(
     State(app): State<App>,
@@ -96,7 +96,7 @@ pub(super) async fn validate(
 /// `POST /v1/sessions/refresh`: the next pair of tokens.
 #[utoipa::path(post, path = "/sessions/refresh", tag = "sessions",
     request_body(content = Object, description = "`{refreshToken}`"),
-    responses((status = 200, description = "`{accessToken, refreshToken}`; the old pair is worth nothing", body = Object),
+    responses((status = 200, description = "new tokens; the old pair is worth nothing", body = Object),
         (status = 401, description = "`invalid_token`: the session is over. A refresh token that comes a second time ends it")))]
 pub(super) async fn refresh(
     State(app): State<App>,
@@ -112,7 +112,7 @@ pub(super) async fn refresh(
 /// `POST /v1/sessions/revoke`: ends the session of an access token, expired or not.
 #[utoipa::path(post, path = "/sessions/revoke", tag = "sessions",
     request_body(content = Object, description = "`{accessToken}`"),
-    responses((status = 200, description = "`{success: true}`", body = Object), (status = 401, description = "`invalid_token`")))]
+    responses((status = 200, description = "the session is over", body = Object), (status = 401, description = "`invalid_token`")))]
 pub(super) async fn revoke(
     State(app): State<App>,
     caller: Caller,
@@ -128,7 +128,7 @@ pub(super) async fn revoke(
 /// `POST /v1/sessions/user/revoke`: ends every session of a user.
 #[utoipa::path(post, path = "/sessions/user/revoke", tag = "sessions",
     request_body(content = Object, description = "`{userId}`"),
-    responses((status = 200, description = "`{success: true, revoked}`: how many were open", body = Object)))]
+    responses((status = 200, description = "how many were open", body = Object)))]
 pub(super) async fn revoke_all(
     State(app): State<App>,
     caller: Caller,

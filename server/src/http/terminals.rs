@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<App> {
 
 /// `GET /v1/terminals`: every key that a terminal has or had.
 #[utoipa::path(get, path = "/terminals", tag = "terminals",
-    responses((status = 200, description = "`{terminals}`, by id and age; a revoked one has `revokedAt`", body = Object)))]
+    responses((status = 200, description = "the terminals, by id and age; a revoked one has `revokedAt`", body = Object)))]
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
     let terminals = app.store.terminals(&caller.tenant).await.map_err(refuse)?;
@@ -38,7 +38,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 
 /// `GET /v1/terminals/{terminalId}`
 #[utoipa::path(get, path = "/terminals/{terminalId}", tag = "terminals", params(("terminalId" = String, Path)),
-    responses((status = 200, description = "`{terminalId, name, publicKey, keyThumbprint, place?, registeredBy, registeredAt}`", body = Object),
+    responses((status = 200, description = "the terminal, as an administrator registered it", body = Object),
         (status = 404, description = "none is registered, or it was revoked")))]
 pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;

@@ -63,7 +63,7 @@ pub(super) async fn update(
 
 /// `DELETE /v1/users/{userId}`: forgets the user and revokes their devices. A stranger is forgotten already.
 #[utoipa::path(delete, path = "/users/{userId}", tag = "users", params(("userId" = String, Path)),
-    responses((status = 200, description = "`{success: true}`", body = Object)))]
+    responses((status = 200, description = "the user is forgotten", body = Object)))]
 pub(super) async fn delete(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let user = ids.user()?;

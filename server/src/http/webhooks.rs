@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<App> {
 
 /// `GET /v1/webhooks`: the endpoints, and how much waits for each.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks",
-    responses((status = 200, description = "`{webhooks: [{name, url, events, waiting}]}`", body = Object)))]
+    responses((status = 200, description = "where events go, and how many wait", body = Object)))]
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Administer)?;
     let waiting = app.store.waiting_deliveries().await.map_err(refuse)?;
@@ -47,7 +47,7 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 /// `GET /v1/webhooks/dead-letters`: what was given up, newest first.
 #[utoipa::path(get, path = "/webhooks/dead-letters", tag = "webhooks",
     params(("endpoint" = Option<String>, Query), ("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, description = "`{deadLetters: [{id, endpoint, type, time, data, attempts, failure, diedAt}], cursor?}`", body = Object)))]
+    responses((status = 200, description = "a page of what could not be delivered, and the cursor of the next", body = Object)))]
 pub(super) async fn dead_letters(
     State(app): State<App>,
     caller: Caller,
@@ -83,7 +83,7 @@ fn shown(dead: &Delivery) -> Value {
 /// `POST /v1/webhooks/redeliver`: `{id?, endpoint?}` gives dead letters all their attempts again; `{}` means every one.
 #[utoipa::path(post, path = "/webhooks/redeliver", tag = "webhooks",
     request_body(content = Object, description = "`{id?, endpoint?}`; empty means every dead letter"),
-    responses((status = 200, description = "`{redelivered}`: how many", body = Object)))]
+    responses((status = 200, description = "how many are tried again", body = Object)))]
 pub(super) async fn redeliver(
     State(app): State<App>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! Every answer of a backend's endpoint, held against the API's own document.
+//! Every answer of the API, held against its own document.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,9 +11,11 @@ use serde_json::Value;
 pub struct Document {
     closed: Value,
     compiled: Mutex<(Schemas, BTreeMap<String, SchemaIndex>)>,
-    /// Method, the parts of the path, and where the schema is; empty parts stand for any.
-    operations: Vec<(String, Vec<String>, String)>,
+    operations: Vec<Operation>,
 }
+
+/// Method, the parts of the path, and where the schema is; empty parts stand for any.
+type Operation = (String, Vec<String>, String);
 
 static DOCUMENT: OnceLock<Document> = OnceLock::new();
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -41,15 +43,12 @@ pub fn check(method: &str, path: &str, body: &Value) {
 }
 
 impl Document {
-    /// Every operation outside of `/client`.
+    /// Every operation.
     pub fn of(api: &Value) -> Document {
         let mut closed = api.clone();
         closed["components"]["schemas"].as_object_mut().expect("schemas").values_mut().for_each(close);
         let mut operations = Vec::new();
         for (path, methods) in api["paths"].as_object().expect("paths") {
-            if path.starts_with("/client/") {
-                continue;
-            }
             for (method, _) in methods.as_object().expect("methods") {
                 let pointer =
                     format!("/paths/{}/{method}/responses/200/content/application~1json/schema", escaped(path));
@@ -59,10 +58,8 @@ impl Document {
                 operations.push((method.to_uppercase(), pattern.collect(), place));
             }
         }
-        // `/users/revoke` before `/users/{userId}`.
-        operations.sort_by_key(|(_, pattern, _): &(String, Vec<String>, String)| {
-            pattern.iter().filter(|part| part.is_empty()).count()
-        });
+        // `/user-authenticators/recovery-code` before `/user-authenticators/{kind}`.
+        operations.sort_by_key(|(_, pattern, _): &Operation| pattern.iter().filter(|part| part.is_empty()).count());
         Document { closed, compiled: Mutex::new((Schemas::new(), BTreeMap::new())), operations }
     }
 
@@ -73,22 +70,36 @@ impl Document {
         compiler.compile(place, schemas).expect("a schema")
     }
 
-    /// Which operation it is, if it is one of backends; or what is wrong with its answer.
+    /// Which operation it is, if it is one; or what is wrong with its answer. Nothing below `/client` is answered that the
+    /// document does not have.
     pub fn judge(&self, method: &str, path: &str, body: &Value) -> Result<Option<String>, String> {
         let path = path.split('?').next().unwrap_or_default();
         let Some(path) = path.strip_prefix("/v1/") else { return Ok(None) };
-        let parts: Vec<&str> = path.split('/').collect();
-        let fits = |(verb, pattern, _): &&(String, Vec<String>, String)| {
-            let same = |(wanted, part): (&String, &&str)| wanted.is_empty() || wanted == part;
-            *verb == method && pattern.len() == parts.len() && pattern.iter().zip(&parts).all(same)
+        let Some((verb, pattern, place)) = self.operation_at(method, path) else {
+            // A browser asks with `OPTIONS` first, anywhere.
+            let undescribed = path.starts_with("client/") && method != "OPTIONS";
+            return if undescribed { Err("there is no such operation".to_owned()) } else { Ok(None) };
         };
-        let Some((verb, pattern, place)) = self.operations.iter().find(fits) else { return Ok(None) };
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         let (schemas, known) = &mut *compiled;
         let schema = *known.entry(place.clone()).or_insert_with(|| self.compile(place, schemas));
         schemas.validate(body, schema).map_err(|error| format!("{error:#}"))?;
         Ok(Some(operation(verb, pattern)))
     }
+
+    /// Packages before 2025-10 say `device` where others say `in-app` or `push`, and the document says it once.
+    fn operation_at(&self, method: &str, path: &str) -> Option<&Operation> {
+        let named = ["device", "in-app", "push"].map(|kind| path.replacen("/device", &format!("/{kind}"), 1));
+        named.iter().find_map(|path| {
+            let parts: Vec<&str> = path.split('/').collect();
+            self.operations.iter().find(|(verb, pattern, _)| verb == method && fits(pattern, &parts))
+        })
+    }
+}
+
+fn fits(pattern: &[String], parts: &[&str]) -> bool {
+    let same = |(wanted, part): (&String, &&str)| wanted.is_empty() || wanted == part;
+    pattern.len() == parts.len() && pattern.iter().zip(parts).all(same)
 }
 
 /// The operations that were not answered yet in this process.

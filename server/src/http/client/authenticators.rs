@@ -37,7 +37,7 @@ use crate::store::{
 #[utoipa::path(post, path = "/user-authenticators/{kind}", tag = "client", security(("token" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{publicKey, deviceName, devicePlatform, pushToken?, performAttestation?, version?, …}`"),
-    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, …}`", body = Object),
+    responses((status = 200, description = "the credential; with version 2 also what the phone keeps", body = Object),
         (status = 403, description = "`forbidden`: the token lets no phone in; `attestation_refused`"),
         (status = 409, description = "the key is another user's")))]
 pub async fn add(
@@ -184,7 +184,7 @@ pub(super) async fn enrolment_right(app: &App, bearer: &Bearer) -> Result<Enrolm
 /// `GET /user-authenticators`: the phones of the token's user, without which a screen would show a code that nobody can
 /// answer.
 #[utoipa::path(get, path = "/user-authenticators", tag = "client", security(("token" = [])),
-    responses((status = 200, description = "`{userAuthenticators, …}`: the phones of the token's user", body = Object)))]
+    responses((status = 200, description = "the phones of the token's user, and whether this token lets one in", body = Object)))]
 pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>, ApiError> {
     let (tenant, user) = (holder.bearer.tenant()?, holder.bearer.user()?);
     // Every token of ours has this scope so far; one that is narrower must not read here unnoticed.
@@ -214,7 +214,7 @@ pub async fn list(State(app): State<App>, holder: Holder) -> Result<Json<Value>,
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10"), ("publicKey" = String, Query, description = "the base64 of the key, encoded once more"),
         ("version" = Option<u8>, Query, description = "2: the question is signed"), ("nonce" = Option<String>, Query, description = "of `POST /v1/client/challenge`"),
         ("X-Authsignal-Signature" = Option<String>, Header, description = "with version 2: over `stepup/v2/auth`")),
-    responses((status = 200, description = "`{userAuthenticatorId, userId, verifiedAt, qrKeys, …}`", body = Object),
+    responses((status = 200, description = "the credential, and the keys whose QR codes it believes", body = Object),
         (status = 400, description = "`invalid_credential`: it was removed"),
         (status = 404, description = "`unknown_credential`")))]
 pub async fn get(
@@ -284,7 +284,7 @@ fn public_key(query: &str) -> Option<String> {
 #[utoipa::path(post, path = "/user-authenticators/{kind}/remove", tag = "client", security(("tenant" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{publicKey, signature}`, or version 2 `{userAuthenticatorId, nonce, signature, version}`"),
-    responses((status = 200, description = "`{removedAuthenticatorId}`", body = Object)))]
+    responses((status = 200, description = "it is removed for good; a repeat hears the same", body = Object)))]
 pub async fn remove(
     State(app): State<App>,
     Extension(door): Extension<Door>,

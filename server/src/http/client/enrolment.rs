@@ -31,7 +31,7 @@ const NONCE: [&str; 2] = ["/nonce"; 2];
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
 #[utoipa::path(post, path = "/challenge", tag = "client", security(("tenant" = []), ("token" = [])),
     request_body(content = Object, description = "`{action?}`: with a token, that of the token"),
-    responses((status = 200, description = "`{challengeId, nonce, issuer}`: for an app that answers for itself, and for what version 2 signs at an enrolment, a removal or a question, and a terminal with each challenge", body = Object)))]
+    responses((status = 200, description = "a challenge for an app that answers for itself, and a nonce for what version 2 signs", body = Object)))]
 pub async fn nonce(
     State(app): State<App>,
     caller: Caller,

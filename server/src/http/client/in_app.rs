@@ -14,10 +14,10 @@ use crate::error::ApiError;
 use crate::http::body::JsonObject;
 
 /// `POST /verify/in-app`: `{challengeId, publicKey, signature}`, with the token of `track` or in the tenant's name. With
-/// version 2 the app has claimed the challenge and shown its context before.
+/// version 2 the app has claimed the challenge and shown its context before. Packages before 2025-10 ask `/verify/device`.
 #[utoipa::path(post, path = "/verify/in-app", tag = "client", security(("tenant" = []), ("token" = [])),
     request_body(content = Object, description = "`{challengeId, publicKey, signature, version?, …}`"),
-    responses((status = 200, description = "`{token, userId, userAuthenticatorId, username?}`", body = Object)))]
+    responses((status = 200, description = "whose key it is, and the token that says so to the backend", body = Object)))]
 pub async fn verify(
     State(app): State<App>,
     Extension(door): Extension<Door>,

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::challenges::anonymous;
 use crate::challenges::phone::{self, Call, ClaimedWith, PhoneEnd};
 use crate::challenges::{in_app, push, refusals};
+use crate::clock::whole_milliseconds;
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
@@ -26,7 +27,7 @@ use crate::store::StoredCredential;
 #[utoipa::path(post, path = "/user-authenticators/{kind}/challenge/claim", tag = "client", security(("tenant" = []), ("token" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{challengeId, publicKey, signature}`; version 2 adds `version`, `nonce`, the rolling code `qr` and `near: {channel, signature}`"),
-    responses((status = 200, description = "`{success, ipAddress, userAgent, actionCode, idempotencyKey, custom, user}`; version 2 adds `context`, `claim`, `needsCode`, `expiresAt`, `qrKeys`, `phonesAdded?`", body = Object),
+    responses((status = 200, description = "what the phone shows; with version 2 also what it signs", body = Object),
         (status = 400, description = "`invalid_signature`, `qr_stale`, `invalid_proximity`"),
         (status = 403, description = "`wrong_user`, `credential_cooling_off`, `user_verification_unproven`, or a policy blocks the claim"),
         (status = 409, description = "`challenge_already_claimed`, or it has ended")))]
@@ -67,7 +68,7 @@ pub async fn claim(
         answer["claim"] = json!(claimed.claim.nonce.expose());
         answer["userAuthenticatorId"] = json!(claimed.claim.by);
         answer["needsCode"] = json!(claimed.claim.match_code.is_some());
-        answer["expiresAt"] = json!(format!("{:.3}", frozen.expires_at));
+        answer["expiresAt"] = json!(whole_milliseconds(frozen.expires_at));
         answer["qrKeys"] = authenticators::qr_keys(&app);
         let added = added_since(&app, &claimed.claim, &frozen.tenant).await?;
         if !added.is_empty() {
@@ -99,7 +100,7 @@ async fn added_since(app: &App, claim: &Claim, tenant: &TenantId) -> Result<Vec<
 #[utoipa::path(post, path = "/user-authenticators/{kind}/challenge", tag = "client", security(("tenant" = [])),
     params(("kind" = String, Path, description = "`qr-code`, `push`, `in-app`, or `device` of packages before 2025-10")),
     request_body(content = Object, description = "`{challengeId, publicKey, approved, signature, verificationCode?, version?}`"),
-    responses((status = 200, description = "`{isVerified}`", body = Object),
+    responses((status = 200, description = "whether it is approved now", body = Object),
         (status = 400, description = "`invalid_signature`, `wrong_code`"),
         (status = 401, description = "`signature_reused`"),
         (status = 403, description = "`not_claimer`, `credential_cooling_off`, `user_verification_unproven`")))]

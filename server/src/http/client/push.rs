@@ -32,7 +32,7 @@ pub(super) const SIGNATURE: &str = "x-authsignal-signature";
 /// `POST /challenge/push`: `{action}`, of a page that holds the token of `track`.
 #[utoipa::path(post, path = "/challenge/push", tag = "client", security(("token" = [])),
     request_body(content = Object, description = "`{action?}`: that of the token"),
-    responses((status = 200, description = "`{challengeId, state}`; the message goes out as the webhook `push.created`", body = Object)))]
+    responses((status = 200, description = "the message goes out as the webhook `push.created`", body = Object)))]
 pub async fn send(
     State(app): State<App>,
     holder: Holder,
@@ -53,7 +53,7 @@ pub async fn send(
 /// `POST /verify/push`: `{challengeId}`, of the same page.
 #[utoipa::path(post, path = "/verify/push", tag = "client", security(("token" = [])),
     request_body(content = Object, description = "`{challengeId}`"),
-    responses((status = 200, description = "`{isVerified, isConsumed, state, expiresAt, accessToken?, matchCode?}`", body = Object)))]
+    responses((status = 200, description = "what became of it, with the token of an approval", body = Object)))]
 pub async fn poll(
     State(app): State<App>,
     holder: Holder,
@@ -94,7 +94,7 @@ fn not_of_track() -> ApiError {
 /// `POST /user-authenticators/push/challenge/sign?publicKey=`: what the phone signs before it asks what is pending.
 #[utoipa::path(post, path = "/user-authenticators/push/challenge/sign", tag = "client", security(("tenant" = [])),
     params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
-    responses((status = 200, description = "`{message}` to sign in the header `X-Authsignal-Signature`", body = Object)))]
+    responses((status = 200, description = "what to sign for the header `X-Authsignal-Signature`", body = Object)))]
 pub async fn nonce_to_ask(
     State(app): State<App>,
     OfTenant { tenant }: OfTenant,
@@ -107,10 +107,11 @@ pub async fn nonce_to_ask(
 
 /// `GET /user-authenticators/push/challenge?publicKey=`: what is pending, if anything. Phones since 2026-06 sign the
 /// question; earlier ones do not, and their public key alone must do. With `version=2` it is signed, and the answer has the
-/// context's bytes: what the phone shows now is what its claim gives it to sign.
+/// context's bytes: what the phone shows now is what its claim gives it to sign. Packages before 2025-10 ask
+/// `/user-authenticators/device` here and below.
 #[utoipa::path(get, path = "/user-authenticators/push/challenge", tag = "client", security(("tenant" = [])),
     params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more"), ("version" = Option<u8>, Query)),
-    responses((status = 200, description = "`{userAuthenticatorId, challengeId?, …}`; no `challengeId`: nothing is pending", body = Object)))]
+    responses((status = 200, description = "what the phone shows; without `challengeId` nothing is pending", body = Object)))]
 pub async fn pending(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -165,7 +166,7 @@ pub async fn pending(
 /// `POST /user-authenticators/push/sign?publicKey=`: what the phone signs before it changes something about itself.
 #[utoipa::path(post, path = "/user-authenticators/push/sign", tag = "client", security(("tenant" = [])),
     params(("publicKey" = String, Query, description = "the base64 of the key, encoded once more")),
-    responses((status = 200, description = "`{challengeId, message}` to sign", body = Object)))]
+    responses((status = 200, description = "what to sign, and the `challengeId` to send with it", body = Object)))]
 pub async fn nonce_to_update(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -182,7 +183,7 @@ pub async fn nonce_to_update(
 /// `PATCH /user-authenticators/push`: `{challengeId, publicKey, signature, pushToken?, resetExpiry?}`.
 #[utoipa::path(patch, path = "/user-authenticators/push", tag = "client", security(("tenant" = [])),
     request_body(content = Object, description = "`{challengeId, publicKey, signature, pushToken?, resetExpiry?}`"),
-    responses((status = 200, description = "`{userAuthenticatorId, userId, lastVerifiedAt, …}`", body = Object)))]
+    responses((status = 200, description = "the credential as it is now", body = Object)))]
 pub async fn update(
     State(app): State<App>,
     Extension(door): Extension<Door>,

@@ -23,7 +23,7 @@ use crate::store::{EnrolmentRight, RecoveryPurpose};
 /// `enrolment` gives a token that adds one phone.
 #[utoipa::path(post, path = "/verify/recovery-code", tag = "client", security(("token" = [])),
     request_body(content = Object, description = "`{verificationCode, purpose?}`; `approval` or `enrolment`"),
-    responses((status = 200, description = "`{isVerified, recoveryCodesLeft, accessToken?, enrolmentToken?}`", body = Object),
+    responses((status = 200, description = "the token that the purpose asked for, and how many codes are left", body = Object),
         (status = 400, description = "`invalid_recovery_code`"),
         (status = 429, description = "five wrong ones")))]
 pub async fn redeem(
@@ -54,7 +54,7 @@ pub async fn redeem(
 
 /// `POST /user-authenticators/recovery-code`: new codes in the place of the old, for whoever may add a phone.
 #[utoipa::path(post, path = "/user-authenticators/recovery-code", tag = "client", security(("token" = [])),
-    responses((status = 200, description = "`{recoveryCodes}`, in the place of all that were there", body = Object)))]
+    responses((status = 200, description = "new codes, in the place of all that were there", body = Object)))]
 pub async fn issue(State(app): State<App>, holder: Holder, _: JsonObject) -> Result<Json<Value>, ApiError> {
     match enrolment_right(&app, &holder.bearer).await? {
         EnrolmentRight::Scope => {}

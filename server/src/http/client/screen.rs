@@ -23,7 +23,7 @@ use crate::http::context::Visit;
 /// `POST /challenge/qr-code`
 #[utoipa::path(post, path = "/challenge/qr-code", tag = "client", security(("tenant" = []), ("token" = [])),
     request_body(content = Object, description = "`{action, custom?, rollingQr?, terminal?: {terminalId, serverNonce, nonce, signature}}`; with the token of `track` the action is the tracked one, and the tracked data counts"),
-    responses((status = 200, description = "`{challengeId, deviceCode, expiresAt, state, qr?}`; only who has the device code can ask what becomes of it", body = Object),
+    responses((status = 200, description = "the challenge; only who has the device code can ask what becomes of it", body = Object),
         (status = 403, description = "`terminal_refused`: it is not registered, or did not sign this"),
         (status = 409, description = "`challenge_closed`: there is nothing to approve"),
         (status = 429, description = "too many are open or were made for this user")))]
@@ -63,7 +63,7 @@ pub async fn create(
 /// `POST /verify/qr-code`
 #[utoipa::path(post, path = "/verify/qr-code", tag = "client", security(("tenant" = [])),
     request_body(content = Object, description = "`{challengeId, deviceCode}`"),
-    responses((status = 200, description = "`{isClaimed, isConsumed, isVerified, state, expiresAt, accessToken?, matchCode?, claimedBy?, qr?}`", body = Object),
+    responses((status = 200, description = "what became of it, with the token of an approval", body = Object),
         (status = 404, description = "`challenge_not_found`, also for a wrong device code")))]
 pub async fn poll(
     State(app): State<App>,
