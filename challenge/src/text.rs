@@ -18,7 +18,7 @@ const MOST_MARKS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// More characters than fit.
-    #[error("longer than {0} characters")]
+    #[error("is longer than {0} characters")]
     TooLong(usize),
     /// A control, line separator, private or unassigned-for-text character.
     #[error("contains the control character U+{:04X}", *.0 as u32)]

@@ -12,10 +12,12 @@ import uuid
 
 
 class StepupError(Exception):
-    """The server refused, or could not be reached (`status_code` 0)."""
+    """The server refused, or could not be reached (`status_code` 0). `errors` has `pointer`, `code` and `detail` of each part of the
+    request that is wrong."""
 
-    def __init__(self, status_code, error_code, error_description=None):
+    def __init__(self, status_code, error_code, error_description=None, errors=()):
         super().__init__(error_description or error_code)
+        self.errors = list(errors)
         self.status_code = status_code
         self.error_code = error_code
         self.error_description = error_description
@@ -243,7 +245,7 @@ class Stepup:
             with error:
                 answer = _json(error.code, error.read())
             code = answer.get("errorCode") or answer.get("error") or "unknown"
-            raise StepupError(error.code, code, answer.get("errorDescription")) from None
+            raise StepupError(error.code, code, answer.get("errorDescription"), answer.get("errors") or ()) from None
         except OSError as error:
             raise StepupError(0, "network_error", str(error)) from error
 

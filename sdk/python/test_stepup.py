@@ -93,6 +93,11 @@ class AgainstTheServer(unittest.TestCase):
             self.assertEqual(refused.exception.error_code, "invalid_token")
         self.stepup.revoke_user_sessions("python")
 
+    def test_a_refusal_says_which_part_is_wrong(self):
+        with self.assertRaises(StepupError) as refused:
+            self.stepup.track("pat", "withdrawal", {"custom": {"amount": {"value": "a lot", "currency": "EUR"}, "payee": "p1"}})
+        self.assertEqual([error["pointer"] for error in refused.exception.errors], ["/custom/amount"])
+
     def test_a_stranger_is_not_enrolled(self):
         self.assertFalse(self.stepup.get_user("nobody")["isEnrolled"])
 

@@ -182,6 +182,11 @@ impl Caches {
         self.seen.invalidate(&key);
     }
 
+    /// Forgets the tokens that were given out: a reset makes those of its user worthless, and a repeat must get a fresh one.
+    pub fn forget_tokens(&self) {
+        self.tokens.invalidate_all();
+    }
+
     /// Forgets which devices a user acts from: there is a new one, or one changed. Call it after the commit.
     pub fn forget_seen_devices(&self, tenant: &TenantId, user: &UserId) {
         self.changed();

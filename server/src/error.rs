@@ -360,6 +360,18 @@ impl ApiError {
         }
     }
 
+    /// The same of a request that says elsewhere what it is about: `place` knows where, if it does.
+    pub fn placed(self, place: impl Fn(&str) -> Option<String>) -> ApiError {
+        if self.errors.is_empty() {
+            return self;
+        }
+        let moved = |issue: FieldIssue| match place(&issue.pointer) {
+            Some(pointer) => FieldIssue { pointer, ..issue },
+            None => issue,
+        };
+        ApiError::fields(self.problem, self.errors.into_iter().map(moved).collect())
+    }
+
     /// The wire's 401, with the text that the published SDKs' suites pin.
     pub fn unauthorized() -> ApiError {
         ApiError::new(

@@ -7,6 +7,7 @@ mod answer;
 pub mod own;
 mod record;
 mod recorded;
+mod showable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,15 +72,24 @@ pub async fn track(
     let device = on_device(app, &judging, &mut attempted).await?;
     let located = enrich(app, &judging, &attempted).await?;
     let devices = app.caches.devices(&app.store, &attempted.key.tenant, &attempted.key.user).await?;
-    let (signals, verdict) = judging.observe(located, attempted.when, attempted.received_at);
     let unenrolled = match devices.is_empty() {
         true => unenrolled(app, &attempted.key).await?,
         false => Unenrolled::default(),
     };
-    let decided = decide::decide(&verdict, !devices.is_empty(), unenrolled);
+    let decide = |verdict: &Verdict| decide::decide(verdict, !devices.is_empty(), unenrolled);
+    if showable::is_doubtful(&attempted) {
+        let (_, verdict) = judging.rehearse(located.clone(), attempted.when, attempted.received_at);
+        challenge_for(app, &attempted, &verdict, &decide(&verdict))?;
+    }
+    let (signals, verdict) = judging.observe(located, attempted.when, attempted.received_at);
+    let decided = decide(&verdict);
 
     let id = DecisionId(app.random.uuid_v7(attempted.received_at));
     let challenge = challenge_for(app, &attempted, &verdict, &decided)?;
+    if let Some(new) = &challenge {
+        let DecisionKey { tenant, user, .. } = &attempted.key;
+        app.prompts.made(tenant, user, new.challenge.id(), attempted.received_at);
+    }
     let answer = answer::body(&attempted, id, &judging, &verdict, &decided, challenge.as_ref(), &devices);
     let (is_new_device, about_user) = (device.is_some(), news_of_user(app, &attempted).await?);
     let tells_of_user = about_user.is_some();
@@ -366,7 +376,8 @@ fn challenge_for(
             input.device_name.clone().or_else(|| input.device.clone()),
         ),
     };
-    generate::for_decision(app, asked, attempted.received_at).map(Some)
+    let made = generate::for_decision(app, asked, attempted.received_at);
+    made.map(Some).map_err(|refusal| refusal.placed(|pointer| showable::place(attempted, pointer)))
 }
 
 fn count(program: &Program, attempted: &Attempted, decided: &Decided) {

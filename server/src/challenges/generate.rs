@@ -1,5 +1,6 @@
 //! Makes challenges: freezes what the phone will show and sign.
 
+use challenge::context::ContextError;
 use challenge::state::{Detail, DraftError, Kind, LONGEST_LIFE, Level, Origin, Protocol, Subject};
 use challenge::{ActionCode, Challenge, ChallengeId, Draft, IdempotencyKey, TenantId, UserId};
 use engine::outcome;
@@ -59,7 +60,6 @@ pub fn for_decision(app: &App, asked: ForDecision<'_>, now: Timestamp) -> Result
             .unwrap_or_else(|| default_attempts(app)),
     };
     let challenge = freeze(app, Kind::Qr, draft, now)?;
-    app.prompts.made(asked.tenant, asked.user, challenge.id(), now);
     Ok(NewChallenge { challenge, decision: None, supersedes: None })
 }
 
@@ -138,12 +138,26 @@ pub fn anonymous(app: &App, kind: Kind, asked: ForAnybody<'_>, now: Timestamp) -
 fn freeze(app: &App, kind: Kind, mut draft: Draft, now: Timestamp) -> Result<Challenge, ApiError> {
     draft.device_code = Some(app.keys.device_code(&draft.id).hash());
     Challenge::generate_as(kind, draft, now).map_err(|error| match error {
-        DraftError::Context(context) => {
-            let issue = FieldIssue::new("/custom", "not-showable", context.to_string());
-            ApiError::fields(Problem::InvalidEvent, vec![issue])
-        }
+        DraftError::Context(context) => ApiError::fields(Problem::InvalidEvent, vec![unshowable(&context)]),
         DraftError::Life | DraftError::Attempts => ApiError::internal(error),
     })
+}
+
+/// What cannot be shown, and where a request says it.
+fn unshowable(error: &ContextError) -> FieldIssue {
+    let (pointer, detail) = match error {
+        ContextError::Text { pointer, why } => (pointer.as_str(), format!("this text {why}")),
+        ContextError::TooDeep { pointer } => (pointer.as_str(), error.to_string()),
+        ContextError::TooLong => ("/custom", error.to_string()),
+    };
+    // What is bound or shown is a field of the event.
+    let field = pointer.strip_prefix("/bind/").or_else(|| pointer.strip_prefix("/show/"));
+    let pointer = match (field, pointer) {
+        (Some(field), _) => format!("/custom/{field}"),
+        (None, "/user") => "/path/userId".to_owned(),
+        (None, pointer) => pointer.to_owned(),
+    };
+    FieldIssue::new(pointer, "not-showable", detail)
 }
 
 /// What a policy asks of the key.

@@ -1,7 +1,8 @@
 //! Nonces that a phone or a terminal signs.
 //!
-//! They are derived, not stored: from our secret, the asker and the current ten minutes. One is worth nothing to anybody else,
-//! and what is done with it is done once.
+//! They are derived, not stored: from our secret, the asker and the current ten minutes. One is worth nothing to anybody else.
+//! What a phone does with one can be done only once anyway: a key is enrolled, or removed, for good. What a terminal asks for
+//! could be asked for again, so that is written down.
 
 use challenge::TenantId;
 use challenge::messages::ServerNonce;
@@ -15,16 +16,12 @@ use crate::store::{NewUse, Use, UseKind};
 /// How long one nonce is given out, in seconds; it is accepted for at most twice as long.
 const WINDOW_S: i64 = 600;
 
-/// What a nonce is used for.
+/// What a terminal uses a nonce for.
 pub struct Purpose<'a> {
     /// Of which tenant.
     pub tenant: &'a TenantId,
-    /// Whom the nonce was given to: a tenant, or the text of a token.
-    pub asker: &'a str,
-    /// What is done with it, once: an id, or a key's thumbprint.
+    /// What is done with it, once.
     pub by: &'a str,
-    /// Whether that is done already, so that nothing is let in by doing it again.
-    pub done: bool,
     /// Where in the request our nonce stands, and what makes its use the only one.
     pub places: [&'a str; 2],
 }
@@ -45,16 +42,19 @@ pub fn window(now: Timestamp) -> i64 {
     now.as_second().div_euclid(WINDOW_S)
 }
 
+/// Refuses a nonce, which stands at `pointer`, that was not given to `asker` or is too old.
+pub fn must_be_ours(app: &App, asker: &str, nonce: &ServerNonce, pointer: &str) -> Result<(), ApiError> {
+    if accepted(app, asker).contains(nonce) {
+        return Ok(());
+    }
+    Err(ApiError::field(pointer, "unknown-nonce", "ask `POST /v1/client/challenge` for a nonce and sign that"))
+}
+
 /// Uses up a nonce that is ours and not too old.
 pub async fn use_up(app: &App, purpose: Purpose<'_>, nonce: &ServerNonce) -> Result<(), ApiError> {
     let now = app.clock.now();
     let [ours, unique] = purpose.places;
-    if !accepted(app, purpose.asker).contains(nonce) {
-        return Err(unknown(ours));
-    }
-    if purpose.done {
-        return Ok(());
-    }
+    must_be_ours(app, purpose.tenant.as_str(), nonce, ours)?;
     let thing = NewUse {
         tenant: purpose.tenant.clone(),
         kind: UseKind::Nonce,
@@ -66,11 +66,6 @@ pub async fn use_up(app: &App, purpose: Purpose<'_>, nonce: &ServerNonce) -> Res
     };
     match app.store.consume(thing).await.map_err(refusals::store)? {
         Use::First => Ok(()),
-        Use::Again { .. } => Err(ApiError::field(unique, "used-nonce", "this nonce was used; ask for a new one")),
+        Use::Again { .. } => Err(ApiError::field(unique, "used-nonce", "this nonce was used; make another one")),
     }
-}
-
-/// The refusal of a nonce that is not ours, or too old.
-pub fn unknown(pointer: &str) -> ApiError {
-    ApiError::field(pointer, "unknown-nonce", "ask `POST /v1/client/challenge` for a nonce and sign that")
 }

@@ -52,7 +52,7 @@ pub async fn vouching(
     // The pair of nonces is what is used once: the server's alone would be good for one challenge in ten minutes.
     let by = format!("{}/{}", attempt.terminal, attempt.nonce.expose());
     let (server, own) = (format!("{at}/serverNonce"), format!("{at}/nonce"));
-    let purpose = Purpose { tenant, asker: tenant.as_str(), by: &by, done: false, places: [&server, &own] };
+    let purpose = Purpose { tenant, by: &by, places: [&server, &own] };
     nonces::use_up(app, purpose, &attempt.server_nonce).await?;
     Ok(Vouching { terminal, site: known.place })
 }

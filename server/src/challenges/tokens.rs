@@ -166,6 +166,12 @@ impl Bearer {
         &self.registered().jti
     }
 
+    /// When it was made.
+    pub fn made_at(&self) -> Timestamp {
+        // Whoever made it had a clock within these bounds; the least trusted answer otherwise.
+        Timestamp::from_second(self.registered().iat).unwrap_or(Timestamp::MIN)
+    }
+
     /// What it lets in.
     pub fn enrolment_right(&self) -> EnrolmentRight {
         if let Bearer::Screen(claims) = self

@@ -39,7 +39,7 @@ impl Expectation {
         for (name, value) in &expected {
             if !readable(value) {
                 let detail = "expected text, a number, or `{\"value\": …, \"currency\": …}`";
-                fields.issue(&format!("expect/{name}"), "wrong-type", detail);
+                fields.issue_within("expect", name, "wrong-type", detail);
             }
         }
         fields.finish()?;

@@ -110,6 +110,7 @@ async fn t22_where_the_policy_asks_the_first_phone_says_yes_to_the_second() {
     let asked = server.track("ann", "login", scope.clone()).await;
     let new = Phone::new(&server, Sdk::Android);
     new.add(&server, &token(&asked)).await.refused(403, "forbidden");
+    let ours = Phone::new(&server, Sdk::Ios);
     let bearer = [("authorization", format!("Bearer {}", token(&asked)))];
     let codes = server.request("POST", "/v1/client/user-authenticators/recovery-code", &bearer, Some("{}".into()));
     codes.await.refused(403, "forbidden");
@@ -119,6 +120,14 @@ async fn t22_where_the_policy_asks_the_first_phone_says_yes_to_the_second() {
     old.claim(&server, &screen.challenge_id).await.ok();
     old.answer(&server, &screen.challenge_id, true).await.ok();
     new.add(&server, &token(&asked)).await.ok();
+    // Refused too early, it says the same again under the same nonce: what is refused uses nothing up.
+    let asked = server.track("ann", "login", scope.clone()).await;
+    phone_v2::enrol(&server, &ours, &token(&asked)).await.refused(403, "forbidden");
+    let screen = PollingScreen::create(&server, Some(&token(&asked)), json!({"action": "login"})).await;
+    let screen = screen.expect("a challenge");
+    old.claim(&server, &screen.challenge_id).await.ok();
+    old.answer(&server, &screen.challenge_id, true).await.ok();
+    phone_v2::enrol(&server, &ours, &token(&asked)).await.ok();
     // One that was refused lets nobody in.
     let asked = server.track("ann", "login", scope).await;
     let screen = PollingScreen::create(&server, Some(&token(&asked)), json!({"action": "login"})).await;

@@ -189,7 +189,7 @@ async fn a_message_of_four_kibibytes_is_read() {
     let error = screen.next().await;
     assert_eq!(
         (&error["type"], &error["data"]["errors"][0]["pointer"]),
-        (&json!("ERROR"), &json!("/custom")),
+        (&json!("ERROR"), &json!("/data/custom/till")),
         "{error}"
     );
     screen.socket.send(Message::text(ask(till + "x"))).await.expect("a write");

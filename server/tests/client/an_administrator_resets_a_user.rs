@@ -103,6 +103,27 @@ async fn a_reset_takes_everything_and_permits_one_phone() {
     assert_eq!((log["user.reset"], log["recovery.codes_withdrawn"], log["credential.revoked"]), (1, 1, 1), "{log:?}");
 }
 
+/// A reset is for whoever lost a phone to somebody, who may have their tokens too.
+#[tokio::test]
+async fn what_was_given_out_before_a_reset_lets_nobody_in_after_it() {
+    let server = start().await;
+    admit(&server, "admin", ADMIN).await;
+    let (_, _, codes) = enrolled_with_codes(&server, "ann").await;
+    let plain = server.track("ann", "login", json!({"idempotencyKey": "k1"})).await;
+    let scoped = server.track("ann", "login", json!({"scope": "add:authenticators"})).await;
+    let by_code = redeem(&server, &token(&plain), &codes[0], "enrolment").await.ok();
+    let by_code = by_code["enrolmentToken"].as_str().expect("a token").to_owned();
+    server.pass(Duration::from_secs(1)).await;
+    reset(&server, "ann").await.ok();
+    for taken in [token(&plain), token(&scoped), by_code] {
+        Phone::new(&server, Sdk::Ios).add(&server, &taken).await.refused(403, "forbidden");
+    }
+    // The backend that says the same again gets a token that is as new as the answer.
+    let again = server.track("ann", "login", json!({"idempotencyKey": "k1"})).await;
+    Phone::new(&server, Sdk::Ios).add(&server, &token(&again)).await.ok();
+    assert_eq!(log(&server).await["refusal.enrol token_outdated"], 3);
+}
+
 #[tokio::test]
 async fn the_permission_of_a_reset_ends_and_lets_one_phone_in() {
     let server = start().await;

@@ -150,6 +150,7 @@ async fn a_request_that_cannot_be_read_is_refused_with_the_field() {
         (json!({}), "/token"),
         (json!({"token": 7}), "/token"),
         (json!({"token": "x", "expect": []}), "/expect"),
+        (json!({"token": "x", "expect": {"amount": true}}), "/expect/amount"),
         (json!({"token": "x", "action": {}}), "/action"),
     ] {
         let reply = server.backend("POST", "/v1/validate", body).await;

@@ -462,3 +462,41 @@ async fn a_bad_answer_to_a_push_or_in_the_app() {
     let reply = ann.answer_signed(server, push, true, None, &twin).await;
     after.refused("the high-s twin of a rejection as an approval", reply, 409, "challenge_already_answered").await;
 }
+
+/// Counts payees, and asks the phone where it would show one.
+const COUNTED: &str = r#"
+event pay {
+  payee: string
+}
+
+policy pay on pay {
+  default challenge qr { show: [payee] }
+
+  rule many "three payees in a day" {
+    when count(distinct payee) of pay by user over 24h including this >= 3
+    then block reason MANY
+  }
+}
+
+reason MANY "Too many payees today"
+"#;
+
+#[tokio::test]
+async fn a_text_that_no_phone_may_show_is_not_counted() {
+    let server = Server::start_with(|config| {
+        std::fs::write(config.policies.pack.join("test.rules"), COUNTED).expect("a pack");
+    })
+    .await;
+    let pay = async |payee: &str| {
+        let body = json!({"custom": {"payee": payee}});
+        server.backend("POST", "/v1/users/ann/actions/pay", body).await
+    };
+    for number in 0..4 {
+        let refused = pay(&format!("a\u{200b}{number}")).await;
+        refused.refused(422, "invalid_request");
+        assert_eq!(refused.body["errors"][0]["pointer"], "/custom/payee", "{}", refused.body);
+    }
+    for (payee, outcome) in [("one", "challenge"), ("two", "challenge"), ("three", "block")] {
+        assert_eq!(pay(payee).await.ok()["outcome"], outcome, "{payee}");
+    }
+}

@@ -193,6 +193,7 @@ impl Phone {
             expires_at: None,
             right: EnrolmentRight::Scope,
             token: format!("token-of-{}", self.credential.id),
+            token_at: at(0),
             recovery_codes: None,
         }
     }

@@ -57,10 +57,6 @@ pub async fn add(
     };
     let verdict = evidence::admit(&app, &holder.bearer.tenant()?, body.evidence.as_ref(), &about).await?;
     let proven = body.proof.is_some();
-    if let Some((nonce, _)) = &body.proof {
-        let there = find(&app, &holder.bearer.tenant()?, door, &body.key).await?.is_some();
-        enrolment::use_up_for(&app, &holder, &body.key, nonce, there).await?;
-    }
     let (enrolled, codes) = enrol(&app, &holder.bearer, door, body, verdict).await?;
     let credential = enrolled.credential;
     let mut answer = described(&credential);
@@ -113,6 +109,7 @@ async fn enrol(
         expires_at: None,
         right,
         token: bearer.name().to_owned(),
+        token_at: bearer.made_at(),
         recovery_codes: fresh.as_ref().map(|fresh| fresh.kept.clone()),
     };
     let enrolled = app.store.enrol(new).await.map_err(|error| match error {
@@ -137,6 +134,9 @@ async fn enrol(
         }
         EnrolError::CodeSpent => {
             ApiError::new(Problem::Forbidden, "the recovery code of this token has let another phone in")
+        }
+        EnrolError::TokenOutdated => {
+            ApiError::new(Problem::Forbidden, "the user was reset after this token was made; track the action again")
         }
         EnrolError::Store(error) => refusals::store(error),
     })?;
@@ -297,7 +297,7 @@ pub async fn remove(
         RemoveBody::V2 { credential, nonce, signature } => {
             let found = app.store.credential(&tenant, &credential).await.map_err(refusals::store)?;
             let found = found.ok_or_else(refusals::unknown_credential)?;
-            enrolment::verify_removal(&app, &tenant, &found, &nonce, &signature).await?;
+            enrolment::verify_removal(&app, &tenant, &found, &nonce, &signature)?;
             found
         }
     };

@@ -82,6 +82,16 @@ pub struct CreateBody {
 
 /// What a signature looks like in a body.
 const DER: &str = "padded standard base64 of a DER signature";
+/// And a nonce of ours.
+const OUR_NONCE: &str = "the `nonce` of `POST /v1/client/challenge`";
+/// And one that a phone or a terminal makes up.
+const OWN_NONCE: &str = "16 random bytes in unpadded base64url";
+/// And an action.
+pub(super) const ACTION: &str = "an action code of 1 to 100 of the characters A-Z a-z 0-9 . _ : -";
+/// And the id of a credential.
+const CREDENTIAL: &str = "the `userAuthenticatorId` that the enrolment answered";
+/// And a key.
+const KEY: &str = "the base64 of the key's SubjectPublicKeyInfo";
 /// Where the terminal stands in a screen's wish.
 pub const TERMINAL: &str = "/terminal";
 
@@ -117,8 +127,9 @@ impl ClaimBody {
         let with = match version(body)? {
             Version::Compat => ClaimedWith::Compat,
             Version::V2 => {
-                let nonce = required(body, "nonce", |text| PhoneNonce::parse(text).ok())?;
-                let code = optional(body, "qr", |text| RollingCode::parse(text).ok())?;
+                let nonce = required(body, "nonce", OWN_NONCE, |text| PhoneNonce::parse(text).ok())?;
+                let form = "the last 8 bytes of the scanned link in unpadded base64url";
+                let code = optional(body, "qr", form, |text| RollingCode::parse(text).ok())?;
                 ClaimedWith::V2 { nonce, code, near: near_in(body)? }
             }
         };
@@ -137,10 +148,10 @@ impl AnswerBody {
             fields.issue("approved", "missing-field", "this field is required");
         }
         fields.finish()?;
-        let code = optional(body, "verificationCode", |text| TypedCode::parse(text).ok())?.unwrap_or_default();
+        let code = optional(body, "verificationCode", "at most 8 digits", |text| TypedCode::parse(text).ok())?;
         let (challenge, key, signature) = signed_challenge(body)?;
         let decision = if approved == Some(true) { Decision::Approve } else { Decision::Reject };
-        Ok(AnswerBody { challenge, key, signature, with, decision, code })
+        Ok(AnswerBody { challenge, key, signature, with, decision, code: code.unwrap_or_default() })
     }
 }
 
@@ -158,8 +169,8 @@ impl AddBody {
         let proof = match version(body)? {
             Version::Compat => None,
             Version::V2 => {
-                let nonce = required(body, "nonce", |text| ServerNonce::parse(text).ok())?;
-                let signature = required(body, "signature", |text| Some(text.to_owned()))?;
+                let nonce = required(body, "nonce", OUR_NONCE, |text| ServerNonce::parse(text).ok())?;
+                let signature = required(body, "signature", DER, |text| Some(text.to_owned()))?;
                 Some((nonce, Signature::from_base64(&signature).map_err(refusals::signature)?))
             }
         };
@@ -193,17 +204,17 @@ impl RemoveBody {
     /// Reads a removal.
     pub fn read(body: &Object) -> Result<RemoveBody, ApiError> {
         let version = version(body)?;
-        let signature = required(body, "signature", |text| Some(text.to_owned()))?;
+        let signature = required(body, "signature", DER, |text| Some(text.to_owned()))?;
         let signature = Signature::from_base64(&signature).map_err(refusals::signature)?;
         match version {
             Version::Compat => {
-                let key = required(body, "publicKey", |text| Some(text.to_owned()))?;
+                let key = required(body, "publicKey", KEY, |text| Some(text.to_owned()))?;
                 let key = DeviceKey::from_base64(&key).map_err(refusals::public_key)?;
                 Ok(RemoveBody::Compat { key, signature })
             }
             Version::V2 => Ok(RemoveBody::V2 {
-                credential: required(body, "userAuthenticatorId", |text| CredentialId::parse(text).ok())?,
-                nonce: required(body, "nonce", |text| ServerNonce::parse(text).ok())?,
+                credential: required(body, "userAuthenticatorId", CREDENTIAL, |text| CredentialId::parse(text).ok())?,
+                nonce: required(body, "nonce", OUR_NONCE, |text| ServerNonce::parse(text).ok())?,
                 signature,
             }),
         }
@@ -248,7 +259,7 @@ impl CreateBody {
         let custom = fields.object("custom").cloned().unwrap_or_default();
         let rolling = fields.boolean("rollingQr").unwrap_or(false);
         fields.finish()?;
-        let action = required(body, "action", |text| ActionCode::parse(text).ok())?;
+        let action = required(body, "action", ACTION, |text| ActionCode::parse(text).ok())?;
         let terminal = terminal_in(body, TERMINAL)?;
         Ok(CreateBody { action, custom, rolling, terminal })
     }
@@ -265,10 +276,8 @@ pub fn terminal_in(body: &Object, at: &str) -> Result<Option<CreateAttempt>, Api
     let mut fields = Fields::within(said, at);
     let id =
         fields.required_parsed("terminalId", "1 to 64 of `A-Z a-z 0-9 . _ : -`", |text| TerminalId::parse(text).ok());
-    let server = "the `nonce` of `POST /v1/client/challenge`";
-    let server = fields.required_parsed("serverNonce", server, |text| ServerNonce::parse(text).ok());
-    let own = "16 random bytes in unpadded base64url";
-    let own = fields.required_parsed("nonce", own, |text| TerminalNonce::parse(text).ok());
+    let server = fields.required_parsed("serverNonce", OUR_NONCE, |text| ServerNonce::parse(text).ok());
+    let own = fields.required_parsed("nonce", OWN_NONCE, |text| TerminalNonce::parse(text).ok());
     let signature = fields.required_parsed("signature", DER, |text| Signature::from_base64(text).ok());
     fields.finish()?;
     let (Some(terminal), Some(server_nonce), Some(nonce), Some(signature)) = (id, server, own, signature) else {
@@ -350,23 +359,27 @@ pub(super) fn nonce_in(query: Option<&str>) -> Result<ServerNonce, ApiError> {
 }
 
 /// A member that must be there and have its form.
-pub(super) fn required<T>(body: &Object, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, ApiError> {
-    optional(body, name, parse)?
-        .ok_or_else(|| ApiError::field(format!("/{name}"), "missing-field", "this field is required"))
+pub(super) fn required<T>(
+    body: &Object,
+    name: &str,
+    form: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, ApiError> {
+    let missing = || ApiError::field(format!("/{name}"), "missing-field", format!("this field is required: {form}"));
+    optional(body, name, form, parse)?.ok_or_else(missing)
 }
 
 /// A member that must have its form if it is there; an empty text is taken for none.
 pub(super) fn optional<T>(
     body: &Object,
     name: &str,
+    form: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, ApiError> {
     let mut fields = Fields::of(body);
     let text = fields.text(name, 1024).filter(|text| !text.is_empty());
     fields.finish()?;
     let Some(text) = text else { return Ok(None) };
-    match parse(&text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(ApiError::field(format!("/{name}"), "wrong-form", "the text does not have the form of this field")),
-    }
+    let wrong = || ApiError::field(format!("/{name}"), "wrong-form", format!("expected {form}"));
+    parse(&text).map(Some).ok_or_else(wrong)
 }

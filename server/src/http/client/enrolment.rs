@@ -16,16 +16,12 @@ use serde_json::{Value, json};
 use super::bodies;
 use super::caller::{Caller, Holder};
 use crate::app::App;
-use crate::challenges::nonces::{self, Purpose};
-use crate::challenges::{anonymous, in_app};
+use crate::challenges::{anonymous, in_app, nonces};
 use crate::config::MobileProtocol;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
 use crate::store::StoredCredential;
-
-/// Where a phone's request has the nonce, which is all that makes its use the only one.
-const NONCE: [&str; 2] = ["/nonce"; 2];
 
 /// `POST /challenge`: the nonce that an enrolment, a removal or a question signs, and a challenge for the app itself: of the action it
 /// names, or of the tracked action whose token it will show. Stock SDKs ask for the nonce before attestation.
@@ -40,7 +36,7 @@ pub async fn nonce(
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
     let now = app.clock.now();
-    let action = bodies::optional(&body, "action", |text| ActionCode::parse(text).ok())?;
+    let action = bodies::optional(&body, "action", bodies::ACTION, |text| ActionCode::parse(text).ok())?;
     let (asker, challenge) = match (&caller, action) {
         (Caller::Tenant(tenant), Some(action)) => {
             let origin = anonymous::origin(&app, visit.client, &headers);
@@ -63,7 +59,8 @@ pub async fn nonce(
     })))
 }
 
-/// The message that the holder of a token has signed with the new key, for this token and with this nonce.
+/// The message that the holder of a token has signed with the new key, for this token and with our nonce. A phone whose answer was
+/// lost, or who was refused, says the same again: one key is one enrolment, so nothing else is let in by it.
 pub fn signed(
     app: &App,
     holder: &Holder,
@@ -77,25 +74,12 @@ pub fn signed(
     let message =
         enroll(&EnrollMessage { issuer: &issuer, tenant: &tenant, nonce, key: &thumbprint, token: &holder.token });
     key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
+    nonces::must_be_ours(app, &holder.token, nonce, "/nonce")?;
     Ok(message)
 }
 
-/// Uses the nonce up for this key. A phone whose answer was lost says the same again; its key is `there` then, and nothing is
-/// let in by it.
-pub async fn use_up_for(
-    app: &App,
-    holder: &Holder,
-    key: &DeviceKey,
-    nonce: &ServerNonce,
-    there: bool,
-) -> Result<(), ApiError> {
-    let (tenant, by) = (holder.bearer.tenant()?, key.thumbprint().to_base64url());
-    nonces::use_up(app, Purpose { tenant: &tenant, asker: &holder.token, by: &by, done: there, places: NONCE }, nonce)
-        .await
-}
-
-/// Whether the credential's own key has signed its removal with our nonce.
-pub async fn verify_removal(
+/// Whether the credential's own key has signed its removal with our nonce. A key is removed once and for good.
+pub fn verify_removal(
     app: &App,
     tenant: &TenantId,
     phone: &StoredCredential,
@@ -106,8 +90,7 @@ pub async fn verify_removal(
     let credential = &phone.credential.id;
     let message = remove_message(&RemoveMessage { issuer: &issuer, tenant, credential, nonce });
     phone.credential.key.verify(message.as_bytes(), signature).map_err(|_| bad_signature())?;
-    let (by, done) = (credential.as_str(), phone.revoked_at.is_some());
-    nonces::use_up(app, Purpose { tenant, asker: tenant.as_str(), by, done, places: NONCE }, nonce).await
+    nonces::must_be_ours(app, tenant.as_str(), nonce, "/nonce")
 }
 
 /// Whether the key has signed, with our nonce, that it asks this `GET` of `path`. The nonce is not used up: what a question tells
@@ -127,7 +110,7 @@ pub fn verify_question(
     if !fits {
         return Err(bad_signature().about("/header/X-Authsignal-Signature"));
     }
-    if nonces::accepted(app, tenant.as_str()).contains(nonce) { Ok(()) } else { Err(nonces::unknown("/query/nonce")) }
+    nonces::must_be_ours(app, tenant.as_str(), nonce, "/query/nonce")
 }
 
 /// Where a tenant wants version 2 for every action, a key that everybody may know tells nobody whose it is.

@@ -38,7 +38,7 @@ pub async fn send(
     holder: Holder,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
-    let action = bodies::optional(&body, "action", |text| ActionCode::parse(text).ok())?;
+    let action = bodies::optional(&body, "action", bodies::ACTION, |text| ActionCode::parse(text).ok())?;
     let screen = match &holder.bearer {
         Bearer::Screen(claims) => Screen::identified(claims)?,
         Bearer::Approved(_) => return Err(not_of_track()),
@@ -59,7 +59,9 @@ pub async fn poll(
     holder: Holder,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Value>, ApiError> {
-    let id = bodies::required(&body, "challengeId", |text| Some(text.to_owned()))?;
+    let id = bodies::required(&body, "challengeId", "the id that `POST /v1/client/challenge/push` answered", |text| {
+        Some(text.to_owned())
+    })?;
     let id = ChallengeId::parse(&id).map_err(|_| refusals::challenge_not_found())?;
     let Bearer::Screen(claims) = &holder.bearer else { return Err(not_of_track()) };
     let unusable = |_| tokens::refused(challenge::token::TokenError::Claims);

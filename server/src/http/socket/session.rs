@@ -207,7 +207,9 @@ impl Session {
         let terminal = terminal.map(|terminal| (terminal, frames::TERMINAL));
         let ask = Ask { action, custom, origin: self.origin.clone(), terminal, shows_already: forgotten };
         let watching = |id| self.app.notifier.watch(id, self.changes.clone());
-        let (shown, watch) = screen::show(&self.app, &self.screen, ask, watching).await?;
+        let in_message = |pointer: &str| pointer.starts_with("/custom").then(|| format!("/data{pointer}"));
+        let shown = screen::show(&self.app, &self.screen, ask, watching).await;
+        let (shown, watch) = shown.map_err(|refusal| refusal.placed(in_message))?;
         self.open.retain(|open| open.claimed);
         // Nearly every screen shows one at a time.
         self.open.reserve_exact(1);

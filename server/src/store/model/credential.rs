@@ -27,6 +27,8 @@ pub struct NewCredential {
     pub right: EnrolmentRight,
     /// The name (`jti`) of the token that was shown: keys of one phone, one for each kind, come in by the same one.
     pub token: String,
+    /// When that token was made, to the second: one from before a reset lets nothing in.
+    pub token_at: Timestamp,
     /// Recovery codes to issue with it, if the user has none.
     pub recovery_codes: Option<NewRecoveryCodes>,
 }
@@ -128,6 +130,9 @@ pub enum EnrolError {
     /// The recovery code has let another phone in.
     #[error("the recovery code has let another phone in")]
     CodeSpent,
+    /// An administrator has reset the user since the token was made.
+    #[error("the token is older than the reset of its user")]
+    TokenOutdated,
     /// The store could not write.
     #[error(transparent)]
     Store(#[from] StoreError),

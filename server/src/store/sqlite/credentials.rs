@@ -34,6 +34,7 @@ impl Verb for Enrol {
                         EnrolError::NeedsScope => "needs_scope",
                         EnrolError::NeedsRecovery => "needs_recovery",
                         EnrolError::CodeSpent => "code_spent",
+                        EnrolError::TokenOutdated => "token_outdated",
                         EnrolError::Store(_) => "storage",
                     };
                     let entry = Entry::new(&new.credential.tenant, "refusal.enrol", new.enrolled_at)
@@ -88,6 +89,11 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted
 /// Judged in the transaction that enrols: of two phones that come at once, the second is the second (T-22).
 async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
     let (tenant, user) = (&new.credential.tenant, &new.credential.user);
+    // A reset takes everything away, the tokens of whoever it is to keep out too. Tokens count in whole seconds.
+    let reset = recovery::last_reset(batch.conn(), tenant, user).await?;
+    if reset.is_some_and(|reset| new.token_at.as_second() < reset.at.as_second()) {
+        return Ok(Err(EnrolError::TokenOutdated));
+    }
     if is_of_the_phone_that_is_in(batch.conn(), new).await? {
         return Ok(Ok(Door::Beside));
     }

@@ -431,14 +431,23 @@ async fn reset_by_key(
     row.as_ref().map(reset_from).transpose()
 }
 
-/// The newest reset, unless a phone was enrolled after it.
-async fn pending_of(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<Reset>, Fault> {
+/// The newest reset.
+pub(super) async fn last_reset(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<Option<Reset>, Fault> {
     let row = sqlx::query("SELECT * FROM resets WHERE tenant = ? AND user = ? ORDER BY rowid DESC LIMIT 1")
         .bind(tenant.as_str())
         .bind(user.as_str())
         .fetch_optional(conn)
         .await?;
-    Ok(row.as_ref().map(reset_from).transpose()?.filter(|reset| reset.credential.is_none()))
+    row.as_ref().map(reset_from).transpose()
+}
+
+/// The newest reset, unless a phone was enrolled after it.
+async fn pending_of(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<Reset>, Fault> {
+    Ok(last_reset(conn, tenant, user).await?.filter(|reset| reset.credential.is_none()))
 }
 
 // --- standing ---
