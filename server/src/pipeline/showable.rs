@@ -1,7 +1,8 @@
 //! What no phone may show is refused before it is counted: a wrong request changes nothing.
 //!
-//! Which texts a challenge shows is known when the rules have answered, and they answer about an event that is counted. Nearly
-//! every event has nothing but texts that may be shown. Of any other, it is tried without counting what comes of it.
+//! Which texts a challenge shows is known when the rules have answered, and they answer about an event that is counted. An event
+//! with a text that could be refused (an odd sign, or one as long as some user agents are) is therefore tried without counting
+//! first, and its rules are asked twice. Most events have no such text.
 
 use challenge::text::{LONGEST_LABEL, show};
 use serde_json::Value;
