@@ -182,8 +182,8 @@ impl Caches {
         self.seen.invalidate(&key);
     }
 
-    /// Forgets the tokens that were given out: a reset makes those of its user worthless, and a repeat must get a fresh one. Those of
-    /// everybody, which stay good: resets are rare, and a repeat gets another one that is as good.
+    /// Forgets the tokens that were given out: a reset or a deletion makes those of its user worthless, and a repeat must get a fresh
+    /// one. Those of everybody, which stay good: both are rare, and a repeat gets another one that is as good.
     pub fn forget_tokens(&self) {
         self.tokens.invalidate_all();
     }

@@ -10,6 +10,7 @@ use challenge::UserId;
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
+use crate::challenges::follow;
 use crate::error::ApiError;
 use crate::http::authenticators::enrolled_methods;
 use crate::http::body::JsonObject;
@@ -61,17 +62,24 @@ pub(super) async fn update(
     Ok(Json(Value::Object(body)))
 }
 
-/// `DELETE /v1/users/{userId}`: forgets the user and revokes their devices. A stranger is forgotten already.
+/// `DELETE /v1/users/{userId}`: forgets the user, revokes their devices, takes open challenges back and makes the tokens that were
+/// given out for them worthless. A stranger is forgotten already.
 #[utoipa::path(delete, path = "/users/{userId}", tag = "users", params(("userId" = String, Path)),
     responses((status = 200, description = "the user is forgotten", body = Object)))]
 pub(super) async fn delete(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let user = ids.user()?;
-    match app.store.delete_user(&caller.tenant, &user, app.clock.now()).await {
-        Ok(()) | Err(DeleteUserError::NotFound) => {}
+    let now = app.clock.now();
+    let cancelled = match app.store.delete_user(&caller.tenant, &user, now).await {
+        Ok(cancelled) => cancelled,
+        Err(DeleteUserError::NotFound) => Vec::new(),
         Err(DeleteUserError::Store(error)) => return Err(refuse(error)),
-    }
+    };
     app.caches.forget_user(&caller.tenant, &user);
+    app.caches.forget_tokens();
+    for step in &cancelled {
+        follow::step(&app, step, now);
+    }
     Ok(Json(json!({"success": true})))
 }
 

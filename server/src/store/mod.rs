@@ -336,8 +336,14 @@ impl Store {
         self.inner.submit(verbs::UpsertUser { tenant, user, attributes, at }).await
     }
 
-    /// Forgets a user's attributes and revokes their credentials and recovery codes. Decisions stay.
-    pub async fn delete_user(&self, tenant: &TenantId, user: &UserId, at: Timestamp) -> Result<(), DeleteUserError> {
+    /// Forgets a user's attributes, revokes their credentials, sessions and recovery codes, and takes back the open challenges, which
+    /// it returns. Decisions stay; tokens of before enrol nothing any more.
+    pub async fn delete_user(
+        &self,
+        tenant: &TenantId,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<Vec<Transitioned>, DeleteUserError> {
         let (tenant, user) = (tenant.clone(), user.clone());
         self.inner.submit(verbs::DeleteUser { tenant, user, at }).await
     }

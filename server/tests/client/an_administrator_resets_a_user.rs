@@ -124,6 +124,37 @@ async fn what_was_given_out_before_a_reset_lets_nobody_in_after_it() {
     assert_eq!(log(&server).await["refusal.enrol token_outdated"], 3);
 }
 
+/// Who comes back under the id of a deleted user may be somebody else.
+#[tokio::test]
+async fn a_deletion_takes_the_open_challenges_and_the_tokens_too() {
+    let server = start().await;
+    // One who was told of and has a phone, and one of whom nothing is known but what was tracked.
+    let phone = enrolled_with_codes(&server, "ann").await.0;
+    let plain = server.track("ann", "login", json!({"idempotencyKey": "k1"})).await;
+    let scoped = server.track("ann", "login", json!({"scope": "add:authenticators"})).await;
+    let strangers = server.track("eve", "login", json!({})).await;
+    let mut screen = Screen::identified(&server, &token(&plain)).await;
+    let shown = id(&screen.create("login", None).await);
+    phone.claim(&server, &shown).await.ok();
+    assert_eq!(screen.state(&shown).await.0, "claimed");
+    server.pass(Duration::from_secs(1)).await;
+    for user in ["ann", "eve", "eve"] {
+        server.backend("DELETE", &format!("/v1/users/{user}"), Value::Null).await.ok();
+    }
+    assert_eq!(screen.state(&shown).await.0, "superseded");
+    phone.answer(&server, &shown, true).await.refused(409, "challenge_superseded");
+    for (user, taken) in [("ann", &plain), ("ann", &scoped), ("eve", &strangers)] {
+        Phone::new(&server, Sdk::Ios).add(&server, &token(taken)).await.refused(403, "forbidden");
+        // Whoever is told of again is there again, and the token stays what it was.
+        server.track(user, "hello", json!({"email": "new@example.org"})).await;
+        Phone::new(&server, Sdk::Ios).add(&server, &token(taken)).await.refused(403, "forbidden");
+    }
+    let again = server.track("ann", "login", json!({"idempotencyKey": "k1"})).await;
+    Phone::new(&server, Sdk::Ios).add(&server, &token(&again)).await.ok();
+    let log = log(&server).await;
+    assert_eq!((log["user.deleted"], log["refusal.enrol token_outdated"]), (2, 6), "{log:?}");
+}
+
 #[tokio::test]
 async fn the_permission_of_a_reset_ends_and_lets_one_phone_in() {
     let server = start().await;

@@ -506,6 +506,13 @@ async fn users_are_made_changed_listed_and_deleted() {
     assert!(matches!(store.delete_user(&tenant(), &user("b"), at(5)).await, Err(DeleteUserError::NotFound)));
     let back = store.upsert_user(&tenant(), &user("b"), UserAttributes::default(), at(6)).await.unwrap();
     assert_eq!(back.attributes, UserAttributes::default());
+    assert_eq!(store.user(&tenant(), &user("b")).await.unwrap().map(|user| user.seq), Some(back.seq));
+    // Deleted and back within one millisecond.
+    store.delete_user(&tenant(), &user("b"), at(7)).await.unwrap();
+    assert!(store.user(&tenant(), &user("b")).await.unwrap().is_none());
+    store.upsert_user(&tenant(), &user("b"), UserAttributes::default(), at(7)).await.unwrap();
+    assert!(store.user(&tenant(), &user("b")).await.unwrap().is_some());
+    assert_eq!(names(&store.users(&tenant(), &UserFilter::default(), &PageRequest::first(9)).await.unwrap()).len(), 4);
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ async fn enrol(
             ApiError::new(Problem::Forbidden, "the recovery code of this token has let another phone in")
         }
         EnrolError::TokenOutdated => {
-            ApiError::new(Problem::Forbidden, "the user was reset after this token was made; track the action again")
+            ApiError::new(Problem::Forbidden, "the user was reset or deleted after this token was made; track the action again")
         }
         EnrolError::Store(error) => refusals::store(error),
     })?;

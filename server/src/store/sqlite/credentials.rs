@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::recovery;
 use super::unit::{Running, Verb};
+use super::{recovery, users};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{Enrol, RefreshCredential, RevokeCredential};
@@ -89,9 +89,10 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted
 /// Judged in the transaction that enrols: of two phones that come at once, the second is the second (T-22).
 async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
     let (tenant, user) = (&new.credential.tenant, &new.credential.user);
-    // A reset takes everything away, the tokens of whoever it is to keep out too. Tokens count in whole seconds.
-    let reset = recovery::last_reset(batch.conn(), tenant, user).await?;
-    if reset.is_some_and(|reset| new.token_at.as_second() < reset.at.as_second()) {
+    // A reset and a deletion take everything away, the tokens of whoever they are to keep out too. Tokens count in whole seconds.
+    let reset = recovery::last_reset(batch.conn(), tenant, user).await?.map(|reset| reset.at);
+    let deleted = users::deleted_at(batch.conn(), tenant, user).await?;
+    if reset.max(deleted).is_some_and(|began_anew| new.token_at.as_second() < began_anew.as_second()) {
         return Ok(Err(EnrolError::TokenOutdated));
     }
     if is_of_the_phone_that_is_in(batch.conn(), new).await? {

@@ -1,5 +1,6 @@
 use challenge::state::Supersession;
 use engine::program::CHALLENGE_CLAIM;
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, SqlitePool};
 
@@ -72,6 +73,22 @@ pub(super) async fn record(batch: &mut Batch, new: &NewDecision) -> Result<Recor
         users::upsert(batch, (&new.tenant, &new.user), attributes, new.created_at).await?;
     }
     Ok(Recorded { id: new.id, seq, challenge: challenge.map(|new| new.challenge.id()) })
+}
+
+/// Whether a user tracked anything since.
+pub(super) async fn any_since(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+    since: Option<Timestamp>,
+) -> Result<bool, Fault> {
+    let found = sqlx::query("SELECT 1 FROM decisions WHERE tenant = ? AND user = ? AND created_at >= ? LIMIT 1")
+        .bind(tenant.as_str())
+        .bind(user.as_str())
+        .bind(since.map_or(i64::MIN, ms))
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
 }
 
 impl Verb for SetActionState {

@@ -1,4 +1,5 @@
-use jiff::Timestamp;
+use challenge::state::Supersession;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
@@ -6,13 +7,32 @@ use uuid::Uuid;
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
-use super::sessions;
 use super::unit::{Running, Verb};
-use super::{credentials, devices, recovery};
+use super::{challenges, credentials, decisions, devices, recovery, sessions};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{DeleteUser, UpsertUser};
 use crate::store::{StoreError, tables};
+
+/// Why what a user had was taken from them.
+const DELETED: &str = "user deleted";
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+
+/// A user, and when they were deleted last.
+struct Held {
+    user: User,
+    deleted_at: Option<Timestamp>,
+}
+
+impl Held {
+    /// Whether nothing was said of the user since they were deleted.
+    fn is_gone(&self) -> bool {
+        self.deleted_at.is_some_and(|deleted_at| self.user.updated_at <= deleted_at)
+    }
+}
+
+/// The rows of users who are not gone.
+const IS_THERE: &str = "(deleted_at IS NULL OR deleted_at < updated_at)";
 
 impl Verb for UpsertUser {
     type Done = User;
@@ -33,30 +53,22 @@ pub(super) async fn upsert(
     let when = whole_ms(at);
     let seq = batch.next_seq();
     let held = by_user(batch.conn(), tenant, user).await?;
-    let (kind, user, was) = match held {
-        Some((user, deleted)) => {
+    let (kind, user, was, deleted_at) = match held {
+        Some(held) => {
+            let (gone, Held { user, deleted_at }) = (held.is_gone(), held);
             let attributes = merged(&user.attributes, given);
-            if !deleted && attributes == user.attributes {
+            if !gone && attributes == user.attributes {
                 return Ok(user);
             }
             let was = user.seq;
-            ("user.changed", User { attributes, updated_at: when, seq, ..user }, Some(was))
+            // Later than the deletion, which makes the user one that is there.
+            let updated_at = deleted_at.map_or(when, |deleted_at| when.max(deleted_at + MILLISECOND));
+            ("user.changed", User { attributes, updated_at, seq, ..user }, Some(was), deleted_at)
         }
-        None => {
-            let user = User {
-                tenant: tenant.clone(),
-                user: user.clone(),
-                pseudonym: Uuid::new_v4(),
-                attributes: given.clone(),
-                created_at: when,
-                updated_at: when,
-                seq,
-            };
-            ("user.created", user, None)
-        }
+        None => ("user.created", created(tenant, user, given.clone(), when, seq), None, None),
     };
     let entry = Entry::new(tenant, kind, at).fact("user", user.pseudonym.to_string());
-    let row = to_row(&user, None);
+    let row = to_row(&user, deleted_at);
     batch
         .append(match was {
             Some(was) => entry.changed(row, was),
@@ -67,34 +79,54 @@ pub(super) async fn upsert(
 }
 
 impl Verb for DeleteUser {
-    type Done = ();
+    type Done = Vec<Transitioned>;
     type Refused = DeleteUserError;
 
     fn run<'a>(&'a self, batch: &'a mut Batch) -> Running<'a, Self> {
         Box::pin(async move {
-            let held = by_user(batch.conn(), &self.tenant, &self.user).await?.filter(|(_, deleted)| !deleted);
-            let active = credentials::active_of(batch.conn(), &self.tenant, &self.user).await?;
-            let codes = recovery::withdraw(batch, &self.tenant, &self.user, "user deleted", self.at).await?;
-            let sessions = sessions::revoke_all(batch, &self.tenant, &self.user, "user deleted", self.at).await?;
-            if held.is_none() && active.is_empty() && codes == 0 && sessions == 0 {
+            let (tenant, user, at) = (&self.tenant, &self.user, self.at);
+            // What was tracked in this very batch is theirs too.
+            batch.flush().await?;
+            let held = by_user(batch.conn(), tenant, user).await?;
+            let deleted_at = held.as_ref().and_then(|held| held.deleted_at);
+            let is_there = held.as_ref().is_some_and(|held| !held.is_gone());
+            let active = credentials::active_of(batch.conn(), tenant, user).await?;
+            let codes = recovery::withdraw(batch, tenant, user, DELETED, at).await?;
+            let sessions = sessions::revoke_all(batch, tenant, user, DELETED, at).await?;
+            let open = challenges::open_of(batch.conn(), tenant, user, at).await?;
+            let left = is_there || !active.is_empty() || codes > 0 || sessions > 0 || !open.is_empty();
+            // Whoever was tracked since may hold a token, which must not outlive them.
+            if !left && !decisions::any_since(batch.conn(), tenant, user, deleted_at).await? {
                 return Ok(Err(DeleteUserError::NotFound));
             }
-            devices::erase(batch, &self.tenant, &self.user, self.at).await?;
+            let cancelled = challenges::cancel(batch, open, Supersession::Cancelled, at).await?;
+            devices::erase(batch, tenant, user, at).await?;
             for credential in active {
-                credentials::revoke(batch, credential, "user deleted", self.at).await?;
+                credentials::revoke(batch, credential, DELETED, at).await?;
             }
-            if let Some((user, _)) = held {
-                let was = user.seq;
-                let at = whole_ms(self.at);
-                let gone = User { attributes: UserAttributes::default(), updated_at: at, ..user };
-                let entry = Entry::new(&self.tenant, "user.deleted", self.at)
-                    .fact("user", gone.pseudonym.to_string())
-                    .changed(to_row(&gone, Some(ms(at))), was);
-                batch.append(entry).await?;
-            }
-            Ok(Ok(()))
+            let when = whole_ms(at);
+            let entry = Entry::new(tenant, "user.deleted", at).fact("challenges", cancelled.len().to_string());
+            let entry = match held {
+                Some(Held { user, .. }) => {
+                    let was = user.seq;
+                    let gone = User { attributes: UserAttributes::default(), updated_at: when, ..user };
+                    let entry = entry.fact("user", gone.pseudonym.to_string());
+                    entry.changed(to_row(&gone, Some(when)), was)
+                }
+                None => {
+                    let gone = created(tenant, user, UserAttributes::default(), when, batch.next_seq());
+                    entry.fact("user", gone.pseudonym.to_string()).made(to_row(&gone, Some(when)))
+                }
+            };
+            batch.append(entry).await?;
+            Ok(Ok(cancelled))
         })
     }
+}
+
+fn created(tenant: &TenantId, user: &UserId, attributes: UserAttributes, at: Timestamp, seq: Seq) -> User {
+    let (tenant, user) = (tenant.clone(), user.clone());
+    User { tenant, user, pseudonym: Uuid::new_v4(), attributes, created_at: at, updated_at: at, seq }
 }
 
 /// What is given, over what was known. That an address was verified says nothing of another one.
@@ -117,7 +149,7 @@ fn merged(known: &UserAttributes, given: &UserAttributes) -> UserAttributes {
     }
 }
 
-fn to_row(user: &User, deleted_at: Option<i64>) -> Row {
+fn to_row(user: &User, deleted_at: Option<Timestamp>) -> Row {
     let attributes = &user.attributes;
     Row {
         table: &tables::USERS,
@@ -136,7 +168,7 @@ fn to_row(user: &User, deleted_at: Option<i64>) -> Row {
             attributes.custom.as_deref().into(),
             ms(user.created_at).into(),
             ms(user.updated_at).into(),
-            deleted_at.into(),
+            deleted_at.map(ms).into(),
         ],
     }
 }
@@ -162,20 +194,28 @@ fn from_row(row: &SqliteRow) -> Result<User, Fault> {
     })
 }
 
-/// The user, and whether they were deleted.
-async fn by_user(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<(User, bool)>, Fault> {
+async fn by_user(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<Held>, Fault> {
     let row = sqlx::query("SELECT * FROM users WHERE tenant = ? AND user = ?")
         .bind(tenant.as_str())
         .bind(user.as_str())
         .fetch_optional(conn)
         .await?;
-    row.map(|row| Ok((from_row(&row)?, row.opt_int("deleted_at")?.is_some()))).transpose()
+    row.map(|row| Ok(Held { user: from_row(&row)?, deleted_at: row.opt_at("deleted_at")? })).transpose()
+}
+
+/// When a user was deleted last.
+pub(super) async fn deleted_at(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<Option<Timestamp>, Fault> {
+    Ok(by_user(conn, tenant, user).await?.and_then(|held| held.deleted_at))
 }
 
 impl super::Sqlite {
     pub async fn user(&self, tenant: &TenantId, user: &UserId) -> Result<Option<User>, StoreError> {
         let held = by_user(&mut *self.reader().await?, tenant, user).await?;
-        Ok(held.filter(|(_, deleted)| !deleted).map(|(user, _)| user))
+        Ok(held.filter(|held| !held.is_gone()).map(|held| held.user))
     }
 
     pub async fn users(
@@ -195,8 +235,8 @@ async fn list(
     page: &PageRequest,
 ) -> Result<Page<User>, Fault> {
     let limit = page.limit.clamp(1, PageRequest::LARGEST);
-    let mut query = QueryBuilder::new("SELECT * FROM users WHERE deleted_at IS NULL AND tenant = ");
-    query.push_bind(tenant.as_str());
+    let mut query = QueryBuilder::new("SELECT * FROM users WHERE ");
+    query.push(IS_THERE).push(" AND tenant = ").push_bind(tenant.as_str());
     let wanted = [("email", &filter.email), ("username", &filter.username), ("phone_number", &filter.phone_number)];
     for (column, value) in wanted {
         if let Some(value) = value {
