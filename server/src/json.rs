@@ -355,6 +355,18 @@ impl<'a> Fields<'a> {
         Some(items)
     }
 
+    /// Complains of every field but these: a misspelt one would say nothing, where it was to say something.
+    pub fn only(&mut self, known: &[&str]) {
+        let unknown = self.map.keys().filter(|name| !known.contains(&name.as_str()));
+        let complaints: Vec<(&String, String)> = unknown
+            .map(|name| match grammar::nearest(name, known.iter().copied()) {
+                Some(meant) => (name, format!("there is no such field; is `{meant}` meant?")),
+                None => (name, format!("there is no such field; there are: {}", known.join(", "))),
+            })
+            .collect();
+        complaints.into_iter().for_each(|(name, detail)| self.issue(name, "unknown-field", detail));
+    }
+
     /// Records a complaint about one field.
     pub fn issue(&mut self, name: &str, code: &str, detail: impl Into<String>) {
         self.issues.push(FieldIssue::new(format!("{}/{}", self.at, escape(name)), code, detail));

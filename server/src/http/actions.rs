@@ -15,7 +15,7 @@ use crate::decode::Target;
 use crate::error::{ApiError, Problem};
 use crate::http::body::JsonObject;
 
-use crate::http::params::{Ids, Query};
+use crate::http::params::{Ids, Query, idempotency_key};
 use crate::http::trace::trace_id;
 use crate::json::Fields;
 use crate::pipeline::{self, Headers};
@@ -57,14 +57,7 @@ pub(super) async fn track(
     let explain = query.switch("explain");
     query.finish()?;
     let target = Target { tenant: caller.tenant, user: ids.user()?, action: ids.action()? };
-    let key_header = match headers.get("idempotency-key").map(HeaderValue::to_str) {
-        None => None,
-        Some(Ok(text)) => Some(text),
-        Some(Err(_)) => {
-            return Err(ApiError::field("/header/Idempotency-Key", "invalid", "expected visible ASCII characters"));
-        }
-    };
-    let said = Headers { key: key_header, trace: trace_id(&headers) };
+    let said = Headers { key: idempotency_key(&headers)?, trace: trace_id(&headers) };
     let tracked = pipeline::track(&app, target, said, &body, explain).await?;
     let mut response = Json(Value::Object(tracked.answer)).into_response();
     if tracked.replayed {

@@ -49,6 +49,7 @@ pub(super) async fn remember(
     caller.must(Right::Operate)?;
     let now = app.clock.now();
     let mut fields = Fields::of(&body);
+    fields.only(&["rememberedUntil"]);
     let until = fields.text("rememberedUntil", 64);
     let time = until.as_deref().map(str::parse::<Timestamp>);
     match (&time, body.get("rememberedUntil")) {

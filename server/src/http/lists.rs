@@ -49,6 +49,7 @@ pub(super) async fn add(
     let policies = app.policies.of(&caller.tenant);
     let (list, element) = managed(&policies, ids.text("list"))?;
     let mut fields = Fields::of(&body);
+    fields.only(&["value", "reason", "expiresAt"]);
     let value = fields.required_text("value", 1024);
     let reason = fields.text("reason", 1024);
     let expires_at = fields.text("expiresAt", 64).map(|text| text.parse::<Timestamp>());

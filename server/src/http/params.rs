@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use challenge::{ActionCode, IdempotencyKey, UserId};
 use jiff::Timestamp;
@@ -21,6 +22,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
             .map_err(|_| ApiError::field("/path", "not-utf8", "the path is not percent-encoded UTF-8"))?;
         Ok(Ids(raw.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
     }
+}
+
+/// The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header), said once or more often in the same words.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    const HEADER: &str = "idempotency-key";
+    let wrong = |code: &str, detail: &str| ApiError::field("/header/Idempotency-Key", code, detail);
+    let Some(first) = headers.get(HEADER) else { return Ok(None) };
+    if headers.get_all(HEADER).iter().any(|other| other != first) {
+        return Err(wrong("ambiguous", "the header names two keys"));
+    }
+    let key = first.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    key.map(Some).ok_or_else(|| wrong("invalid", "expected 1 to 255 visible ASCII characters"))
 }
 
 impl Ids {

@@ -124,6 +124,7 @@ pub(super) async fn check(State(app): State<App>, caller: Caller, request: Reque
 
 fn pack(body: &Map<String, Value>) -> Result<PackSource, ApiError> {
     let mut fields = Fields::of(body);
+    fields.only(&["source", "files"]);
     let mut files = BTreeMap::new();
     if let Some(source) = fields.value("source") {
         match source {

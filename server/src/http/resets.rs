@@ -13,7 +13,7 @@ use crate::auth::{Caller, Right};
 use crate::error::ApiError;
 use crate::http::body::JsonObject;
 use crate::http::context::Visit;
-use crate::http::params::Ids;
+use crate::http::params::{Ids, idempotency_key};
 use crate::json::Fields;
 use crate::recovery::reset::{self, Wish};
 
@@ -44,6 +44,7 @@ pub(super) async fn reset(
     caller.must(Right::Administer)?;
     let user = ids.user()?;
     let mut fields = Fields::of(&body);
+    fields.only(&["reason", "author", "enrolWithinS", "overrule", "ipAddress"]);
     let reason = fields.required_text("reason", 1024);
     let author = fields.required_text("author", 255);
     let within = fields.integer("enrolWithinS", 60..=LONGEST_WITHIN_S).and_then(|s| u32::try_from(s).ok());
@@ -62,15 +63,7 @@ pub(super) async fn reset(
         }
     }
     fields.finish()?;
-    let key = headers.get("idempotency-key").map(|key| key.to_str().map(str::to_owned));
-    let key = match key {
-        None => None,
-        Some(Ok(key)) if (1..=255).contains(&key.len()) => Some(key),
-        Some(_) => {
-            let expected = "expected 1 to 255 visible ASCII characters";
-            return Err(ApiError::field("/header/Idempotency-Key", "invalid", expected));
-        }
-    };
+    let key = idempotency_key(&headers)?.map(str::to_owned);
     let wish = Wish {
         tenant: caller.tenant,
         user,

@@ -61,6 +61,10 @@ pub(super) async fn register(
     caller.must(Right::Administer)?;
     let id = id(&ids)?;
     let mut fields = Fields::of(&body);
+    // An answer may be sent back as it came.
+    let known = ["publicKey", "name", "place"];
+    let answered = ["terminalId", "keyThumbprint", "registeredBy", "registeredAt", "cancelledChallenges"];
+    fields.only(&[&known[..], &answered[..]].concat());
     let key = fields.required_text("publicKey", 1024);
     let name = shown_text(&mut fields, "name");
     if name.is_none() && fields.value("name").is_none() {
@@ -106,6 +110,7 @@ fn id(ids: &Ids) -> Result<TerminalId, ApiError> {
 /// Where the terminal stands. A position says nothing without the country: rules compare both.
 fn site(place: &Map<String, Value>) -> Result<Site, ApiError> {
     let mut fields = Fields::within(place, "/place");
+    fields.only(&["country", "region", "city", "latitude", "longitude"]);
     let code = "an ISO 3166-1 code such as DE";
     let country =
         fields.required_parsed("country", code, |code| Country::parse(code).map(|country| country.to_string()));

@@ -91,6 +91,7 @@ pub(super) async fn redeliver(
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Administer)?;
     let mut fields = Fields::of(&body);
+    fields.only(&["id", "endpoint"]);
     let endpoint = fields.text("endpoint", 64);
     let event = fields.text("id", 64).map(|text| Uuid::parse_str(&text));
     if let Some(Err(_)) = event {

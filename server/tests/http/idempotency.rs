@@ -58,12 +58,20 @@ async fn the_header_is_a_synonym_of_the_field() {
     let first = world.post(PATH, attempt("failed")).await.ok();
     let mut body = attempt("failed");
     body.as_object_mut().expect("an object").remove("idempotencyKey");
-    let request = crate::support::request("POST", PATH)
-        .header("authorization", crate::support::basic(crate::support::BACKEND))
-        .header("idempotency-key", "k1")
-        .body(body.to_string().into())
-        .expect("a request");
-    assert_eq!(world.send(request).await.ok()["decisionId"], first["decisionId"]);
+    let asked = async |keys: &[&str]| {
+        let request = crate::support::request("POST", PATH)
+            .header("authorization", crate::support::basic(crate::support::BACKEND));
+        let request = keys.iter().fold(request, |request, key| request.header("idempotency-key", *key));
+        world.send(request.body(body.to_string().into()).expect("a request")).await
+    };
+    assert_eq!(asked(&["k1"]).await.ok()["decisionId"], first["decisionId"]);
+    assert_eq!(asked(&["k1", "k1"]).await.ok()["decisionId"], first["decisionId"]);
+    let long = "k".repeat(256);
+    for (keys, code) in [(["k1", "k2"], "ambiguous"), (["", ""], "invalid"), ([&long, &long], "invalid")] {
+        let refusal = asked(&keys).await.refused(400, "invalid_request");
+        let complaint = &refusal["errors"][0];
+        assert_eq!((&complaint["pointer"], &complaint["code"]), (&json!("/header/Idempotency-Key"), &json!(code)));
+    }
 }
 
 #[tokio::test]

@@ -336,6 +336,11 @@ async fn only_an_administrator_sees_and_revives_dead_letters() {
         }
     }
     world.call_as(ADMIN, "POST", "/v1/webhooks/redeliver", json!({"id": "x"})).await.refused(400, "invalid_request");
+    // Misspelt, it would mean every one.
+    let misspelt = world.call_as(ADMIN, "POST", "/v1/webhooks/redeliver", json!({"endpiont": "other"})).await;
+    let complaint = &misspelt.refused(400, "invalid_request")["errors"][0];
+    assert_eq!((&complaint["pointer"], &complaint["code"]), (&json!("/endpiont"), &json!("unknown-field")));
+    assert_eq!(complaint["detail"], "there is no such field; is `endpoint` meant?");
 }
 
 #[tokio::test]
