@@ -7,7 +7,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use server::audit::{self, Fact, Leaf, LogKey};
-use server::store::{LoggedEntry, entries_of};
+use server::store::{Found, LoggedEntry, entries_of};
 
 use crate::exit::Exit;
 use crate::output::{self, Format, JSON_VERSION};
@@ -23,9 +23,10 @@ pub struct Audit {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Check every entry, signature and row; name the first that is not as it was signed, with exit code 4
+    /// Check every entry, signature and row; name the first that is not as it was signed, with exit code 4. Without the log's
+    /// public key nothing is proven, which is exit code 4 too
     Verify(Verify),
-    /// Show the entries of a decision, a challenge or a credential, or one entry by its number
+    /// Show the entries of a decision, a challenge, a credential or a pack, those of a kind, or one by its number
     Show(Show),
 }
 
@@ -41,8 +42,12 @@ struct Log {
 
 #[derive(clap::Args)]
 struct Show {
-    /// An entry's number, or the id of a decision, a challenge or a credential
+    /// An entry's number, an id that entries name (of a decision, a challenge, a credential, a pack), or a kind of entry such
+    /// as `policy.activated`
     id: String,
+    /// Show at most so many entries, the oldest
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
     /// How to print the entries
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -61,9 +66,6 @@ struct Verify {
     #[command(flatten)]
     log: Log,
 }
-
-/// At most this many entries are shown.
-const MOST: u32 = 100;
 
 impl Audit {
     /// Does it.
@@ -93,18 +95,21 @@ impl Show {
             database.display(),
             self.log.place.remedy()
         );
-        let entries = service::runtime()?.block_on(entries_of(&database, &self.id, MOST))?;
+        let Found { entries, more } = service::runtime()?.block_on(entries_of(&database, &self.id, self.limit))?;
         anyhow::ensure!(!entries.is_empty(), "the log in {} has no entry `{}`", database.display(), self.id);
         let mut out = output::stdout();
         match self.format {
             Format::Json => {
                 let entries = entries.iter().map(as_json).collect::<Result<Vec<_>, _>>()?;
-                let shown = json!({"version": JSON_VERSION, "entries": entries});
+                let shown = json!({"version": JSON_VERSION, "entries": entries, "more": more});
                 writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
             }
             Format::Text => {
                 for entry in &entries {
                     tell(&mut out, entry)?;
+                }
+                if more {
+                    writeln!(out, "There are more: `--limit {}` shows twice as many.", self.limit.saturating_mul(2))?;
                 }
             }
         }
@@ -171,7 +176,7 @@ impl Verify {
             }
         }
         out.flush()?;
-        Ok(if report.is_good() { Exit::Fine } else { Exit::Tests })
+        Ok(if report.is_proven() { Exit::Fine } else { Exit::Tests })
     }
 }
 

@@ -23,6 +23,7 @@ impl Migrate {
     /// Brings the database to this version's schema, creating it if need be. `serve` does the same at its start; this is
     /// for those who want to see it done before.
     pub fn run(self) -> anyhow::Result<Exit> {
+        self.place.must_exist()?;
         let config = self.place.config()?;
         service::runtime()?.block_on(async {
             let store = place::create_or_open(&config).await?;

@@ -34,6 +34,13 @@ impl Place {
         }
     }
 
+    /// Refuses a data folder that is not there: it is `stepup demo` that makes one, and a misspelt name would become another.
+    pub fn must_exist(&self) -> anyhow::Result<()> {
+        let there = self.config.is_some() || self.data.is_dir();
+        anyhow::ensure!(there, "there is no data folder {}; {}", self.data.display(), self.remedy());
+        Ok(())
+    }
+
     /// What to say when nothing is there.
     pub fn remedy(&self) -> &'static str {
         match self.config {

@@ -134,6 +134,12 @@ fn pinned_keys_decide(used: &Used) {
     let file = used.folder.path().join("log.pub");
     std::fs::write(&file, format!("{key}\n")).expect("written");
     verify(&file.display().to_string()).run().says(&["good: ", "(given)"]);
+    // Without any key a log agrees with itself, as a forged one may.
+    let alone = tempfile::tempdir().expect("a folder");
+    std::fs::copy(used.data().join("stepup.db"), alone.path().join("stepup.db")).expect("a copy");
+    let said = Run::new("audit verify --data").arg(alone.path()).exit(4).run();
+    said.says(&["NOT PROVEN: ", "agree with each other", "signatures were not checked"]);
+    Run::new("audit verify --key").arg(key).arg("--data").arg(alone.path()).run().says(&["good: "]);
     // The key of another log of the same name.
     let other = Run::new("migrate --config stepup.toml")
         .file(
@@ -153,6 +159,20 @@ fn entries_can_be_read(used: &Used) {
     let shown: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(shown["entries"][0]["leaf"]["kind"], json!("decision"), "{shown}");
     show("999999").exit(1).stdout("").run().complains(&["has no entry `999999`"]);
+    // A name is a whole one, and all that happened of a kind can be had.
+    for part in ["decis", &used.decision[..8]] {
+        show(part).exit(1).stdout("").run().complains(&["has no entry"]);
+    }
+    let of_kind = |limit: &str| {
+        let json = show("decision").arg("--limit").arg(limit).arg("--format").arg("json").run().stdout;
+        serde_json::from_str::<Value>(&json).expect("JSON")
+    };
+    let all = of_kind("100");
+    assert!(all["entries"].as_array().is_some_and(|all| all.len() > 1) && all["more"] == json!(false), "{all}");
+    let one = of_kind("1");
+    assert_eq!((&one["entries"][0], one["entries"].as_array().map(Vec::len)), (&all["entries"][0], Some(1)));
+    assert_eq!(one["more"], json!(true));
+    show("decision").arg("--limit").arg("1").run().says(&["There are more: `--limit 2`"]);
     show("no-such-id").exit(1).stdout("").run().complains(&["has no entry `no-such-id`"]);
 }
 

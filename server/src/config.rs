@@ -1,9 +1,13 @@
-//! What the operator decides: `stepup.toml`, then `STEPUP__SECTION__KEY` in the environment, then flags.
+//! What the operator decides: `stepup.toml`, and over it `STEPUP__SECTION__KEY` in the environment.
 //!
 //! Every key has a default; an unknown key is refused with its name, because a misspelt limit is no limit.
+//! `docs/configuration.md` is the operator's page; a test compares its keys with these.
 
 mod attestation;
+#[cfg(test)]
+mod documented;
 mod load;
+mod origins;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -78,7 +82,7 @@ impl Default for Config {
 pub struct ServerConfig {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// How browsers and phones reach us: scheme and host, without `/v1`. Tokens name it as `iss`, phones pin it.
+    /// How browsers and phones reach us: scheme and host, without a path. Tokens name it as `iss`, phones pin it.
     pub public_url: String,
     /// A style sheet of your own for the hosted pages, read after theirs: `:root { --accent: #7a1fa2 }`. What it may set is at
     /// the top of `/assets/stepup.css`; the pages load nothing from elsewhere.
@@ -178,9 +182,9 @@ impl Default for KeysConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChallengesConfig {
-    /// How long a challenge stays open unless its rule says otherwise, in seconds.
+    /// How long a challenge stays open unless its rule says otherwise, in seconds; at most 600.
     pub lifetime_s: u32,
-    /// How many answers may fail unless the rule says otherwise.
+    /// How many answers may fail unless the rule says otherwise; at most 5.
     pub attempts: u32,
     /// Within how many seconds the same caller may validate a result token again and get the same answer, flagged
     /// `alreadyValidated`; at most 60, and 0 for never. Stock SDKs send a request twice when the connection breaks.

@@ -55,6 +55,18 @@ pub struct TenantPolicies {
     failure: ArcSwapOption<ReloadFailure>,
 }
 
+/// A pack that is not where the configuration says is the operator's matter, not its author's.
+fn names_the_key(key: String, refused: PackRefused) -> StartError {
+    match refused {
+        PackRefused::Unreadable(cause) => {
+            // Also where each tenant has a pack of its own: one that is created later is judged by this.
+            let why = format!("{cause}; name the folder of a pack there, as `stepup new` writes one");
+            StartError::Config { key, why }
+        }
+        refused @ (PackRefused::Wrong { .. } | PackRefused::Broken(_)) => StartError::Pack(refused),
+    }
+}
+
 /// Why the last reload changed nothing.
 #[derive(Clone, Debug)]
 pub struct ReloadFailure {
@@ -67,7 +79,9 @@ pub struct ReloadFailure {
 impl Policies {
     /// Compiles every tenant's pack and rebuilds every tenant's history.
     pub async fn start(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<Policies, StartError> {
-        let default = load::load(config.policies.pack.clone()).await?;
+        let default = load::load(config.policies.pack.clone())
+            .await
+            .map_err(|error| names_the_key("policies.pack".to_owned(), error))?;
         let policies = Policies(Arc::new(Tenants {
             open: RwLock::default(),
             default: Mutex::new((config.policies.pack.clone(), default.clone())),
@@ -75,8 +89,12 @@ impl Policies {
         }));
         for tenant in store.tenants().await? {
             let folder = config.pack(tenant.id.as_str()).to_owned();
-            let loaded =
-                if folder == config.policies.pack { default.clone() } else { load::load(folder.clone()).await? };
+            let loaded = if folder == config.policies.pack {
+                default.clone()
+            } else {
+                let key = format!("tenants.{}.pack", tenant.id);
+                load::load(folder.clone()).await.map_err(|error| names_the_key(key, error))?
+            };
             load::activate(store, &tenant.id, &loaded, policies.0.clock.now()).await?;
             let past = Past::empty(&loaded.program);
             let opened = TenantPolicies::new(tenant.id, folder, loaded, past);

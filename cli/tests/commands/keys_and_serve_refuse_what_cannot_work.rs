@@ -175,6 +175,30 @@ fn keys_and_audit_say_where_they_looked() {
 }
 
 #[test]
+fn migrate_makes_no_data_folder_out_of_a_misspelt_name() {
+    let ran = Run::new("migrate --data none").exit(1).run();
+    ran.complains(&["there is no data folder none", "--data", "--config"]);
+    assert!(!ran.folder.path().join("none").exists());
+    let migrated = Run::new("migrate --data there").file("there/note", "").run();
+    migrated.says(&["stepup.db has this version's schema"]);
+}
+
+#[test]
+fn serve_names_the_key_of_a_pack_that_is_not_there() {
+    let run = |text: &str, key: &str| {
+        let run = Run::new("serve").file("stepup.toml", text).file("pack/p.rules", PACK);
+        run.exit(1).run().complains(&[key, "stepup new"]);
+    };
+    let data =
+        "database = \"sqlite:data/stepup.db\"\nkeys.directory = \"data/keys\"\nserver.listen = \"127.0.0.1:0\"\n";
+    run(&format!("{data}[tenants.a]\npack = \"pack\"\n"), "`policies.pack` cannot be used: cannot read rules/starter");
+    run(
+        &format!("{data}policies.pack = \"pack\"\n[tenants.a]\npack = \"p\"\n"),
+        "`tenants.a.pack` cannot be used: cannot read p:",
+    );
+}
+
+#[test]
 fn the_doctor_names_what_is_wrong() {
     let ran = Run::new("doctor --config stepup.toml").file("stepup.toml", "databse = 1\n").exit(4).run();
     ran.says(&["WRONG", "databse"]);

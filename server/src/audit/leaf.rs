@@ -48,6 +48,18 @@ pub enum Fact {
     List(Vec<String>),
 }
 
+impl Leaf {
+    /// Whether the entry is of this kind, or names this: one of its facts, or a row that it made or changed.
+    pub fn names(&self, name: &str) -> bool {
+        let fact = |fact: &Fact| match fact {
+            Fact::Text(text) => text == name,
+            Fact::List(words) => words.iter().any(|word| word == name),
+        };
+        let row = |row: &String| row.split_once('/').is_some_and(|(_, id)| id == name);
+        self.kind == name || self.facts.values().any(fact) || self.rows.keys().any(row)
+    }
+}
+
 impl Fact {
     /// The word, if it is one.
     pub fn text(&self) -> Option<&str> {

@@ -69,9 +69,14 @@ pub struct Finding {
 }
 
 impl Report {
-    /// Whether everything is as it was signed.
+    /// Whether nothing was found that is not as it should be.
     pub fn is_good(&self) -> bool {
         self.first_bad.is_none()
+    }
+
+    /// Whether everything is as it was signed: without a key a log agrees with itself at best, as a forged one may.
+    pub fn is_proven(&self) -> bool {
+        self.is_good() && self.trust != Trust::Unchecked
     }
 
     /// JSON on one line.
@@ -83,7 +88,11 @@ impl Report {
     /// A few lines for people.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        let verdict = if self.is_good() { "good" } else { "BAD" };
+        let verdict = match (self.is_good(), self.is_proven()) {
+            (_, true) => "good",
+            (true, false) => "NOT PROVEN",
+            (false, _) => "BAD",
+        };
         let _ = writeln!(text, "{verdict}: {}", self.database);
         if let Some(bad) = &self.first_bad {
             let entry = bad.seq.map_or("no entry in particular".to_owned(), |seq| format!("entry {seq}"));
@@ -98,8 +107,12 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "  {} entries, {} checkpoints, {} rows and {} documents are as signed",
-            self.entries, self.checkpoints, self.rows, self.documents
+            "  {} entries, {} checkpoints, {} rows and {} documents {}",
+            self.entries,
+            self.checkpoints,
+            self.rows,
+            self.documents,
+            if self.trust == Trust::Unchecked { "agree with each other" } else { "are as signed" }
         );
         if let Some(head) = &self.checkpoint {
             let _ = writeln!(text, "  checkpoint: {} · {} entries · root {}", head.origin, head.size, head.root);
@@ -109,7 +122,12 @@ impl Report {
             Trust::BesideDatabase(key) => {
                 writeln!(text, "  key: {key} (found beside the database: compare it with the one you were given)")
             }
-            Trust::Unchecked => writeln!(text, "  key: none, signatures were not checked; give the log's public key"),
+            Trust::Unchecked => {
+                writeln!(
+                    text,
+                    "  key: none, so that signatures were not checked; give the log's public key with `--key`"
+                )
+            }
         };
         text
     }

@@ -117,6 +117,12 @@ pub async fn check(
     if decision.state != ActionState::ChallengeSucceeded {
         return Ok(Err(refuse(told, "invalid_state", "the action was changed after the approval")));
     }
+    // Whoever it is to keep out may have given the approval. Tokens count in whole seconds.
+    let began_anew = app.store.began_anew(tenant, &decision.user).await.map_err(refusals::store)?;
+    if began_anew.is_some_and(|began_anew| claims.registered.iat < began_anew.as_second()) {
+        let why = "the user was reset or deleted after the approval; track the action again";
+        return Ok(Err(refuse(told, "token_outdated", why)));
+    }
     let token = NewUse {
         tenant: tenant.clone(),
         kind: UseKind::ResultToken,

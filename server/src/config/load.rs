@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use challenge::redeem::RETRY_WINDOW;
+use challenge::state::{LONGEST_LIFE, MOST_ATTEMPTS};
+
+use super::{Config, origins};
 
 /// Why the configuration cannot be used. The text tells the operator what to change.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +30,7 @@ pub enum ConfigError {
     #[error("`{key}` cannot be used: {why}")]
     Unusable {
         /// Which key.
-        key: &'static str,
+        key: String,
         /// Why, and what would work.
         why: String,
     },
@@ -62,27 +65,25 @@ impl Config {
 
     /// Refuses what cannot work.
     fn judge(&self) -> Result<(), ConfigError> {
-        let unusable = |key, why: &str| Err(ConfigError::Unusable { key, why: why.to_owned() });
         if self.sqlite_path().is_none_or(|path| path.as_os_str().is_empty()) {
             return unusable("database", "only `sqlite:PATH` is built in");
         }
         if self.velocity != "memory" {
             return unusable("velocity", "only `memory` is built in");
         }
-        let url = &self.server.public_url;
-        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        match host {
-            None => {
-                return unusable("server.public_url", "it must begin with `https://` (or `http://` on one machine)");
-            }
-            Some(host) if host.is_empty() || host.trim_end_matches('/').contains(['?', '#', ' ']) => {
-                return unusable("server.public_url", "it must be a scheme, a host and at most a path");
-            }
-            Some(_) => {}
-        }
+        self.judge_server()?;
+        self.judge_challenges()?;
+        self.judge_tenants()?;
+        self.judge_clients()?;
+        self.judge_webhooks()
+    }
+
+    fn judge_server(&self) -> Result<(), ConfigError> {
         let server = &self.server;
+        // Pages name their scripts, and phones and proxies our paths, from the root of the host.
+        origins::judge_web(&server.public_url).or_else(|why| unusable("server.public_url", why))?;
         if let Some(Err(why)) = server.theme_file.as_ref().map(std::fs::read_to_string) {
-            return unusable("server.theme_file", &format!("it cannot be read: {why}"));
+            return unusable("server.theme_file", format!("it cannot be read: {why}"));
         }
         let times = [server.header_timeout_s, server.body_timeout_s, server.idle_timeout_s, server.write_timeout_s];
         if times.contains(&0) {
@@ -91,12 +92,53 @@ impl Config {
         if server.max_connections == 0 || server.max_connections_per_address == 0 {
             return unusable("server.max_connections", "nobody could connect");
         }
-        self.judge_clients()?;
-        self.judge_webhooks()
+        Ok(())
+    }
+
+    /// What the kernel would refuse, or shorten without a word.
+    fn judge_challenges(&self) -> Result<(), ConfigError> {
+        let challenges = &self.challenges;
+        let (life_s, repeat_s) = (LONGEST_LIFE.as_secs(), RETRY_WINDOW.as_secs());
+        if !(1..=life_s).contains(&i64::from(challenges.lifetime_s)) {
+            let why = format!("it is {}, and a challenge is open for 1 to {life_s} seconds", challenges.lifetime_s);
+            return unusable("challenges.lifetime_s", why);
+        }
+        if !(1..=u32::from(MOST_ATTEMPTS)).contains(&challenges.attempts) {
+            let why = format!("it is {}, and a challenge allows 1 to {MOST_ATTEMPTS} attempts", challenges.attempts);
+            return unusable("challenges.attempts", why);
+        }
+        if i64::from(challenges.revalidate_s) > repeat_s {
+            let why = format!(
+                "it is {}, and a repeat is answered for at most {repeat_s} seconds; 0 is never",
+                challenges.revalidate_s
+            );
+            return unusable("challenges.revalidate_s", why);
+        }
+        Ok(())
+    }
+
+    fn judge_tenants(&self) -> Result<(), ConfigError> {
+        for (id, tenant) in &self.tenants {
+            if tenant.name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+                let why = format!(
+                    "it is empty: write what people call the tenant, or leave it out and the tenant is called `{id}`"
+                );
+                return unusable(format!("tenants.{id}.name"), why);
+            }
+        }
+        let named = self.tenants.iter().map(|(id, tenant)| (format!("tenants.{id}"), tenant));
+        for (place, tenant) in named.chain([("defaults".to_owned(), &self.defaults)]) {
+            for origin in &tenant.redirect_origins {
+                origins::judge(origin).or_else(|why| unusable(format!("{place}.redirect_origins"), why))?;
+            }
+            for origin in &tenant.allowed_origins {
+                origins::judge_web(origin).or_else(|why| unusable(format!("{place}.allowed_origins"), why))?;
+            }
+        }
+        Ok(())
     }
 
     fn judge_clients(&self) -> Result<(), ConfigError> {
-        let unusable = |key, why: &str| Err(ConfigError::Unusable { key, why: why.to_owned() });
         let clients = self.tenants.values().chain([&self.defaults]).flat_map(|tenant| &tenant.clients);
         for (id, client) in clients {
             if id.is_empty() || id.len() > 100 {
@@ -113,16 +155,12 @@ impl Config {
     }
 
     fn judge_webhooks(&self) -> Result<(), ConfigError> {
-        let unusable = |key, why: String| Err(ConfigError::Unusable { key, why });
         let config = &self.webhooks;
         if config.timeout_s == 0 || config.attempts == 0 {
-            return unusable("webhooks", "`timeout_s` and `attempts` must be at least 1".to_owned());
+            return unusable("webhooks", "`timeout_s` and `attempts` must be at least 1");
         }
         if !self.defaults.webhooks.is_empty() {
-            return unusable(
-                "defaults.webhooks",
-                "an endpoint belongs to one tenant: `[[tenants.NAME.webhooks]]`".to_owned(),
-            );
+            return unusable("defaults.webhooks", "an endpoint belongs to one tenant: `[[tenants.NAME.webhooks]]`");
         }
         for (id, tenant) in &self.tenants {
             let mut names = std::collections::BTreeSet::new();
@@ -171,6 +209,10 @@ impl Config {
 }
 
 const PREFIX: &str = "STEPUP__";
+
+fn unusable<T>(key: impl Into<String>, why: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError::Unusable { key: key.into(), why: why.into() })
+}
 
 fn wrong(origin: impl std::fmt::Display, error: &toml::de::Error) -> ConfigError {
     ConfigError::Wrong { origin: origin.to_string(), cause: error.to_string() }
@@ -264,9 +306,91 @@ mod tests {
             ("[tenants.a.clients.web]\naccess_s = 7200", &[], "clients.access_s"),
             ("[defaults.clients.web]\nidle_s = 60", &[], "clients.idle_s"),
             ("[tenants.a.clients.web]\nclaims = [\"ssn\"]", &[], "ssn"),
+            ("[[tenants.a.webhooks]]\nname = \"x\"\nurl = \"https://x/\"\nevents = []", &[], "leave `events` out"),
         ] {
             let error = load(text, environment).expect_err(text).to_string();
             assert!(error.contains(names), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_changed_in_silence_is_refused_with_what_to_write() {
+        let check = |text: &str, says: &str| {
+            let error = load(text, &[]).expect_err(text).to_string();
+            assert_eq!(error, says, "{text}");
+        };
+        for (value, why) in [("0", "0"), ("601", "601"), ("3600", "3600")] {
+            check(
+                &format!("[challenges]\nlifetime_s = {value}"),
+                &format!(
+                    "`challenges.lifetime_s` cannot be used: it is {why}, and a challenge is open for 1 to 600 seconds"
+                ),
+            );
+        }
+        for value in ["0", "6", "256"] {
+            check(
+                &format!("[challenges]\nattempts = {value}"),
+                &format!("`challenges.attempts` cannot be used: it is {value}, and a challenge allows 1 to 5 attempts"),
+            );
+        }
+        check(
+            "[challenges]\nrevalidate_s = 61",
+            "`challenges.revalidate_s` cannot be used: it is 61, and a repeat is answered for at most 60 seconds; 0 is never",
+        );
+        for name in ["", " "] {
+            check(
+                &format!("[tenants.a]\nname = \"{name}\""),
+                "`tenants.a.name` cannot be used: it is empty: write what people call the tenant, or leave it out and the \
+                 tenant is called `a`",
+            );
+        }
+        let edges = "[challenges]\nlifetime_s = 600\nattempts = 5\nrevalidate_s = 60\n[tenants.a]\nname = \"A\"";
+        load(edges, &[]).expect("the longest life and the most attempts");
+        load("[challenges]\nlifetime_s = 1\nattempts = 1\nrevalidate_s = 0", &[]).expect("the shortest and the fewest");
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_by_key_and_value() {
+        for (key, value) in [
+            ("redirect_origins", "shop.example"),
+            ("redirect_origins", "*"),
+            ("redirect_origins", "https://shop.example/cart"),
+            ("allowed_origins", "shop.example"),
+            ("allowed_origins", "*"),
+            ("allowed_origins", "https://shop.example/cart"),
+            ("allowed_origins", "shop-app://back"),
+        ] {
+            for place in ["tenants.a", "defaults"] {
+                let text = format!("[{place}]\n{key} = [\"https://good.example\", \"{value}\"]");
+                let error = load(&text, &[]).expect_err(&text).to_string();
+                let begins = format!("`{place}.{key}` cannot be used: `{value}` ");
+                assert!(error.starts_with(&begins) && error.contains("`https://"), "{text}: {error}");
+            }
+        }
+        let text = "[tenants.a]\nredirect_origins = [\"https://shop.example:8443\", \"http://localhost:3000\", \"shop-app://back\"]\n\
+                    allowed_origins = [\"https://shop.example\", \"http://[::1]:3000\"]";
+        load(text, &[]).expect("origins");
+    }
+
+    #[test]
+    fn our_own_address_has_no_path() {
+        for good in
+            ["https://mfa.example.com", "https://mfa.example.com/", "http://localhost:8080", "https://m.example:8443"]
+        {
+            load(&format!("[server]\npublic_url = \"{good}\""), &[]).expect(good);
+        }
+        for (bad, says) in [
+            ("https://mfa.example.com/v1", "write `https://mfa.example.com`"),
+            ("https://example.com/mfa/", "write `https://example.com`"),
+            ("https://mfa.example.com?a", "write `https://mfa.example.com`"),
+            ("mfa.example.com", "`https://"),
+            ("https://", "`https://"),
+        ] {
+            let error = load(&format!("[server]\npublic_url = \"{bad}\""), &[]).expect_err(bad).to_string();
+            assert!(
+                error.starts_with("`server.public_url` cannot be used: ") && error.contains(says),
+                "{bad}: {error}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::store::EventType;
 
@@ -57,8 +57,8 @@ pub struct WebhookConfig {
     /// tenant's `secret_file`: what the field's SDKs verify with.
     #[serde(default)]
     pub secret_files: Vec<PathBuf>,
-    /// What it wants to hear: `challenge.approved`, `challenge.*`. Without any, everything.
-    #[serde(default)]
+    /// What it wants to hear: `challenge.approved`, `challenge.*`. Without the key, everything.
+    #[serde(default, deserialize_with = "some_events")]
     pub events: Vec<EventPattern>,
 }
 
@@ -69,6 +69,17 @@ impl WebhookConfig {
             |kind: &EventType| self.events.is_empty() || self.events.iter().any(|pattern| pattern.covers(*kind));
         EventType::ALL.iter().copied().filter(wants).collect()
     }
+}
+
+/// An empty list reads as if nothing were told, and here it would mean everything.
+fn some_events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventPattern>, D::Error> {
+    let events = Vec::deserialize(deserializer)?;
+    if events.is_empty() {
+        let why =
+            "`events = []` is an endpoint that hears of nothing; name events, or leave `events` out for all of them";
+        return Err(serde::de::Error::custom(why));
+    }
+    Ok(events)
 }
 
 /// An event's type, or `GROUP.*`.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::Seq;
 use super::sqlite::look::Sight;
@@ -46,25 +45,29 @@ pub async fn glance(database: &Path) -> Result<Glance, LookError> {
     Ok(Glance { sqlite, entries: head.map_or(0, |(entries, _)| entries), last_at: head.map(|(_, at)| at) })
 }
 
-/// Up to `limit` entries that `name` stands for: an entry's number, a decision's id, or any id that entries name
-/// (a challenge's, a credential's), in order.
-pub async fn entries_of(database: &Path, name: &str, limit: u32) -> Result<Vec<LoggedEntry>, LookError> {
+/// Entries that were looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// In order, no more than were asked for.
+    pub entries: Vec<LoggedEntry>,
+    /// Whether there are others behind them.
+    pub more: bool,
+}
+
+/// The first `limit` entries that `name` stands for: an entry's number, any id that entries name (a decision's, a challenge's, a
+/// credential's, a pack's), or what happened (`policy.activated`).
+pub async fn entries_of(database: &Path, name: &str, limit: usize) -> Result<Found, LookError> {
     let mut sight = Sight::open(database).await?;
-    let numbers = match (name.parse::<Seq>(), Uuid::try_parse(name)) {
-        (Ok(seq), _) => vec![seq],
-        (Err(_), Ok(id)) => {
-            let mut numbers = sight.entries_naming(name, limit).await?;
-            // The entry that recorded a decision names it by its row.
-            numbers.extend(sight.entry_of_decision(id).await?.filter(|seq| !numbers.contains(seq)));
-            numbers.sort_unstable();
-            numbers
-        }
-        (Err(_), Err(_)) => sight.entries_naming(name, limit).await?,
+    let mut numbers = match name.parse::<Seq>() {
+        Ok(seq) => vec![seq],
+        Err(_) => sight.entries_naming(name, limit.saturating_add(1)).await?,
     };
+    let more = numbers.len() > limit;
+    numbers.truncate(limit);
     let mut entries = Vec::new();
     for seq in numbers {
         entries.extend(sight.entry(seq).await?);
     }
     sight.close().await;
-    Ok(entries)
+    Ok(Found { entries, more })
 }

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::audit::{Checkpoint, LogSigner};
 pub use error::{OpenError, StoreError};
-pub use look::{Glance, LoggedEntry, LookError, entries_of, glance};
+pub use look::{Found, Glance, LoggedEntry, LookError, entries_of, glance};
 pub use model::*;
 pub use races::Challenges;
 
@@ -320,6 +320,11 @@ impl Store {
     /// Where a user stands with recovery.
     pub async fn recovery_standing(&self, tenant: &TenantId, user: &UserId) -> Result<RecoveryStanding, StoreError> {
         self.inner.recovery_standing(tenant, user).await
+    }
+
+    /// When everything was last taken from a user, by a reset or a deletion.
+    pub async fn began_anew(&self, tenant: &TenantId, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.began_anew(tenant, user).await
     }
 
     // --- users ---

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::a_kiosk_learns_who_signs_in::enrolled;
+use crate::an_administrator_resets_a_user::{ADMIN, admit, reset};
 use crate::harness::{Server, token, token as token_of};
 use crate::phone::Sdk;
 use crate::screen::PollingScreen;
@@ -113,6 +114,27 @@ async fn what_the_backend_takes_back_after_the_approval_validates_no_more() {
     // It was not used up by that.
     server.backend("PATCH", "/v1/users/ann/actions/pay/k1", json!({"state": "CHALLENGE_SUCCEEDED"})).await.ok();
     assert_eq!(verdict(&server.validate(json!({"token": token})).await), (true, Some(false)));
+}
+
+/// Whoever has the stolen phone may have approved before the owner called.
+#[tokio::test]
+async fn an_approval_of_before_a_reset_or_a_deletion_is_worth_nothing() {
+    let server = Server::start().await;
+    admit(&server, "admin", ADMIN).await;
+    let (of_ann, of_bob) = (approved(&server, "ann", "k1").await, approved(&server, "bob", "k2").await);
+    server.pass(Duration::from_secs(1)).await;
+    reset(&server, "ann").await.ok();
+    server.backend("DELETE", "/v1/users/bob", Value::Null).await.ok();
+    for token in [&of_ann, &of_bob] {
+        let answer = server.validate(json!({"token": token})).await;
+        assert_eq!((verdict(&answer), &answer["error"]), ((false, None), &json!("token_outdated")), "{answer}");
+        let session = server.backend("POST", "/v1/sessions", json!({"clientId": "web", "token": token})).await;
+        assert_ne!(session.status, 200, "{}", session.body);
+    }
+    assert_eq!(
+        verdict(&server.validate(json!({"token": approved(&server, "ann", "k3").await})).await),
+        (true, Some(false))
+    );
 }
 
 #[tokio::test]

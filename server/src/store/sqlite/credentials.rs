@@ -7,8 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
+use super::recovery;
 use super::unit::{Running, Verb};
-use super::{recovery, users};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{Enrol, RefreshCredential, RevokeCredential};
@@ -90,9 +90,8 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted
 async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
     let (tenant, user) = (&new.credential.tenant, &new.credential.user);
     // A reset and a deletion take everything away, the tokens of whoever they are to keep out too. Tokens count in whole seconds.
-    let reset = recovery::last_reset(batch.conn(), tenant, user).await?.map(|reset| reset.at);
-    let deleted = users::deleted_at(batch.conn(), tenant, user).await?;
-    if reset.max(deleted).is_some_and(|began_anew| new.token_at.as_second() < began_anew.as_second()) {
+    let began_anew = recovery::began_anew(batch.conn(), tenant, user).await?;
+    if began_anew.is_some_and(|began_anew| new.token_at.as_second() < began_anew.as_second()) {
         return Ok(Err(EnrolError::TokenOutdated));
     }
     if is_of_the_phone_that_is_in(batch.conn(), new).await? {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection};
-use uuid::Uuid;
 
 use super::cells::Columns;
 use super::open;
+use crate::audit::Leaf;
 use crate::store::{LoggedEntry, LookError, Seq};
 
 impl From<sqlx::Error> for LookError {
@@ -64,22 +65,21 @@ impl Sight {
         row.map(read).transpose()
     }
 
-    /// The entry that recorded a decision.
-    pub async fn entry_of_decision(&mut self, id: Uuid) -> Result<Option<Seq>, LookError> {
-        let row = sqlx::query("SELECT entry FROM decisions WHERE id = ?")
-            .bind(id.as_bytes().to_vec())
-            .fetch_optional(&mut self.0)
-            .await?;
-        row.map(|row| Ok(row.seq("entry")?)).transpose()
-    }
-
-    /// Entries whose leaf names a row or a fact with this id, in order: a challenge's life, a credential's.
-    pub async fn entries_naming(&mut self, id: &str, limit: u32) -> Result<Vec<Seq>, LookError> {
-        let rows = sqlx::query("SELECT seq FROM audit_entries WHERE instr(leaf, ?) > 0 ORDER BY seq LIMIT ?")
-            .bind(id)
-            .bind(i64::from(limit))
-            .fetch_all(&mut self.0)
-            .await?;
-        rows.iter().map(|row| Ok(row.seq("seq")?)).collect()
+    /// The first entries whose leaf names a row or a fact by exactly this name, or is of this kind, in order.
+    pub async fn entries_naming(&mut self, name: &str, limit: usize) -> Result<Vec<Seq>, LookError> {
+        // SQLite finds the likely ones: a name ends where its text in the leaf does.
+        let mut rows = sqlx::query("SELECT seq, leaf FROM audit_entries WHERE instr(leaf, ?) > 0 ORDER BY seq")
+            .bind(format!("{name}\""))
+            .fetch(&mut self.0);
+        let mut numbers = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            if Leaf::decode(&row.text("leaf")?).is_ok_and(|leaf| leaf.names(name)) {
+                numbers.push(row.seq("seq")?);
+                if numbers.len() >= limit {
+                    break;
+                }
+            }
+        }
+        Ok(numbers)
     }
 }

@@ -7,7 +7,7 @@ use super::batch::{Batch, Entry};
 use super::cells::{Columns, ms, whole_ms};
 use super::fault::Fault;
 use super::unit::{Running, Verb};
-use super::{challenges, credentials, decisions, devices, sessions};
+use super::{challenges, credentials, decisions, devices, sessions, users};
 use crate::store::model::*;
 use crate::store::rows::Row;
 use crate::store::verbs::{IssueRecoveryCodes, ResetUser, UseRecoveryCode};
@@ -432,11 +432,17 @@ async fn reset_by_key(
 }
 
 /// The newest reset.
-pub(super) async fn last_reset(
+/// When everything was last taken from a user, by a reset or a deletion: what was given out before is worth nothing.
+pub(super) async fn began_anew(
     conn: &mut SqliteConnection,
     tenant: &TenantId,
     user: &UserId,
-) -> Result<Option<Reset>, Fault> {
+) -> Result<Option<Timestamp>, Fault> {
+    let reset = last_reset(conn, tenant, user).await?.map(|reset| reset.at);
+    Ok(reset.max(users::deleted_at(conn, tenant, user).await?))
+}
+
+async fn last_reset(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<Reset>, Fault> {
     let row = sqlx::query("SELECT * FROM resets WHERE tenant = ? AND user = ? ORDER BY rowid DESC LIMIT 1")
         .bind(tenant.as_str())
         .bind(user.as_str())
@@ -471,6 +477,10 @@ pub(super) async fn standing(
 impl super::Sqlite {
     pub async fn recovery_codes(&self, tenant: &TenantId, user: &UserId) -> Result<Vec<RecoveryCode>, StoreError> {
         Ok(newest_of(&mut *self.reader().await?, tenant, user).await?)
+    }
+
+    pub async fn began_anew(&self, tenant: &TenantId, user: &UserId) -> Result<Option<Timestamp>, StoreError> {
+        Ok(began_anew(&mut *self.reader().await?, tenant, user).await?)
     }
 
     pub async fn reset_by_key(&self, tenant: &TenantId, user: &UserId, key: &str) -> Result<Option<Reset>, StoreError> {
