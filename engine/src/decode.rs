@@ -27,12 +27,15 @@ impl Program {
     pub fn decode(&self, input: &EventInput) -> Result<Event, Vec<FieldError>> {
         let mut errors = Vec::new();
         let schema = self.event(&input.action);
-        if schema.is_none() && !self.judges_any() {
-            let known: Vec<&str> = self.events.iter().map(|event| &*event.name).collect();
-            let near = grammar::nearest(&input.action, self.actions.keys().map(|code| &**code));
-            let hint = match near {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None => format!("; the policies know {}", known.join(", ")),
+        if !self.knows(schema) {
+            let known: Vec<&str> =
+                self.events.iter().filter(|event| self.knows(Some(event))).map(|event| &*event.name).collect();
+            let near = self.actions.keys().map(|code| &**code).filter(|code| self.knows(self.event(code)));
+            let near = grammar::nearest(&input.action, near);
+            let hint = match (near, schema) {
+                (_, Some(schema)) => format!(": `event {0}` is declared, and no policy is `on {0}`", schema.name),
+                (Some(near), None) => format!("; did you mean `{near}`?"),
+                (None, None) => format!("; the policies know {}", known.join(", ")),
             };
             let detail = format!("no policy knows the action `{}`{hint}", input.action);
             return Err(vec![FieldError { pointer: "/action".into(), code: "undeclared-action", detail }]);
@@ -279,8 +282,19 @@ fn money(json: &Json, beside: Option<Currency>) -> Result<Money, Wrong> {
     };
     let digits = |json: &Json| match json {
         Json::String(digits) => Some(digits.trim().to_owned()),
-        Json::Number(number) => Some(number.to_string()),
+        // Some programs write whole numbers as `1200.0`.
+        Json::Number(number) => {
+            let digits = number.to_string();
+            let fits = digits.contains('.') && !digits.contains(['e', 'E']);
+            Some(if fits { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits })
+        }
         Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    let as_beside = |money: Money| match beside {
+        Some(beside) if beside != money.currency => {
+            Err(Wrong::ty(format!("is in {}, and the event's currency is {beside}", money.currency)))
+        }
+        Some(_) | None => Ok(money),
     };
     match json {
         Json::Object(parts) => {
@@ -291,12 +305,11 @@ fn money(json: &Json, beside: Option<Currency>) -> Result<Money, Wrong> {
             let value = parts.get("value").and_then(digits).ok_or_else(|| Wrong::ty(shape))?;
             let code = parts.get("currency").and_then(Json::as_str).ok_or_else(|| Wrong::ty(shape))?;
             let currency = Currency::parse(code).ok_or_else(|| wrong(MoneyError::UnknownCurrency(code.to_owned())))?;
-            if beside.is_some_and(|beside| beside != currency) {
-                return Err(Wrong::ty(format!("is in {currency}, and the event's currency is another")));
-            }
-            Money::parse(&value, currency).map_err(wrong)
+            Money::parse(&value, currency).map_err(wrong).and_then(as_beside)
         }
-        Json::String(given) if given.contains(' ') => Money::parse_text(given.trim()).map_err(wrong),
+        Json::String(given) if given.contains(' ') => {
+            Money::parse_text(given.trim()).map_err(wrong).and_then(as_beside)
+        }
         Json::String(_) | Json::Number(_) => match (digits(json), beside) {
             (Some(digits), Some(currency)) => Money::parse(&digits, currency).map_err(wrong),
             (_, _) => Err(Wrong::ty(shape)),

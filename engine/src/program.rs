@@ -22,6 +22,8 @@ use crate::{
 
 /// The action that stands for a phone claiming a challenge.
 pub const CHALLENGE_CLAIM: &str = "challenge_claim";
+/// The action that stands for the recovery of an account.
+pub const RECOVERY: &str = "recovery";
 
 /// A compiled pack: what [`crate::compile`] makes and everything else reads.
 #[derive(Debug)]
@@ -369,12 +371,6 @@ impl Program {
         &self.version
     }
 
-    /// Whether the action is declared, is an alias, or is covered by a policy `on any`.
-    #[must_use]
-    pub fn knows_action(&self, action: &str) -> bool {
-        self.actions.contains_key(action) || self.judges_any()
-    }
-
     /// The declared event for an action's name or alias.
     #[must_use]
     pub fn event(&self, action: &str) -> Option<&EventSchema> {
@@ -456,8 +452,16 @@ impl Program {
     }
 
     /// Whether some policy is `on any`.
-    pub(crate) fn judges_any(&self) -> bool {
+    fn judges_any(&self) -> bool {
         self.panels.get(self.fallback).is_some_and(|panel| !panel.policies.is_empty())
+    }
+
+    /// Whether the action may be tracked: some policy judges it. What happens without being tracked, the claim of a challenge and the
+    /// recovery of an account, may be declared to be counted alone.
+    pub(crate) fn knows(&self, schema: Option<&EventSchema>) -> bool {
+        let Some(schema) = schema else { return self.judges_any() };
+        [CHALLENGE_CLAIM, RECOVERY].contains(&&*schema.name)
+            || self.judges(schema.id).is_some_and(|(policies, _)| policies.len() > 0)
     }
 
     /// Which policies judge this event, and the index over their rules; none if no policy does.

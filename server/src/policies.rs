@@ -25,6 +25,7 @@ use serde_json::json;
 use crate::app::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::packs::ReadPackError;
 use crate::store::{ActionState, Settlement, Store, StoreError};
 pub use judging::Judging;
 pub use load::{Loaded, PackRefused};
@@ -58,11 +59,11 @@ pub struct TenantPolicies {
 /// A pack that is not where the configuration says is the operator's matter, not its author's.
 fn names_the_key(key: String, refused: PackRefused) -> StartError {
     match refused {
-        PackRefused::Unreadable(cause) => {
-            // Also where each tenant has a pack of its own: one that is created later is judged by this.
-            let why = format!("{cause}; name the folder of a pack there, as `stepup new` writes one");
+        PackRefused::Unreadable(cause @ (ReadPackError::Unreadable { .. } | ReadPackError::NoRules(_))) => {
+            let why = format!("{cause}; name the folder of a pack, as `stepup new` writes one");
             StartError::Config { key, why }
         }
+        PackRefused::Unreadable(cause) => StartError::Config { key, why: cause.to_string() },
         refused @ (PackRefused::Wrong { .. } | PackRefused::Broken(_)) => StartError::Pack(refused),
     }
 }

@@ -124,7 +124,7 @@ pub const CODES: &[CodeDoc] = &[
         code: "duplicate-name",
         severity: Severity::Error,
         summary: "two things have one name",
-        meaning: "Events, fields, lists, scripts, reasons, `let`s, policies and rules have names that are unique in the pack; a field or `let` cannot take the name of a standard field, nor a `let` that of a field it would hide.",
+        meaning: "Events, fields, lists, scripts, reasons, `let`s, policies and rules have names that are unique in the pack, tests in their file, and a policy names an event once; a field or `let` cannot take the name of a standard field, nor a `let` that of a field it would hide.",
         why: "Decisions, tests and the audit log speak of a rule by its name alone.",
         example: "rule guessing { … }  rule guessing { … }",
         instead: "rule guessing { … }  rule guessing_by_ip { … }",

@@ -291,7 +291,8 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error("pack-too-large", text).at(list.name.span, "too long"));
         }
         let changes = !matches!(list.source, ast::ListSource::Inline(_));
-        let ttl_ms = list.ttl.as_ref().and_then(|ttl| self.duration(ttl));
+        let ttl_ms =
+            list.ttl.as_ref().and_then(|ttl| self.positive(ttl, "entries stay for some time", "none would be there"));
         self.list_names.insert(name.to_owned(), (self.draft.lists.len(), list.name.span));
         self.draft.lists.push(List { name: name.into(), element, changes, ttl_ms, entries });
     }
@@ -451,6 +452,13 @@ impl<'a> Checker<'a> {
                         .help("give it the parts: `geo.country`, `geo.lat`, `geo.lon`"),
                 );
             }
+        }
+        if script.returns.optional {
+            self.report(
+                Diagnostic::error("not-supported", "the result of a script cannot be missing")
+                    .at(script.returns.span, "always there, or unknown")
+                    .help("leave `?` out: a script that returns nothing is a `script_error`, and what asks it unknown"),
+            );
         }
         if !script::passes(&returns) {
             self.report(

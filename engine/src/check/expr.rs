@@ -85,8 +85,10 @@ impl<'a> Checker<'a> {
         let mut checked: Vec<Option<Checked>> = Vec::new();
         let mut left = parts;
         while let Some(part) = left.first() {
-            checked.push(self.condition(part, scope));
             let shared = self.shared_comparison(left, word);
+            self.shares_its_comparison = shared.is_some();
+            checked.push(self.condition(part, scope));
+            self.shares_its_comparison = false;
             checked.extend(shared.map(|_| None));
             left = left.get(shared.unwrap_or(1)..).unwrap_or_default();
         }

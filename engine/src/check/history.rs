@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     codes::Currency,
-    history::plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
+    history::{
+        RETENTION_MS,
+        plan::{Bound, CalendarUnit, EventKind, FieldRef, Function, SeenKind, SeenSpec, Unit, Window, WindowSpec},
+    },
     ir::{Ask, Expr},
     program::{Filter, Kept},
     types::Type,
@@ -379,14 +382,27 @@ impl<'a> Checker<'a> {
     }
 
     fn length(&mut self, duration: &ast::Duration) -> Option<i64> {
-        let ms = self.duration(duration)?;
-        if ms > 0 {
-            return Some(ms);
+        let ms = self.positive(duration, "a window has some length", "nothing is in it")?;
+        if ms > RETENTION_MS {
+            let days = RETENTION_MS / 86_400_000;
+            self.report(
+                Diagnostic::error("number-out-of-range", format!("history reaches back {days} days"))
+                    .at(duration.span, "what came before is not known")
+                    .help(format!("write `{days}d` or less")),
+            );
+            return None;
         }
-        self.report(
-            Diagnostic::error("number-out-of-range", "a window has some length").at(duration.span, "nothing is in it"),
-        );
-        None
+        Some(ms)
+    }
+
+    /// A length of time that is not nothing.
+    pub(super) fn positive(&mut self, duration: &ast::Duration, what: &str, label: &str) -> Option<i64> {
+        let ms = self.duration(duration)?;
+        if ms == 0 {
+            self.report(Diagnostic::error("number-out-of-range", what).at(duration.span, label));
+            return None;
+        }
+        Some(ms)
     }
 
     /// Tells history the largest constant each aggregate of an atom is compared with.

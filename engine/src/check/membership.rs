@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grammar::{Diagnostic, ast};
+use grammar::{Diagnostic, Span, ast};
 
 use super::{
     Checker, Scope,
@@ -31,7 +31,7 @@ impl<'a> Checker<'a> {
                     self.no_clock_range(&membership.value, &arithmetic.left, &arithmetic.right)?;
                     self.no_dashed_range(arithmetic)?;
                 }
-                self.in_value(&membership.value, set, scope)
+                self.in_value(&membership.value, set, scope, Some(membership))
             }
         }?;
         if membership.negated {
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
         for element in set.elements.iter().filter(|element| !constant(element)) {
             parts.push(match &element.kind {
                 ast::ExprKind::List(list) => self.in_list(value, list, scope),
-                _ => self.in_value(value, element, scope),
+                _ => self.in_value(value, element, scope, None),
             });
         }
         let parts: Vec<Checked> = parts.into_iter().collect::<Option<_>>()?;
@@ -262,7 +262,14 @@ impl<'a> Checker<'a> {
         None
     }
 
-    pub(super) fn in_value(&mut self, value: &'a ast::Expr, set: &'a ast::Expr, scope: &Scope) -> Option<Checked> {
+    /// Whether a value is in what another one holds, `alone` behind its `in`; or is it, among the elements of a set.
+    pub(super) fn in_value(
+        &mut self,
+        value: &'a ast::Expr,
+        set: &'a ast::Expr,
+        scope: &Scope,
+        alone: Option<&ast::Membership>,
+    ) -> Option<Checked> {
         let mark = self.begin_atom();
         let value_typed = self.value(value, scope, None);
         let set_typed = self.value_beside(value_typed.as_ref(), set, scope, None);
@@ -275,7 +282,16 @@ impl<'a> Checker<'a> {
             (Type::Ip, Type::List(element), expr) if **element == Type::Cidr => Ask::Contains(value_typed.expr, expr),
             (ty, Type::List(element), expr) if ty.compares_with(element) => Ask::Contains(value_typed.expr, expr),
             // An element of a set that is a path: the same value.
-            (ty, other, expr) if ty.compares_with(other) => Ask::Compare(Comparison::Equal, value_typed.expr, expr),
+            (ty, other, expr) if alone.is_none() && ty.compares_with(other) => {
+                Ask::Compare(Comparison::Equal, value_typed.expr, expr)
+            }
+            (ty, other, _) if let Some(membership) = alone.filter(|_| ty.compares_with(other)) => {
+                // `in 3 or 5` was meant to have a set.
+                if !self.shares_its_comparison {
+                    self.report(in_one(&set_typed.text, ty, membership, set.span));
+                }
+                return None;
+            }
             (ty, other, expr) => {
                 let finding = Diagnostic::error("type-mismatch", format!("{ty} is not in {other}"))
                     .at(set.span, other.to_string())
@@ -288,6 +304,20 @@ impl<'a> Checker<'a> {
         };
         Some(self.atom(mark, ask, text))
     }
+}
+
+/// `"@example.com" in email`: what holds nothing is asked whether it holds something.
+fn in_one(text: &str, ty: &Type, membership: &ast::Membership, set: Span) -> Diagnostic {
+    let operator = if membership.negated { "!=" } else { "==" };
+    let help = match ty {
+        Type::Text => {
+            format!("write `{operator}`, or `matches` with a pattern if a part of the text is looked for")
+        }
+        _ => format!("write `{operator}`"),
+    };
+    Diagnostic::error("type-mismatch", format!("`{text}` is one {ty}, and holds nothing"))
+        .at(set, "not a list, a set, a range or a network")
+        .suggest(help, membership.op_span, operator)
 }
 
 /// The constants a zone expression can come to.

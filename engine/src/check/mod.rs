@@ -37,7 +37,7 @@ pub mod limits {
         atom::{MOST_DEPTH, MOST_NODES},
         declare::MOST_EVENTS,
         expr::{MOST_PATTERN_BYTES, MOST_REGEX_BYTES},
-        outcome::MOST_EXPIRES_S,
+        outcome::{MOST_ATTEMPTS, MOST_EXPIRES_S},
         tests::MOST_HISTORY,
     };
 }
@@ -235,6 +235,8 @@ pub(crate) struct Checker<'a> {
     pub used_reasons: BTreeSet<usize>,
     /// The `let`s being expanded, to notice circles.
     pub expanding: Vec<(Option<usize>, String)>,
+    /// Whether the comparison at hand is followed by values that were meant to be in it.
+    pub shares_its_comparison: bool,
     /// Nodes made for the condition at hand, to bound what `let`s can multiply.
     pub nodes: usize,
     /// How many of them are around the one at hand.
@@ -372,6 +374,7 @@ impl<'a> Checker<'a> {
             used_lists: BTreeSet::new(),
             used_reasons: BTreeSet::new(),
             expanding: Vec::new(),
+            shares_its_comparison: false,
             nodes: 0,
             depth: 0,
             beside: None,

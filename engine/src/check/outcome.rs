@@ -17,6 +17,8 @@ pub const CHALLENGE_OPTIONS: [&str; 6] = ["level", "bind", "show", "expires", "a
 
 /// No challenge stays open longer (NIST SP 800-63B-4, out-of-band authenticators).
 pub const MOST_EXPIRES_S: u32 = 600;
+/// The most tries that a challenge allows.
+pub const MOST_ATTEMPTS: u32 = 5;
 
 /// What `then` asks for besides the outcome.
 #[derive(Default)]
@@ -95,11 +97,15 @@ impl<'a> Checker<'a> {
                     seconds.map(|_| ())
                 }),
                 ("attempts", ast::OptionValue::Number(number)) => self.int(number).and_then(|attempts| {
-                    let attempts = u32::try_from(attempts).ok().filter(|attempts| (1..=100).contains(attempts));
+                    let attempts =
+                        u32::try_from(attempts).ok().filter(|attempts| (1..=MOST_ATTEMPTS).contains(attempts));
                     if attempts.is_none() {
                         self.report(
-                            Diagnostic::error("number-out-of-range", "a challenge allows between 1 and 100 attempts")
-                                .at(number.span, "not in this range"),
+                            Diagnostic::error(
+                                "number-out-of-range",
+                                format!("a challenge allows between 1 and {MOST_ATTEMPTS} attempts"),
+                            )
+                            .at(number.span, "not in this range"),
                         );
                     }
                     template.attempts = attempts;
@@ -232,7 +238,7 @@ impl<'a> Checker<'a> {
         // Nothing is added when the field is missing.
         self.optional.truncate(optional);
         let list = self.list_named(&add.list);
-        let for_ms = self.duration(&add.duration);
+        let for_ms = self.positive(&add.duration, "an entry stays for some time", "it would never be there");
         let (value, list, for_ms) = (value?, list?, for_ms?);
         let definition = self.draft.lists.get(list)?;
         if !definition.changes {

@@ -87,10 +87,28 @@ impl<'a> Checker<'a> {
         );
     }
 
+    /// A policy that names an event twice would judge it twice.
+    fn events_once(&mut self, names: &[ast::Ident]) {
+        let mut found: HashMap<&str, Span> = HashMap::new();
+        for name in names {
+            if let Some(first) = found.insert(&name.name, name.span) {
+                self.report(
+                    Diagnostic::error("duplicate-name", format!("the policy names `{}` twice", name.name))
+                        .at(name.span, "named again here")
+                        .also(first, "first named here")
+                        .help("name each event once"),
+                );
+            }
+        }
+    }
+
     fn policy(&mut self, index: usize, policy: &'a ast::Policy) {
         let named: Vec<Option<EventId>> = match &policy.target {
             ast::Target::Any => Vec::new(),
-            ast::Target::Events(names) => names.iter().map(|name| self.event_named(name)).collect(),
+            ast::Target::Events(names) => {
+                self.events_once(names);
+                names.iter().map(|name| self.event_named(name)).collect()
+            }
         };
         // Without its event, the rest of a policy can still be checked for what is wrong anywhere.
         let lenient = named.iter().any(Option::is_none);
@@ -364,10 +382,15 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The fields whose absence some rule of the policy asks about.
+/// The fields whose absence some rule of the policy asks about, and answers.
 fn handled_in(policy: &ast::Policy) -> Vec<String> {
     let mut handled = Vec::new();
-    let conditions = policy.rules().flat_map(|rule| rule.when().into_iter().chain(rule.unless()));
+    let answers = |rule: &&ast::Rule| {
+        let lives = rule.mode().is_none_or(|mode| mode.kind == ast::ModeKind::Live);
+        lives && rule.then().is_some_and(|then| !matches!(then.outcome.kind, ast::OutcomeKind::Nothing))
+    };
+    let answering = policy.rules().filter(answers);
+    let conditions = answering.flat_map(|rule| rule.when().into_iter().chain(rule.unless()));
     for condition in conditions {
         asked_missing(&condition.condition, &mut handled);
     }

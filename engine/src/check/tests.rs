@@ -1,8 +1,8 @@
 //! Tests and proofs: their records are typed by the schema, their expectations name what exists.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use grammar::{Diagnostic, Span, ast};
+use grammar::{Diagnostic, FileId, Span, ast};
 
 use super::{Checker, Scope};
 use crate::{
@@ -22,9 +22,18 @@ pub const MOST_HISTORY: u32 = 100_000;
 
 impl<'a> Checker<'a> {
     pub(super) fn tests(&mut self, items: impl Iterator<Item = &'a ast::Item>) {
+        let mut names: HashMap<(FileId, &str), Span> = HashMap::new();
         for item in items {
             match item {
                 ast::Item::Test(test) => {
+                    if let Some(first) = names.insert((test.span.file, &test.name.value), test.name.span) {
+                        self.report(
+                            Diagnostic::error("duplicate-name", format!("there are two tests \"{}\"", test.name.value))
+                                .at(test.name.span, "named again here")
+                                .also(first, "first named here")
+                                .help("names of tests are unique in a file: say what is different here"),
+                        );
+                    }
                     if let Some(case) = self.test(test) {
                         self.draft.tests.push(case);
                     }

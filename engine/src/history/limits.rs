@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How far history reaches back: 400 days, in milliseconds. No window of a pack is longer.
+pub const RETENTION_MS: i64 = 400 * 86_400_000;
+
 /// The bounds of one tenant's history. Reaching one makes answers wider or unknown, never wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -26,7 +29,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            retention_ms: 400 * 86_400_000,
+            retention_ms: RETENTION_MS,
             keys: 1_000_000,
             entries: 1_024,
             threshold: 65_536,

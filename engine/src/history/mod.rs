@@ -24,7 +24,7 @@ mod reference;
 mod windows;
 
 pub use self::{
-    limits::Limits,
+    limits::{Limits, RETENTION_MS},
     observation::{Observation, Observed, Settled, Snapshot, clamp_future},
     plan::HistoryPlan,
     reference::Reference,

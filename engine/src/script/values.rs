@@ -123,7 +123,7 @@ fn money(given: Dynamic) -> Option<Money> {
     let parts = given.try_cast::<Map>().filter(|parts| parts.len() == 2)?;
     let currency = Currency::parse(&parts.get("currency")?.clone().into_string().ok()?)?;
     let value = number(parts.get("value")?)?;
-    Money::parse(&value.to_string(), currency).ok()
+    Money::parse(&value.normalize().to_string(), currency).ok()
 }
 
 #[cfg(test)]

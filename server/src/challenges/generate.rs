@@ -205,3 +205,18 @@ fn details(fields: &[FieldText]) -> Vec<Detail> {
 fn public<'a>(details: impl Iterator<Item = &'a Detail>) -> Map<String, Value> {
     details.map(|detail| (detail.field.clone(), Value::from(detail.value.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use challenge::state::MOST_ATTEMPTS;
+    use engine::check::limits;
+
+    use super::*;
+
+    /// A pack that says more would compile, and each of its challenges fail.
+    #[test]
+    fn rules_can_ask_of_a_challenge_what_it_can_be() {
+        assert_eq!(limits::MOST_ATTEMPTS, u32::from(MOST_ATTEMPTS));
+        assert_eq!(i64::from(limits::MOST_EXPIRES_S), LONGEST_LIFE.as_secs());
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Config;
 
-const PAGE: &str = include_str!("../../../docs/configuration.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
 
 /// A key that nobody has.
 const PROBE: &str = "zz_probe";
@@ -56,14 +56,24 @@ fn sections(section: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) 
     }
 }
 
-/// The page by its headings: the sections that a heading names, and what stands under it.
-fn parts() -> Vec<(Vec<String>, &'static str)> {
-    let part = |part: &'static str| {
-        let (heading, text) = part.split_once('\n').unwrap_or((part, ""));
-        let quoted = heading.split('`').skip(1).step_by(2);
-        (quoted.map(|name| name.trim_matches(['[', ']']).to_owned()).collect(), text)
-    };
-    PAGE.split("\n#").map(part).collect()
+/// A part of the page: the sections that its heading names, and what stands under it.
+struct Part<'a> {
+    sections: Vec<String>,
+    text: &'a str,
+}
+
+/// The heading of the keys that are in no section.
+const TOP: &str = "# At the top";
+
+fn parts(page: &str) -> Vec<Part<'_>> {
+    page.split("\n#").map(part).collect()
+}
+
+fn part(part: &str) -> Part<'_> {
+    let (heading, text) = part.split_once('\n').unwrap_or((part, ""));
+    let quoted = heading.split('`').skip(1).step_by(2).filter(|name| name.starts_with('['));
+    let sections = quoted.map(|name| name.trim_matches(['[', ']']).to_owned());
+    Part { sections: if heading == TOP { vec![String::new()] } else { sections.collect() }, text }
 }
 
 /// The keys with which rows of tables begin.
@@ -75,7 +85,7 @@ fn rows(text: &str) -> BTreeSet<String> {
 fn every_key_has_its_row_and_every_row_its_key() {
     let mut found = BTreeMap::new();
     sections(&[], &mut found);
-    // What the reader says in other words than expected would be missed: these are in lists, in options and far below.
+    // Should the reader one day refuse in other words, keys would be missed: these are in a list, in options and far below.
     for (section, key) in [
         ("", "database"),
         ("limits.recovery_address", "burst"),
@@ -85,43 +95,46 @@ fn every_key_has_its_row_and_every_row_its_key() {
     ] {
         assert!(found.get(section).is_some_and(|keys| keys.contains(key)), "`{section}` has no `{key}`: {found:?}");
     }
-    let parts = parts();
-    let headed = |section: &str| parts.iter().find(|(names, _)| names.iter().any(|name| name == section));
+    let page = std::fs::read_to_string(PAGE).expect("the page");
+    let parts = parts(&page);
+    let headed = |section: &str| parts.iter().find(|part| part.sections.iter().any(|name| name == section));
     let mut wrong = Vec::new();
-    // What is not under a heading of its own stands where its parent is: `per_minute` of a limit.
     for (section, keys) in &found {
-        // One endpoint belongs to one tenant: `defaults.webhooks` is refused.
+        // An endpoint belongs to one tenant: these are refused.
         if section == "defaults.webhooks" {
             continue;
         }
-        let mut around = section.as_str();
-        while !around.is_empty() && headed(around).is_none() {
-            around = around.rsplit_once('.').map_or("", |(parent, _)| parent);
-        }
-        let text = match around {
-            "" => headed("top level"),
-            around => headed(around),
-        };
-        let text = text.map_or("", |(_, text)| *text);
-        let rows = rows(text);
-        let below = |key: &str| if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
-        for key in keys {
-            let name = below(key);
-            let has_heading = headed(&name).is_some()
-                || placeholder(key).is_some_and(|own| headed(&format!("{name}.{own}")).is_some());
-            let is_there = if around == section { rows.contains(key) } else { text.contains(&format!("`{key}`")) };
-            if !is_there && !has_heading {
-                wrong.push(format!("`{name}` is missing"));
-            }
-        }
-        if around == section {
-            wrong.extend(rows.difference(keys).map(|row| format!("there is no key `{row}` in [{section}]")));
+        if let Some(part) = headed(section) {
+            let rows = rows(part.text);
+            let name = |key: &str| if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+            let has_heading = |key: &str| {
+                let own = placeholder(key).map_or(String::new(), |own| format!(".{own}"));
+                headed(&format!("{}{own}", name(key))).is_some()
+            };
+            let missing = keys.iter().filter(|key| !rows.contains(*key) && !has_heading(key));
+            wrong.extend(missing.map(|key| format!("`{}` has no row", name(key))));
+            wrong.extend(rows.difference(keys).map(|row| format!("there is no key `{}`", name(row))));
+        } else {
+            // A small table stands in the text of the section around it: `per_minute` of a limit.
+            let around = section.rsplit_once('.').map_or("", |(around, _)| around);
+            let text = headed(around).map_or("", |part| part.text);
+            let missing = keys.iter().filter(|key| !text.contains(&format!("`{key}`")));
+            wrong.extend(missing.map(|key| format!("`{section}.{key}` is not named")));
         }
     }
-    for (name, _) in parts.iter().flat_map(|(names, _)| names).map(|name| (name, ())) {
-        if name != "top level" && !found.contains_key(name.as_str()) {
-            wrong.push(format!("there is no section [{name}]"));
-        }
-    }
+    let named = parts.iter().flat_map(|part| &part.sections);
+    wrong.extend(named.filter(|name| !found.contains_key(*name)).map(|name| format!("there is no section `[{name}]`")));
     assert!(wrong.is_empty(), "docs/configuration.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let page = std::fs::read_to_string(PAGE).expect("the page");
+    let (_, example) = page.split_once("\n```toml\n").expect("an example");
+    let (example, _) = example.split_once("\n```\n").expect("its end");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("stepup.toml");
+    std::fs::write(&file, example).expect("written");
+    let config = Config::load(Some(&file), []).expect("a good configuration");
+    assert!(config.warnings().is_empty() && config.tenants.contains_key("shop"));
 }

@@ -80,7 +80,7 @@ impl Config {
 
     fn judge_server(&self) -> Result<(), ConfigError> {
         let server = &self.server;
-        // Pages name their scripts, and phones and proxies our paths, from the root of the host.
+        // The pages ask for all they need at the root of the host: under a path they would not load.
         origins::judge_web(&server.public_url).or_else(|why| unusable("server.public_url", why))?;
         if let Some(Err(why)) = server.theme_file.as_ref().map(std::fs::read_to_string) {
             return unusable("server.theme_file", format!("it cannot be read: {why}"));

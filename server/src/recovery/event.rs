@@ -15,7 +15,7 @@ use crate::pipeline::{self, Happened};
 use crate::store::DecisionKey;
 
 /// The action's name. Aliases of the pack are found by it.
-pub const ACTION: &str = "recovery";
+pub const ACTION: &str = engine::program::RECOVERY;
 
 /// How the user is recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
