@@ -1,6 +1,7 @@
 //! A stream of events folded into decisions: the one loop behind `eval`, `test`, backtests and the live server.
 
 mod open;
+mod repeats;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     evaluate::evaluate,
+    event::{Event, FieldError},
     history::{History, HistoryPlan, Limits, Settled, plan::EventKind},
     lists::{ListState, parse_entry},
     observe::Occasion,
@@ -18,6 +20,7 @@ use crate::{
     verdict::{ListEffect, Verdict},
 };
 use open::Open;
+use repeats::Repeats;
 
 /// How a challenge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,7 @@ pub struct Stream {
     seq: u64,
     /// Challenged events, so that the end of a challenge can be told with the fields of its event.
     open: Open,
+    repeats: Repeats,
 }
 
 impl Stream {
@@ -88,7 +92,14 @@ impl Stream {
     /// A stream that goes on from a history of the program's plan.
     #[must_use]
     pub fn over(program: Arc<Program>, history: History) -> Stream {
-        Stream { program, history, lists: ListState::default(), seq: 0, open: Open::default() }
+        Stream {
+            program,
+            history,
+            lists: ListState::default(),
+            seq: 0,
+            open: Open::default(),
+            repeats: Repeats::default(),
+        }
     }
 
     /// The lists, to add entries to before the stream begins.
@@ -100,6 +111,16 @@ impl Stream {
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// The refusal of an event whose idempotency key is that of another event of its user. To be asked before the event is pushed;
+    /// as many keys are remembered as history has references ([`Limits::references`]) at least.
+    pub fn contradiction(&mut self, event: &Event) -> Option<FieldError> {
+        self.repeats.contradicts(event).then(|| FieldError {
+            pointer: "/idempotencyKey".into(),
+            code: "idempotency-conflict",
+            detail: "an earlier event of this user has the same key and is another one; a repeat says the same".into(),
+        })
     }
 
     /// Observes an event, judges it, and settles it by the verdict.

@@ -150,14 +150,21 @@ fn run(
     past.sort_by_key(|(located, _)| located.event.time);
     for (located, kind) in &past {
         stream.remember(located, Some(*kind));
-        // A challenge that ended is history of its own.
+        // What a challenge came to is history of its own, as in live traffic.
+        let was_challenged = matches!(
+            (kind, located.event.status),
+            (EventKind::Action(_), Some(Status::Challenged | Status::Verified | Status::Declined | Status::Expired))
+        );
+        if was_challenged && program.has_own_challenge(&located.event) {
+            stream.remember(located, Some(EventKind::ChallengeIssued));
+        }
         let end = match (kind, located.event.status) {
             (EventKind::Action(_), Some(Status::Verified)) => Some(ChallengeEnd::Succeeded),
             (EventKind::Action(_), Some(Status::Declined)) => Some(ChallengeEnd::Declined),
             (EventKind::Action(_), Some(Status::Expired)) => Some(ChallengeEnd::Expired),
             (_, _) => None,
         };
-        if let Some(end) = end {
+        if let Some(end) = end.filter(|_| program.has_own_challenge(&located.event)) {
             stream.remember(located, Some(end.kind()));
         }
     }

@@ -50,6 +50,14 @@ pub struct Tally {
     pub stray_ends: u64,
 }
 
+impl Tally {
+    fn bad(&mut self, index: u64, line: BadLine) -> BadLine {
+        self.bad += 1;
+        self.first_bad.get_or_insert(index);
+        line
+    }
+}
+
 /// Reads the input to its end and gives it away in batches. A batch is given away early when more input must be waited
 /// for, so that whoever types or pipes events sees each answer at once.
 pub fn read_batches(input: impl Read, mut give: impl FnMut(Batch) -> io::Result<()>) -> io::Result<()> {
@@ -115,15 +123,11 @@ pub fn judge(decoded: Decoded, stream: &mut Stream, tally: &mut Tally) -> Judged
             Ok(Meant::Challenge { user, reference, end, at }) => {
                 tally.stray_ends += u64::from(!stream.challenge(&user, &reference, end, at));
             }
-            Ok(Meant::Event(located)) => {
-                let (_, verdict) = stream.push(located);
-                answers.push((index, Ok(verdict)));
-            }
-            Err(bad) => {
-                tally.bad += 1;
-                tally.first_bad.get_or_insert(index);
-                answers.push((index, Err(bad)));
-            }
+            Ok(Meant::Event(located)) => answers.push(match stream.contradiction(&located.event) {
+                Some(error) => (index, Err(tally.bad(index, BadLine::from(error)))),
+                None => (index, Ok(stream.push(located).1)),
+            }),
+            Err(bad) => answers.push((index, Err(tally.bad(index, bad)))),
         }
     }
     Judged(answers)

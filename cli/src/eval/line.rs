@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use challenge::{ActionCode, TenantId, UserId};
 use engine::status::Status;
-use engine::{ChallengeEnd, Event, Program};
+use engine::{ChallengeEnd, Event, FieldError, Program};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use server::decode::{self, Skew, Target};
@@ -54,6 +54,12 @@ pub struct BadLine {
 impl BadLine {
     fn new(code: &str, pointer: &str, detail: impl Into<String>) -> BadLine {
         BadLine { code: code.to_owned(), detail: detail.into(), pointer: pointer.to_owned() }
+    }
+}
+
+impl From<FieldError> for BadLine {
+    fn from(error: FieldError) -> BadLine {
+        BadLine::new(error.code, &error.pointer, error.detail)
     }
 }
 

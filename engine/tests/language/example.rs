@@ -235,6 +235,10 @@ impl<'a> Example<'a> {
             };
             match program.decode(&input) {
                 Ok(event) => {
+                    if let Some(error) = stream.contradiction(&event) {
+                        decided.lines.push(refused(json!(error)));
+                        continue;
+                    }
                     let Whereabouts { place, network } = input.ip.map(|ip| self.locate(ip)).unwrap_or_default();
                     let (signals, verdict) =
                         stream.push(Located::new(Arc::new(event), place, network, UserFacts::default()));

@@ -132,7 +132,7 @@ pub fn limits(block: &Block) -> Found {
         ("keys of one set of windows", history.keys.to_string()),
         ("timestamps or values of a threshold", history.threshold.to_string()),
         ("amounts or values without a threshold", history.entries.to_string()),
-        ("how late an event may come and be counted exactly", format!("{} s", history.lateness_ms / 1_000)),
+        ("how long what left a window is kept for late events", format!("{} s", history.lateness_ms / 1_000)),
     ];
     let text = all.iter().map(|(what, most)| format!("{what}: {most}\n")).collect();
     let (lines, expected) = (block.lines.clone(), block.text.clone());

@@ -17,6 +17,7 @@ use super::{
     layout::{Keep, TrackPlan},
     times::First,
     track::{Brought, Content, Kept, Track},
+    values::Distinct,
 };
 use crate::{
     interval::Interval,
@@ -189,15 +190,15 @@ impl Asking<'_> {
                     Tri::True => (sure + 1, perhaps),
                     Tri::False | Tri::Unknown => (sure, perhaps + 1),
                 });
-                known(counted(sure, perhaps, held.gaps.affect(reach), spec.bound).map(whole))
+                known(counted(sure, (perhaps, Why::Absent), held.gaps.affect(reach), spec.bound).map(whole))
             }
             Kept::Values(values) => {
                 let loose = loose.map(|(content, passes)| match content {
                     Content::Value(atom) => (Some(atom), passes),
                     Content::Event | Content::Number(_) | Content::Unknown(_) => (None, passes),
                 });
-                let (sure, perhaps) = values.count(reach, loose);
-                known(counted(sure, perhaps, held.gaps.affect(reach), spec.bound).map(whole))
+                let Distinct { sure, perhaps, why } = values.count(reach, loose);
+                known(counted(sure, (perhaps, why), held.gaps.affect(reach), spec.bound).map(whole))
             }
             Kept::Amounts(amounts) => {
                 let mut numbers: SmallVec<[(Number, Tri); 2]> = SmallVec::new();
@@ -287,7 +288,7 @@ impl Asking<'_> {
         match spec.kind {
             SeenKind::Times => {
                 let (sure, perhaps) = times.count(reach);
-                counted(sure, perhaps, gap, spec.bound).map(whole)
+                counted(sure, (perhaps, Why::Absent), gap, spec.bound).map(whole)
             }
             SeenKind::Last => match (times.newest(reach), gap) {
                 (Some(newest), Some(why)) if gaps.newest().upto >= newest => {
@@ -347,8 +348,14 @@ pub(super) fn extremal(spec: &WindowSpec, extreme: Option<Extreme>) -> Answer {
     Ok(Interval { lo: end(lo)?, hi: end(hi)?, why })
 }
 
-/// A count as an answer: beyond the largest constant it is compared with, nothing more is said than that.
-pub(super) fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -> Result<Interval<i64>, Why> {
+/// A count as an answer: beyond the largest constant it is compared with, nothing more is said than that. There may be more of
+/// them, and why.
+pub(super) fn counted(
+    sure: u64,
+    (perhaps, open): (u64, Why),
+    gap: Option<Why>,
+    bound: Bound,
+) -> Result<Interval<i64>, Why> {
     let whole = |count: u64| i64::try_from(count).map_err(|_| Why::Overflow);
     let beyond = |count: u64| matches!(bound, Bound::AtMost(most) if i128::from(count) > most.max(0));
     if let Bound::AtMost(most) = bound
@@ -361,8 +368,8 @@ pub(super) fn counted(sure: u64, perhaps: u64, gap: Option<Why>, bound: Bound) -
     match gap {
         Some(why) => Ok(Interval::at_least(whole(sure)?, why)),
         None if perhaps == 0 => Ok(Interval::exactly(whole(sure)?)),
-        None if beyond(most) => Ok(Interval::at_least(whole(sure)?, Why::Absent)),
-        None => Ok(Interval::between(whole(sure)?, whole(most)?, Why::Absent)),
+        None if beyond(most) => Ok(Interval::at_least(whole(sure)?, open)),
+        None => Ok(Interval::between(whole(sure)?, whole(most)?, open)),
     }
 }
 

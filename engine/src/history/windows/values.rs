@@ -29,6 +29,16 @@ struct Doubtful {
     unknown: VecDeque<Position>,
 }
 
+/// How many values there are in reach.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Distinct {
+    /// Certainly.
+    pub sure: u64,
+    /// More that there may be, and why that is open.
+    pub perhaps: u64,
+    pub why: Why,
+}
+
 /// A value, and its newest appearances.
 #[derive(Clone, Debug)]
 struct Seen {
@@ -93,12 +103,12 @@ impl Values {
         }
     }
 
-    /// How many values certainly are in reach, and how many more may be. `loose` are values that stand beside the
+    /// How many values are in reach. `loose` are values that stand beside the
     /// kept ones: undecided events, and the event being judged; `None` is a value that could not be found out.
-    pub fn count<'a>(&'a self, reach: &Reach, loose: impl Iterator<Item = (Option<&'a Atom>, Tri)>) -> (u64, u64) {
+    pub fn count<'a>(&'a self, reach: &Reach, loose: impl Iterator<Item = (Option<&'a Atom>, Tri)>) -> Distinct {
         let mut unknown = 0;
         let mut loose_sure: SmallVec<[&Atom; 4]> = SmallVec::new();
-        let mut maybe: SmallVec<[&Atom; 4]> = SmallVec::new();
+        let (mut maybe, mut late): (SmallVec<[&Atom; 4]>, SmallVec<[&Atom; 4]>) = Default::default();
         for (atom, passes) in loose {
             match (atom, passes) {
                 (_, Tri::False) => {}
@@ -113,16 +123,13 @@ impl Values {
             match seen.within(reach) {
                 Tri::True => sure += u64::from(!loose_sure.contains(&&seen.atom)),
                 Tri::False => {}
-                Tri::Unknown => maybe.push(&seen.atom),
+                Tri::Unknown => late.push(&seen.atom),
             }
         }
         if let Some(doubtful) = &self.doubtful {
             unknown += doubtful.unknown.iter().filter(|at| reach.contains(**at)).count() as u64;
             let perhaps = doubtful.perhaps.iter().filter(|seen| !seen.within(reach).is_false());
             maybe.extend(perhaps.map(|seen| &seen.atom));
-        }
-        if maybe.is_empty() {
-            return (sure, unknown);
         }
         let is_sure = |atom: &Atom| {
             loose_sure.contains(&atom)
@@ -134,7 +141,11 @@ impl Values {
                 more.push(atom);
             }
         }
-        (sure, more.len() as u64 + unknown)
+        let undecided = more.len() as u64 + unknown;
+        // Whether they appear so early is not kept.
+        late.retain(|atom| !more.contains(atom) && !is_sure(atom));
+        let why = if undecided == 0 { Why::Saturated } else { Why::Absent };
+        Distinct { sure, perhaps: undecided + late.len() as u64, why }
     }
 
     pub fn len(&self) -> usize {

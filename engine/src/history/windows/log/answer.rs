@@ -189,7 +189,7 @@ impl Window<'_> {
         number_in: impl Fn(usize, usize) -> i64,
     ) -> Maybe<Interval<Value>> {
         let within = Rows::MAX.checked_shl(self.from as u32).unwrap_or(0);
-        let count = |sure: u32| known(counted(u64::from(sure), 0, self.gap, self.spec.bound).map(whole));
+        let count = |sure: u32| known(counted(u64::from(sure), (0, Why::Absent), self.gap, self.spec.bound).map(whole));
         match sort {
             Sort::Event => {
                 count((self.state.kept & within).count_ones() + u32::from(matches!(this, Some(Entry::Event))))
