@@ -96,7 +96,7 @@ enum RoleName {
     Backend,
     /// Tries rules and keeps lists
     Analyst,
-    /// Reads decisions and the audit log
+    /// Reads decisions, users and policies
     Reviewer,
     /// Everything
     Admin,

@@ -82,16 +82,21 @@ pub fn device_fact(field: &str, device: Option<&UserDevice>, now: Timestamp) -> 
     }
 }
 
+/// Where in a user's `custom` their home country stands.
+pub const HOME_COUNTRY: [&str; 2] = ["homeCountry", "home_country"];
+/// Where their time zone stands.
+pub const TIME_ZONE: [&str; 2] = ["timeZone", "tz"];
+
 /// What rules may know about a user: their `custom` attributes `homeCountry` and `timeZone`.
 pub fn user_facts(user: Option<&User>) -> UserFacts {
     let custom = user.and_then(|user| user.attributes.custom.as_deref());
     let Some(Value::Object(custom)) = custom.and_then(|text| serde_json::from_str(text).ok()) else {
         return UserFacts::default();
     };
-    let text = |names: [&str; 2]| names.into_iter().find_map(|name| custom.get(name)?.as_str());
+    let text = |names: &[&str]| names.iter().find_map(|name| custom.get(*name)?.as_str());
     UserFacts {
-        home_country: Maybe::from(text(["homeCountry", "home_country"]).and_then(Country::parse)),
-        tz: Maybe::from(text(["timeZone", "tz"]).map(Arc::from)),
+        home_country: Maybe::from(text(&HOME_COUNTRY).and_then(Country::parse)),
+        tz: Maybe::from(text(&TIME_ZONE).map(Arc::from)),
     }
 }
 

@@ -357,14 +357,20 @@ impl<'a> Fields<'a> {
 
     /// Complains of every field but these: a misspelt one would say nothing, where it was to say something.
     pub fn only(&mut self, known: &[&str]) {
-        let unknown = self.map.keys().filter(|name| !known.contains(&name.as_str()));
-        let complaints: Vec<(&String, String)> = unknown
-            .map(|name| match grammar::nearest(name, known.iter().copied()) {
-                Some(meant) => (name, format!("there is no such field; is `{meant}` meant?")),
-                None => (name, format!("there is no such field; there are: {}", known.join(", "))),
-            })
-            .collect();
-        complaints.into_iter().for_each(|(name, detail)| self.issue(name, "unknown-field", detail));
+        self.spelt(known);
+        let strange = self.map.keys().filter(|name| !known.contains(&name.as_str()) && meant(name, known).is_none());
+        for name in strange.collect::<Vec<_>>() {
+            self.issue(name, "unknown-field", format!("there is no such field; there are: {}", known.join(", ")));
+        }
+    }
+
+    /// Complains of fields that are nearly one of these. Others are let be, where SDKs may send more than we read.
+    pub fn spelt(&mut self, known: &[&str]) {
+        let misspelt: Vec<(&String, &str)> =
+            self.map.keys().filter_map(|name| Some((name, meant(name, known)?))).collect();
+        for (name, meant) in misspelt {
+            self.issue(name, "unknown-field", format!("there is no such field; is `{meant}` meant?"));
+        }
     }
 
     /// Records a complaint about one field.
@@ -390,6 +396,11 @@ impl<'a> Fields<'a> {
     pub fn into_issues(self) -> Vec<FieldIssue> {
         self.issues
     }
+}
+
+/// The known name that one that is none probably stands for.
+fn meant<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    grammar::nearest(name, known.iter().copied()).filter(|_| !known.contains(&name))
 }
 
 #[cfg(test)]

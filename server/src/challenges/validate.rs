@@ -32,8 +32,10 @@ impl Expectation {
     /// Reads the body of `POST /validate`.
     pub fn read(body: &Map<String, Value>) -> Result<Expectation, ApiError> {
         let mut fields = Fields::of(body);
+        fields.spelt(&["token", "action", "actionCode", "userId", "expect"]);
         let token = fields.required_text("token", 16 * 1024);
-        let action = fields.text("action", 100);
+        // The answer has both names.
+        let action = [fields.text("action", 100), fields.text("actionCode", 100)].into_iter().flatten().next();
         let user = fields.text("userId", 255);
         let expected = fields.object("expect").cloned().unwrap_or_default();
         for (name, value) in &expected {

@@ -83,6 +83,9 @@ fn user_id(text: &str) -> Option<UserId> {
 
 async fn find(app: &App, caller: &Caller, wanted: Wanted) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
+    if wanted.challenge.is_none() && wanted.user.is_none() && (wanted.action.is_some() || wanted.method.is_some()) {
+        return Err(ApiError::field("/userId", "missing-field", "whose? name the user, or the challenge itself"));
+    }
     let now = app.clock.now();
     let mut candidates = Vec::new();
     if let Some(id) = wanted.challenge {

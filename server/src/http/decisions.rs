@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use challenge::{ActionCode, Challenge, UserId};
+use engine::Program;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -59,9 +60,10 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
 pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Query) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
     let action = query.parsed("action", "an action code", |text| ActionCode::parse(text).ok());
+    let actions = action.map(|action| names_of(&app.policies.of(&caller.tenant).program(), action)).unwrap_or_default();
     let filter = DecisionFilter {
         user: query.parsed("user", "a user id", |text| UserId::parse(text).ok()),
-        actions: action.into_iter().collect(),
+        actions,
         outcome: query.parsed("outcome", "`allow`, `challenge` or `block`", outcome),
         state: query.parsed("state", "a state such as CHALLENGE_REQUIRED", ActionState::parse),
         rule: query.text("rule", 255),
@@ -72,13 +74,21 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
     // What is no cursor must not begin anew at the first page.
     let after = query.parsed("cursor", "the cursor of an earlier answer", |text| text.parse::<i64>().ok());
     let page = PageRequest { after: after.map(|entry| Cursor(entry.to_string())), limit: query.limit(100) };
-    query.finish()?;
+    query.finish_strictly()?;
     let found = app.store.decisions(&caller.tenant, &filter, &page).await.map_err(refuse)?;
     let mut body = json!({"decisions": found.items.iter().map(shown).collect::<Vec<_>>()});
     if let Some(next) = found.next {
         body["cursor"] = json!(next.0);
     }
     Ok(Json(body))
+}
+
+/// An action under all its names: which of them it was tracked by does not matter.
+fn names_of(program: &Program, action: ActionCode) -> Vec<ActionCode> {
+    let event = program.event(action.as_str());
+    let names = event.into_iter().flat_map(|event| std::iter::once(&event.name).chain(&event.aliases));
+    let others = names.filter_map(|name| ActionCode::parse(name.to_string()).ok()).filter(|name| *name != action);
+    std::iter::once(action.clone()).chain(others.collect::<Vec<_>>()).collect()
 }
 
 fn outcome(word: &str) -> Option<Outcome> {

@@ -10,6 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::app::App;
 use crate::error::Problem;
+use crate::http::params::MOST_ON_A_PAGE;
 use crate::http::{
     actions, authenticators, challenges, client, decisions, devices, lists, policies, resets, sessions, terminals,
     users, validate, webhooks,
@@ -28,7 +29,7 @@ mod examples;
         sessions::refresh, sessions::revoke, sessions::revoke_all, users::read, users::update,
         users::delete, users::list, resets::reset, terminals::list, terminals::read, terminals::register, terminals::revoke, authenticators::list, authenticators::enrol, authenticators::remove,
         challenges::by_query, decisions::read, decisions::list, policies::evaluate, policies::in_force,
-        policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,
+        policies::read, policies::check, lists::read, lists::add, lists::remove, webhooks::list, webhooks::dead_letters,
         webhooks::redeliver,
     ),
     nest((path = "/client", api = client::ClientApi))
@@ -67,10 +68,38 @@ fn openapi() -> Value {
     api.info.description = Some(format!("{intro}\n\nEvery refusal is one of:\n{}", problems.join("\n")));
     // Made of texts and lists: it always has a JSON form.
     let mut api = serde_json::to_value(api).unwrap_or_default();
+    name_operations(&mut api);
     answers::write(&mut api);
     examples::write(&mut api);
     say_how_refusals_look(&mut api);
     api
+}
+
+/// Names each operation by its method and path, `getUsersByUserIdActions`: generators make a method of it, so no two have one name.
+/// Pages have one size everywhere.
+fn name_operations(api: &mut Value) {
+    let paths = api.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            operation["operationId"] = json!(operation_id(method, path));
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+            for limit in parameters.filter(|parameter| parameter["name"] == "limit") {
+                limit["schema"] = json!({"type": "integer", "minimum": 1, "maximum": MOST_ON_A_PAGE});
+            }
+        }
+    }
+}
+
+fn operation_id(method: &str, path: &str) -> String {
+    let mut id = method.to_owned();
+    for part in path.split(['/', '-', '.', '_']).filter(|part| !part.is_empty()) {
+        let name = part.trim_matches(['{', '}']);
+        id.push_str(if name == part { "" } else { "By" });
+        let mut letters = name.chars();
+        id.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        id.push_str(letters.as_str());
+    }
+    id
 }
 
 /// Gives every operation its refusals: those that it names, and whatever else may be wrong.

@@ -1,6 +1,6 @@
 //! Ids in paths and values in queries, parsed at the door.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
@@ -62,9 +62,14 @@ impl Ids {
     }
 }
 
-/// The values of a query; complaints are collected. Unknown names are ignored, as SDKs add their own.
+/// The most that is on one page.
+pub const MOST_ON_A_PAGE: u32 = 500;
+
+/// The values of a query; complaints are collected. Unknown names are ignored, as SDKs add their own, but for those that are nearly
+/// the name of a value that was asked for.
 pub struct Query {
     values: BTreeMap<String, String>,
+    asked: BTreeSet<String>,
     issues: Vec<FieldIssue>,
 }
 
@@ -73,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        let mut read = Query { values: BTreeMap::new(), issues: Vec::new() };
+        let mut read = Query { values: BTreeMap::new(), asked: BTreeSet::new(), issues: Vec::new() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if read.values.insert(name.to_string(), value.into_owned()).is_some() {
                 read.issue(&name, "duplicate", "this parameter is given twice");
@@ -86,6 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 impl Query {
     /// An optional text; empty counts as absent.
     pub fn text(&mut self, name: &str, max: usize) -> Option<String> {
+        self.asked.insert(name.to_owned());
         let value = self.values.get(name).filter(|value| !value.is_empty())?.clone();
         if value.chars().count() > max {
             self.issue(name, "too-long", &format!("at most {max} characters are accepted"));
@@ -109,10 +115,10 @@ impl Query {
         self.parsed(name, "an RFC 3339 time such as 2026-03-01T10:00:00Z", |text| text.parse().ok())
     }
 
-    /// An optional page size from 1 to 500.
+    /// An optional page size from 1 to [`MOST_ON_A_PAGE`].
     pub fn limit(&mut self, default: u32) -> u32 {
-        self.parsed("limit", "a whole number from 1 to 500", |text| {
-            text.parse().ok().filter(|limit| (1..=500).contains(limit))
+        self.parsed("limit", &format!("a whole number from 1 to {MOST_ON_A_PAGE}"), |text| {
+            text.parse().ok().filter(|limit| (1..=MOST_ON_A_PAGE).contains(limit))
         })
         .unwrap_or(default)
     }
@@ -131,8 +137,29 @@ impl Query {
         self.issues.push(FieldIssue::new(format!("/query/{name}"), code, detail));
     }
 
+    /// All complaints as one refusal, or nothing. Whatever was not asked for is a complaint too: for what no SDK calls.
+    pub fn finish_strictly(mut self) -> Result<(), ApiError> {
+        let known = self.asked.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let is_strange = |name: &&String| !self.asked.contains(*name) && self.meant(name).is_none();
+        let strange: Vec<String> = self.values.keys().filter(is_strange).cloned().collect();
+        for name in strange {
+            self.issue(&name, "unknown-parameter", &format!("there is no such parameter; there are: {known}"));
+        }
+        self.finish()
+    }
+
+    /// The parameter that was meant by one that nobody asked for.
+    fn meant(&self, name: &str) -> Option<&str> {
+        grammar::nearest(name, self.asked.iter().map(String::as_str)).filter(|_| !self.asked.contains(name))
+    }
+
     /// All complaints as one refusal, or nothing.
-    pub fn finish(self) -> Result<(), ApiError> {
+    pub fn finish(mut self) -> Result<(), ApiError> {
+        let misspelt: Vec<(String, String)> =
+            self.values.keys().filter_map(|name| Some((name.clone(), self.meant(name)?.to_owned()))).collect();
+        for (name, meant) in misspelt {
+            self.issue(&name, "unknown-parameter", &format!("there is no such parameter; is `{meant}` meant?"));
+        }
         if self.issues.is_empty() { Ok(()) } else { Err(ApiError::fields(Problem::InvalidField, self.issues)) }
     }
 }

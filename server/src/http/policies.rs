@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use challenge::{ActionCode, UserId};
 use engine::pack::PackSource;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::auth::{Caller, Right};
+use crate::caches::refuse;
 use crate::decode::Target;
 use crate::error::ApiError;
 use crate::http::body::{self, JsonObject};
+use crate::http::params::Ids;
 use crate::json::{self, Fields};
-use crate::pipeline;
+use crate::{packs, pipeline};
 
 /// Largest pack that can be sent for checking, in bytes of its JSON form.
 const MAX_PACK: usize = 1024 * 1024;
@@ -25,6 +29,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/evaluate", post(evaluate))
         .route("/v1/policies", get(in_force))
         .route("/v1/policies/check", post(check))
+        .route("/v1/policies/{policyVersion}", get(read))
 }
 
 /// `POST /v1/evaluate`: what would the rules say to this event? Nothing is stored and nothing is counted.
@@ -97,6 +102,31 @@ pub(super) async fn in_force(State(app): State<App>, caller: Caller) -> Result<J
 
 fn texts(names: &[std::sync::Arc<str>]) -> Vec<&str> {
     names.iter().map(|name| &**name).collect()
+}
+
+/// `GET /v1/policies/{policyVersion}`: the text of a pack that is in force or was, byte by byte what its decisions were made by.
+#[utoipa::path(get, path = "/policies/{policyVersion}", tag = "policies", params(("policyVersion" = String, Path)),
+    responses((status = 200, description = "the files of the pack; what is no UTF-8 is in `binary`, as base64", body = Object),
+        (status = 404, description = "no pack of this version was ever in force")))]
+pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
+    caller.must(Right::Read)?;
+    let version = ids.text("policyVersion");
+    let archive = app.store.pack_archive(&caller.tenant, version).await.map_err(refuse)?;
+    let archive = archive.ok_or_else(|| ApiError::not_found("version of the policies"))?;
+    let pack = packs::unarchive("archived", &archive).map_err(ApiError::internal)?;
+    let (mut files, mut binary) = (Map::new(), Map::new());
+    for (path, bytes) in pack.files {
+        match String::from_utf8(bytes) {
+            Ok(text) => files.insert(path, text.into()),
+            Err(error) => binary.insert(path, STANDARD.encode(error.as_bytes()).into()),
+        };
+    }
+    let in_force = app.policies.of(&caller.tenant).program().version() == version;
+    let mut body = json!({"version": version, "inForce": in_force, "files": files});
+    if !binary.is_empty() {
+        body["binary"] = binary.into();
+    }
+    Ok(Json(body))
 }
 
 /// `POST /v1/policies/check`: compiles a pack and says what is wrong with it. Nothing is put into force.

@@ -42,6 +42,7 @@ pub(super) async fn create(
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let mut fields = Fields::of(&body);
+    fields.spelt(&["clientId", "token", "action", "actionCode", "userId", "expect"]);
     let client = fields.required_text("clientId", 100);
     fields.finish()?;
     let expectation = Expectation::read(&body)?;
@@ -62,6 +63,7 @@ pub(super) async fn validate(
 ) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Operate)?;
     let mut fields = Fields::of(&body);
+    fields.spelt(&["accessToken", "clientIds"]);
     let token = fields.required_text("accessToken", LONGEST_TOKEN);
     let mut clients = None;
     if let Some(items) = fields.array("clientIds") {

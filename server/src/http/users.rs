@@ -6,11 +6,13 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use challenge::UserId;
+use engine::codes::Country;
 
 use crate::app::App;
 use crate::auth::{Caller, Right};
 use crate::caches::refuse;
 use crate::challenges::follow;
+use crate::enrich;
 use crate::error::ApiError;
 use crate::http::authenticators::enrolled_methods;
 use crate::http::body::JsonObject;
@@ -125,6 +127,17 @@ async fn of_token(app: &App, caller: &Caller, token: &str) -> Result<Json<Value>
 
 fn given_attributes(body: &Map<String, Value>) -> Result<UserAttributes, ApiError> {
     let mut fields = Fields::of(body);
+    fields.spelt(&[
+        "email",
+        "emailVerified",
+        "phoneNumber",
+        "phoneNumberVerified",
+        "username",
+        "displayName",
+        "locale",
+        "custom",
+        "defaultVerificationMethod",
+    ]);
     let given = UserAttributes {
         email: fields.text("email", 320),
         email_verified: fields.boolean("emailVerified"),
@@ -148,8 +161,27 @@ fn given_attributes(body: &Map<String, Value>) -> Result<UserAttributes, ApiErro
             fields.issue_within("custom", name, "wrong-type", detail);
         }
     }
+    facts_of_rules(&mut fields, custom);
     fields.finish()?;
     Ok(UserAttributes { custom: custom.map(|map| Value::Object(map.clone()).to_string()), ..given })
+}
+
+/// What rules read as `user.tz` and `user.home_country`: what is neither would be missing, unnoticed, in every decision.
+fn facts_of_rules(fields: &mut Fields<'_>, custom: Option<&Map<String, Value>>) {
+    let is_zone = |text: &str| jiff::tz::TimeZoneDatabase::bundled().get(text).is_ok();
+    let is_country = |text: &str| Country::parse(text).is_some();
+    let checks: [(&[&str], &dyn Fn(&str) -> bool, &str); 2] = [
+        (&enrich::TIME_ZONE, &is_zone, "a time zone of the IANA database such as Europe/Paris"),
+        (&enrich::HOME_COUNTRY, &is_country, "an ISO 3166-1 code such as FR"),
+    ];
+    for (names, good, expected) in checks {
+        for name in names {
+            let given = custom.and_then(|custom| custom.get(*name)).filter(|value| !value.is_null());
+            if given.is_some_and(|value| !value.as_str().is_some_and(good)) {
+                fields.issue_within("custom", name, "invalid", format!("expected {expected}"));
+            }
+        }
+    }
 }
 
 /// A user as lists show them.

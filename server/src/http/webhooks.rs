@@ -57,7 +57,7 @@ pub(super) async fn dead_letters(
     let which = DeadLetters { event: None, endpoint: query.text("endpoint", 64) };
     let limit = query.limit(50);
     let after = query.parsed("cursor", "the cursor of an earlier answer", |text| text.parse::<i64>().ok());
-    query.finish()?;
+    query.finish_strictly()?;
     let page = PageRequest { limit, after: after.map(|number| Cursor(number.to_string())) };
     let page = app.store.dead_letters(&caller.tenant, &which, &page).await.map_err(refuse)?;
     let mut answer = json!({ "deadLetters": page.items.iter().map(shown).collect::<Vec<_>>() });

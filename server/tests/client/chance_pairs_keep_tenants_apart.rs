@@ -14,7 +14,7 @@ use server::config::ClientConfig;
 use server::limits::Limit;
 use server::random::Random;
 
-use crate::every_endpoint_keeps_tenants_apart::{Ours, USER, ours};
+use crate::every_endpoint_keeps_tenants_apart::{Ours, USER, is_strict, known, ours};
 use crate::harness::{OTHER_TENANT, SECRET, Server, TENANT};
 use crate::screen::Screen;
 use crate::what_is_refused_changes_nothing::rows;
@@ -61,6 +61,7 @@ impl Side {
             ("kind", vec![json!("qr-code"), json!("push"), json!("in-app"), json!("device")]),
             ("deviceId", vec![json!("laptop")]),
             ("list", vec![json!("anything")]),
+            ("policyVersion", vec![json!(ours.policy_version)]),
             ("terminalId", vec![json!("kiosk-7")]),
             ("tenantId", vec![json!(tenant)]),
             ("decisionId", vec![json!(ours.decision)]),
@@ -162,6 +163,15 @@ struct Endpoint {
     method: String,
     path: String,
     example: Map<String, Value>,
+    /// The names that it knows, where it refuses others.
+    known: Option<Vec<String>>,
+}
+
+impl Endpoint {
+    /// How often a name is said to it that is said so often to others: what it refuses, seldom.
+    fn percent(&self, name: &str, percent: usize) -> usize {
+        if self.known.as_ref().is_none_or(|known| known.iter().any(|known| known == name)) { percent } else { 1 }
+    }
 }
 
 async fn endpoints(server: &Server) -> Vec<Endpoint> {
@@ -173,7 +183,8 @@ async fn endpoints(server: &Server) -> Vec<Endpoint> {
         {
             let example = operation["requestBody"]["content"]["application/json"]["example"].as_object();
             let (method, example) = (method.to_uppercase(), example.cloned().unwrap_or_default());
-            all.push(Endpoint { method, path: path.clone(), example });
+            let known = is_strict(path).then(|| known(operation));
+            all.push(Endpoint { method, path: path.clone(), example, known });
         }
     }
     all
@@ -192,9 +203,10 @@ fn call(
             Some(name) => text(dice.thing(name, caller, other).unwrap_or_else(|| panic!("say what `{name}` may be"))),
             None => part.to_owned(),
         });
-    let mut url = format!("/v1{}?limit=100", parts.collect::<Vec<_>>().join("/"));
+    let limit = if dice.chance(endpoint.percent("limit", 100)) { "limit=100" } else { "" };
+    let mut url = format!("/v1{}?{limit}", parts.collect::<Vec<_>>().join("/"));
     for name in other.things.keys() {
-        if dice.chance(if *name == "publicKey" { 50 } else { 20 }) {
+        if dice.chance(endpoint.percent(name, if *name == "publicKey" { 50 } else { 20 })) {
             let value = dice.thing(name, caller, other).map(text).unwrap_or_default();
             // A key stands in a query as the base64 of its base64.
             let value = if *name == "publicKey" { URL_SAFE_NO_PAD.encode(value) } else { value.replace('+', "%2B") };
@@ -208,7 +220,7 @@ fn call(
     let body = (endpoint.method != "GET").then(|| {
         let mut body = if dice.chance(70) { endpoint.example.clone() } else { Map::new() };
         for name in other.things.keys() {
-            if dice.chance(if body.contains_key(*name) { 90 } else { 30 }) {
+            if dice.chance(if body.contains_key(*name) { 90 } else { endpoint.percent(name, 30) }) {
                 body.extend(dice.thing(name, caller, other).map(|value| ((*name).to_owned(), value)));
             }
         }

@@ -76,7 +76,8 @@ async fn every_operation_of_backends_answers_as_the_document_says() {
     ask("POST", "/v1/sessions/user/revoke", json!({"userId": "bob"})).await;
 
     // Rules and lists.
-    ask("GET", "/v1/policies", none()).await;
+    let version = ask("GET", "/v1/policies", none()).await["version"].as_str().expect("a version").to_owned();
+    ask("GET", &format!("/v1/policies/{version}"), none()).await;
     for source in ["event e {}\npolicy p on e { default allow }", "policy p on e { default allow }"] {
         ask("POST", "/v1/policies/check", json!({"source": source})).await;
     }

@@ -36,7 +36,11 @@ async fn a_service_whose_pack_does_not_compile_does_not_start_and_shows_why() {
     let mut config = Config::demo(data.path(), 8080);
     config.policies.pack = data.path().join("pack");
     let start = |config: Config| async { App::start(config).await.map(drop).expect_err("a broken pack") };
-    assert!(matches!(start(config.clone()).await, StartError::Pack(_)), "a pack that is not there");
+    let absent = start(config.clone()).await;
+    assert!(
+        matches!(&absent, StartError::Config { key, .. } if key == "policies.pack"),
+        "a pack that is not there: {absent}"
+    );
     std::fs::create_dir_all(&config.policies.pack).expect("a folder");
     std::fs::write(config.policies.pack.join("a.rules"), BROKEN).expect("written");
     let error = start(config).await;
@@ -60,6 +64,21 @@ async fn a_reload_that_fails_keeps_the_last_good_pack_and_says_so() {
     write(&world, FEW);
     reload(&world).await;
     assert_eq!(world.get("/v1/policies").await.ok().get("reloadFailure"), None);
+}
+
+/// Two years later, a decision's `policyVersion` is all that is known of its rules.
+#[tokio::test]
+async fn the_text_of_a_pack_can_be_read_when_another_is_in_force() {
+    let world = World::with_rules(FEW).await;
+    let decided = pay(&world, "ada").await;
+    let path = format!("/v1/policies/{}", decided["policyVersion"].as_str().expect("a version"));
+    let now = world.get(&path).await.ok();
+    assert_eq!((&now["files"]["pack.rules"], &now["inForce"]), (&json!(FEW), &json!(true)), "{now}");
+    write(&world, &format!("{FEW}\n# another\n"));
+    reload(&world).await;
+    let then = world.get(&path).await.ok();
+    assert_eq!((&then["files"], &then["inForce"]), (&now["files"], &json!(false)), "{then}");
+    world.get("/v1/policies/sha256:0").await.refused(404, "not_found");
 }
 
 #[tokio::test]

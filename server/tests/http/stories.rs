@@ -268,6 +268,50 @@ async fn what_track_says_of_a_user_is_kept() {
 }
 
 #[tokio::test]
+async fn what_no_rule_could_read_of_a_user_is_refused() {
+    let world = World::starter().await;
+    for (custom, pointer) in [
+        (json!({"timeZone": "Nowhere/Land"}), "/custom/timeZone"),
+        (json!({"tz": 5}), "/custom/tz"),
+        (json!({"homeCountry": "nz"}), "/custom/homeCountry"),
+        (json!({"home_country": "ZZ"}), "/custom/home_country"),
+    ] {
+        let refusal =
+            world.call("PATCH", "/v1/users/ada", json!({"custom": custom})).await.refused(400, "invalid_request");
+        assert_eq!(refusal["errors"][0]["pointer"], pointer, "{refusal}");
+    }
+    let misspelt = world.call("PATCH", "/v1/users/ada", json!({"emial": "a@example.org"})).await;
+    assert_eq!(misspelt.refused(400, "invalid_request")["errors"][0]["pointer"], "/emial");
+    let good = json!({"custom": {"timeZone": "Europe/Paris", "homeCountry": "FR"}, "somethingOfAnSdk": 1});
+    world.call("PATCH", "/v1/users/ada", good).await.ok();
+}
+
+#[tokio::test]
+async fn decisions_are_found_by_every_name_of_their_action_and_by_no_misspelt_question() {
+    let world = World::starter().await;
+    for (action, key) in [("sign_in", "k1"), ("signIn", "k2"), ("sign-in", "k3")] {
+        let body = json!({"ipAddress": LONDON, "idempotencyKey": key, "custom": {"outcome": "succeeded"}});
+        world.post(&format!("/v1/users/ada/actions/{action}"), body).await.ok();
+    }
+    for name in ["sign_in", "signIn"] {
+        let found = world.get(&format!("/v1/decisions?user=ada&action={name}")).await.ok();
+        assert_eq!(found["decisions"].as_array().map(Vec::len), Some(3), "{found}");
+    }
+    for (query, detail) in [("userId=ada", "is `user` meant?"), ("since=2026-01-01", "there are: action, ")] {
+        let refusal = world.get(&format!("/v1/decisions?{query}")).await.refused(400, "invalid_request");
+        let said = refusal["errors"][0]["detail"].as_str().unwrap_or_default();
+        assert!(said.contains(detail), "{query}: {said}");
+    }
+    world.post("/v1/users/ada/actions/signIn?explian=true", json!({})).await.refused(400, "invalid_request");
+    world.get("/v1/challenges?action=sign_in").await.refused(400, "invalid_request");
+    let validate = json!({"token": "x", "expects": {"amount": "1 EUR"}});
+    assert_eq!(
+        world.post("/v1/validate", validate).await.refused(400, "invalid_request")["errors"][0]["pointer"],
+        "/expects"
+    );
+}
+
+#[tokio::test]
 async fn a_known_home_country_reaches_the_rules() {
     let world = World::starter().await;
     let body = json!({"ipAddress": LONDON, "deviceId": "d1"});

@@ -79,7 +79,15 @@ async fn whoever_runs_the_service_can_see_how_it_is() {
     let ready = open("/readyz").await.ok();
     assert_eq!((&ready["status"], &ready["policies"]["failedReloads"]), (&json!("ready"), &json!(0)));
     let api = open("/openapi.json").await.ok();
-    assert!(api["paths"]["/users/{userId}/actions/{action}"]["post"].is_object());
+    assert_eq!(
+        api["paths"]["/users/{userId}/actions/{action}"]["post"]["operationId"],
+        "postUsersByUserIdActionsByAction"
+    );
+    let operations =
+        api["paths"].as_object().into_iter().flatten().flat_map(|(_, methods)| methods.as_object()).flatten();
+    let ids: Vec<&str> = operations.filter_map(|(_, operation)| operation["operationId"].as_str()).collect();
+    let different: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    assert!(ids.len() > 50 && different.len() == ids.len(), "{ids:?}");
     assert_eq!(open("/docs").await.header("content-type"), "text/html; charset=utf-8");
     world.post("/v1/users/u1/actions/signIn", json!({"ipAddress": "8.8.8.8", "outcome": "failed"})).await.ok();
     let metrics = open("/metrics").await;

@@ -39,6 +39,7 @@ fn of_parameter(name: &str) -> Option<Value> {
         "nonce" => "-_v7-_v7-_v7-_v7-_v7-w",
         "X-Authsignal-Signature" => SIGNATURE,
         "terminalId" => "kiosk-7",
+        "policyVersion" => "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "list" => "blocked_ips",
         "value" => "203.0.113.66",
         "email" => "ann@example.org",
