@@ -159,8 +159,8 @@ pub const CODES: &[CodeDoc] = &[
     CodeDoc {
         code: "grouping-point",
         severity: Severity::Error,
-        summary: "a whole number is compared with one that has a point before three digits",
-        meaning: "A point separates decimals, so `10.000` is ten. Where a point groups digits, it is ten thousand; beside a whole number that is what people mean who write it. Digits are grouped by `_`.",
+        summary: "a point or a comma in a number may be meant to group its digits",
+        meaning: "A point separates decimals, so `10.000` is ten. Where a point groups digits, it is ten thousand; beside a whole number that is what people mean who write it. A comma separates the elements of a set, so `[1,500, 2,000]` has four. Digits are grouped by `_`.",
         why: "A limit that is read a thousand times too small or too large is a hole, or stops everybody.",
         example: "when attempts > 10.000",
         instead: "when attempts > 10_000",

@@ -177,6 +177,7 @@ impl<'a> Checker<'a> {
         set: &'a ast::SetLiteral,
         scope: &Scope,
     ) -> Option<Checked> {
+        self.no_grouping_comma(set)?;
         // Lists, paths and networks inside the brackets are questions of their own.
         let constant = |expr: &ast::Expr| matches!(&expr.kind, ast::ExprKind::Literal(literal) if !matches!(literal, ast::Literal::Cidr(_)));
         let mut parts: Vec<Option<Checked>> = Vec::new();
@@ -201,6 +202,29 @@ impl<'a> Checker<'a> {
             }
             (_, None) => Some(Checked { cond: Cond::Const(Tri::False), text }),
         }
+    }
+
+    /// `[1,500, 2,000]`: commas that stand for decimals or thousands would be four numbers.
+    fn no_grouping_comma(&mut self, set: &ast::SetLiteral) -> Option<()> {
+        let number = |element: &ast::Expr| matches!(element.kind, ast::ExprKind::Literal(ast::Literal::Number(_)));
+        let pairs = || set.elements.iter().zip(set.elements.iter().skip(1));
+        let apart: Vec<bool> =
+            pairs().map(|(one, next)| self.trimmed(one.span).end + 1 < self.trimmed(next.span).start).collect();
+        let joined = pairs().zip(&apart).filter(|((one, next), apart)| !**apart && number(one) && number(next));
+        let noughts = |text: &str| text.len() > 1 && text.starts_with('0') && !text.contains('.');
+        let wrong = joined
+            .map(|(pair, _)| pair)
+            .find(|(_, next)| apart.contains(&true) || noughts(&self.slice(self.trimmed(next.span))))
+            .map(|(one, next)| (self.trimmed(one.span), self.trimmed(next.span)));
+        let Some((one, next)) = wrong else { return Some(()) };
+        let (whole, rest) = (self.slice(one), self.slice(next));
+        let grouped = if whole != "0" && rest.len() == 3 { format!("`{whole}_{rest}` or ") } else { String::new() };
+        self.report(
+            Diagnostic::error("grouping-point", format!("`{whole},{rest}` are two numbers"))
+                .at(one.to(next), "one number, or two?")
+                .help(format!("for one write {grouped}`{whole}.{rest}`, for two a blank behind every comma")),
+        );
+        None
     }
 
     pub(super) fn among(&mut self, value: &'a ast::Expr, elements: &[&'a ast::Expr], scope: &Scope) -> Option<Checked> {
