@@ -67,11 +67,12 @@ impl Check {
             let folder = opened.folder;
             opened = mending.opened(folder);
         }
-        let Opened { compilation, .. } = &mut opened;
+        let Opened { compilation, source, .. } = &mut opened;
         if let Some(program) = &compilation.program {
             compilation.diagnostics.extend(expired(program, Timestamp::now()));
         }
-        let report = Report { pack: &self.pack, compilation, mending: mending.as_ref(), diff: self.diff };
+        let fixable = if mending.is_none() { fix::fixable(source, compilation) } else { 0 };
+        let report = Report { pack: &self.pack, compilation, mending: mending.as_ref(), diff: self.diff, fixable };
         match self.format {
             CheckFormat::Text => report.text()?,
             CheckFormat::Json => report.json()?,

@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 
 use engine::check::{MendedPack, mend};
+use engine::{Compilation, PackSource};
 use grammar::{Diagnostic, Fixed};
 use similar::TextDiff;
 
 use crate::files;
 use crate::pack::{Opened, named_from_here};
+
+/// How many of these findings would be fixed. Not all that could be: a fix that uncovers an error is not made.
+pub fn fixable(source: &PackSource, found: &Compilation) -> usize {
+    let certain = found.diagnostics.iter().filter(|finding| finding.certain_fix().is_some()).count();
+    if certain == 0 || found.program.is_some() { 0 } else { mend(source).fixed.len().min(certain) }
+}
 
 /// What the fixes come to.
 pub struct Mending {
@@ -34,7 +41,7 @@ impl Mending {
     /// Makes the certain fixes in memory.
     pub fn of(opened: &Opened) -> Mending {
         let mut after = mend(&opened.source);
-        let text = |files: &engine::PackSource, path: &str| {
+        let text = |files: &PackSource, path: &str| {
             files.files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
         };
         let changed = after.changed.iter().map(|inside| Changed {

@@ -21,6 +21,8 @@ pub struct Report<'a> {
     pub mending: Option<&'a Mending>,
     /// Whether fixes are only shown.
     pub diff: bool,
+    /// How many of these findings `--fix` would fix.
+    pub fixable: usize,
 }
 
 impl Report<'_> {
@@ -58,7 +60,7 @@ impl Report<'_> {
         match &self.compilation.program {
             None => {
                 writeln!(out, "{name} cannot be used: {}", tally(found))?;
-                let fixes = found.iter().filter(|finding| finding.certain_fix().is_some()).count();
+                let fixes = self.fixable;
                 if fixes > 0 && self.mending.is_none() {
                     writeln!(out, "{} can be fixed for you: `stepup check --fix {name}`", counted(fixes, "finding"))?;
                 }
