@@ -7,6 +7,7 @@ use std::sync::Arc;
 use challenge::{ActionCode, TenantId, UserId};
 use engine::status::Status;
 use engine::{ChallengeEnd, Event, FieldError, Program};
+use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use server::decode::{self, Skew, Target};
@@ -156,7 +157,12 @@ fn end_of_challenge(body: &Map<String, Value>, at: Timestamp) -> Result<Step, Ba
 fn time(value: Option<Value>) -> Result<Timestamp, BadLine> {
     let help = "expected an RFC 3339 time such as 2026-03-01T10:00:00Z";
     match value {
-        Some(Value::String(text)) => text.parse().map_err(|_| BadLine::new("wrong-type", "/time", help)),
+        Some(Value::String(text)) => text.parse().map_err(|_| {
+            // What is written as it should be is a time that is none of ours.
+            let moment = Pieces::parse(&text).is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some());
+            let range = format!("a time lies between {} and {}", Timestamp::MIN, Timestamp::MAX);
+            BadLine::new("wrong-type", "/time", if moment { range } else { help.to_owned() })
+        }),
         None | Some(Value::Null) => Err(missing("time")),
         Some(other) => Err(BadLine::new("wrong-type", "/time", format!("{help}, got {}", json::kind(&other)))),
     }
