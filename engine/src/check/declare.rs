@@ -109,6 +109,14 @@ impl<'a> Checker<'a> {
         if plain().any(|path| path == field.name) {
             return Some(field.name.as_str().into());
         }
+        if field.name == "user" {
+            self.report(
+                Diagnostic::error("unknown-signal", "`user` is not to be required")
+                    .at(field.span, "every event has a user")
+                    .help("leave it out: an event without a user is refused"),
+            );
+            return None;
+        }
         let text = format!("there is no standard field `{}` to require", field.name);
         self.report(
             Diagnostic::error("unknown-signal", text)
@@ -125,7 +133,10 @@ impl<'a> Checker<'a> {
             self.report(
                 Diagnostic::error("duplicate-name", format!("`{name}` is a standard field"))
                     .at(field.name.span, "every event already has it")
-                    .help(format!("leave it out; to make it mandatory write `requires {name}` before the brace")),
+                    .help(match SENT.iter().any(|(path, _)| *path == name) {
+                        true => format!("leave it out; to make it mandatory write `requires {name}` before the brace"),
+                        false => "leave it out: nothing has to be declared to read it".to_owned(),
+                    }),
             );
             return None;
         }

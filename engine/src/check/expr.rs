@@ -7,7 +7,12 @@ use regex::RegexBuilder;
 use rust_decimal::Decimal;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Checker, Scope, atom::grouped, inside_quotes, literal, resolve::Typed};
+use super::{
+    Checker, Scope,
+    atom::grouped,
+    inside_quotes, literal,
+    resolve::{Typed, day_in_short},
+};
 use crate::{
     codes::{Country, Currency},
     ir::{Arithmetic, Ask, Comparison, Cond, Expr},
@@ -15,7 +20,7 @@ use crate::{
     money::Money,
     tri::Tri,
     types::Type,
-    value::Value,
+    value::{Value, weekday_named},
 };
 
 /// A condition and its text.
@@ -373,6 +378,25 @@ impl<'a> Checker<'a> {
                 (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
                     finding.help("a length of time has a unit: write `15m`")
                 }
+                (Type::Distance, Type::Duration) | (Type::Duration, Type::Distance) => {
+                    finding.help("`m` are minutes; a distance is in kilometres: `0.2 km`, `200 km`")
+                }
+                (Type::Speed, Type::Duration) | (Type::Duration, Type::Speed) => {
+                    finding.help("a speed is in kilometres an hour: `1000 km/h`")
+                }
+                (Type::Ip, Type::Cidr) => {
+                    let is_in = if compare.op == ast::CompareOp::NotEqual { "not in" } else { "in" };
+                    let finding = finding.or_help(format!("write `{} {is_in} {}`", left.text, right.text));
+                    match op {
+                        Comparison::Equal => finding.with_fix(
+                            format!("an address is in a network: write `{} {is_in} {}`", left.text, right.text),
+                            compare.op_span,
+                            is_in,
+                            Applicability::Certain,
+                        ),
+                        _ => finding,
+                    }
+                }
                 (Type::Ip, Type::Text) if network_of(&right.expr).is_some() => {
                     let network = network_of(&right.expr).unwrap_or_default();
                     let is_in = if compare.op == ast::CompareOp::NotEqual { "not in" } else { "in" };
@@ -557,7 +581,10 @@ fn as_meant(written: &str, value: &Value, wanted: &Type) -> Option<(&'static str
             certain("a distance has a unit", format!("{written} km"))
         }
         (Type::Speed, Value::Distance(_)) => certain("a speed is in km/h", format!("{written}/h")),
-        (Type::Percent, Value::Int(_)) => certain("a share is a percentage", format!("{written}%")),
+        // All of it, or a hundredth: whoever counts in shares means the one, and nothing is nothing.
+        (Type::Percent, Value::Int(0)) => certain("a share is a percentage", format!("{written}%")),
+        (Type::Percent, Value::Int(1)) => Some(("a share is a percentage", "100%".to_owned(), Likely)),
+        (Type::Percent, Value::Int(_)) => Some(("a share is a percentage", format!("{written}%"), Likely)),
         (Type::Percent, Value::Decimal(share)) if share.abs() <= Decimal::ONE => {
             let percent = (*share * Decimal::ONE_HUNDRED).normalize();
             Some(("a share is a percentage", format!("{percent}%"), Likely))
@@ -603,8 +630,11 @@ fn without_quotes(text: &str, wanted: &Type) -> Option<(&'static str, String)> {
         Type::Percent => {
             parsed(Decimal::from_str_exact(text.strip_suffix('%')?).is_ok(), "a percentage stands without quotes")
         }
+        Type::Weekday => parsed(weekday_named(text).is_some(), "a day stands without quotes").or_else(|| {
+            let day = day_in_short(text)?;
+            Some(("a day stands without quotes, and in full", day.to_owned()))
+        }),
         Type::Duration
-        | Type::Weekday
         | Type::Geo
         | Type::Speed
         | Type::Distance

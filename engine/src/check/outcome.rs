@@ -40,11 +40,11 @@ impl<'a> Checker<'a> {
             ast::OutcomeKind::Score(points) => {
                 let points_value = self.int(points)?;
                 if !matches!(combine, Combine::Score(_)) {
-                    self.report(
-                        Diagnostic::error("score-without-scale", "a score means nothing without a scale")
-                            .at(outcome.span, "points of what?")
-                            .help("add `combine score { challenge at 50, block at 90 }` to the policy"),
-                    );
+                    let finding = Diagnostic::error("score-without-scale", "a score means nothing without a scale")
+                        .at(outcome.span, "points of what?")
+                        .help("add `combine score { challenge at 50, block at 90 }` to the policy");
+                    // The scale may be what could not be read.
+                    self.unknown("combine", finding);
                     return None;
                 }
                 Some(Answer::Score(points_value))

@@ -252,7 +252,7 @@ fn a_choice(finding: Diagnostic, text: &str, span: Span, choices: &[Arc<str>]) -
 }
 
 /// `sat`, `Monday`
-fn day_in_short(text: &str) -> Option<&'static str> {
+pub(super) fn day_in_short(text: &str) -> Option<&'static str> {
     const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     let lower = text.to_ascii_lowercase();
     DAYS.into_iter().find(|day| lower.len() >= 3 && day.starts_with(&lower))

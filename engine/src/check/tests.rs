@@ -217,11 +217,15 @@ impl<'a> Checker<'a> {
                 let scope = Scope::of(id.into_iter().collect(), None);
                 let message = format!("a test event has no field `{path}`");
                 let mut names: Vec<String> = TEST_FIELDS.iter().map(|(name, _, _)| (*name).to_owned()).collect();
-                names.extend(self.standard.iter().map(|standard| standard.path.to_owned()));
+                names.extend(crate::schema::SENT.iter().map(|(path, _)| (*path).to_owned()));
                 let events = scope.events.iter().filter_map(|id| self.draft.events.get(usize::from(id.0)));
                 names.extend(events.flat_map(|event| event.fields.iter().map(|field| field.name.to_string())));
                 let candidates = names.iter().map(String::as_str);
                 let finding = Diagnostic::error("unknown-signal", message).at(entry.key.span, "not a field");
+                if let Some(help) = said_otherwise(&path) {
+                    self.unknown(&path, finding.help(help));
+                    return None;
+                }
                 let finding = finding.near(&path, entry.key.span, candidates);
                 self.unknown(&path, finding.or_help("declare it on the event: `event … { name: type }`"));
                 return None;
@@ -409,9 +413,9 @@ impl<'a> Checker<'a> {
 
     fn expect(&mut self, expect: &'a ast::Expect) -> Option<(Expectation, Span)> {
         let expectation = match &expect.kind {
-            ast::ExpectKind::Rule(rule) => Expectation::Rule(self.rule_named(rule)?),
-            ast::ExpectKind::NotRule(rule) => Expectation::NotRule(self.rule_named(rule)?),
-            ast::ExpectKind::Unknown(rule) => Expectation::Unknown(self.rule_named(rule)?),
+            ast::ExpectKind::Rule(rule) => Expectation::Rule(self.rule_named(rule, NO_DEFAULT)?),
+            ast::ExpectKind::NotRule(rule) => Expectation::NotRule(self.rule_named(rule, NO_DEFAULT)?),
+            ast::ExpectKind::Unknown(rule) => Expectation::Unknown(self.rule_named(rule, NO_DEFAULT)?),
             ast::ExpectKind::Outcome(outcome) => {
                 let word = match &outcome.outcome.kind {
                     ast::OutcomeKind::Allow => Some(crate::outcome::Outcome::Allow),
@@ -432,7 +436,7 @@ impl<'a> Checker<'a> {
                     ast::ExpectBy::Rule(rule) if matches!(rule.name.as_str(), "unknown" | "score") => {
                         Some(rule.name.clone())
                     }
-                    ast::ExpectBy::Rule(rule) => self.rule_named(rule),
+                    ast::ExpectBy::Rule(rule) => self.rule_named(rule, OR_DEFAULT),
                 });
                 let reason = outcome.reason.as_ref().map(|reason| {
                     self.reason_named(reason)?;
@@ -447,17 +451,40 @@ impl<'a> Checker<'a> {
         Some((expectation, self.trimmed(expect.span)))
     }
 
-    fn rule_named(&mut self, rule: &ast::Ident) -> Option<String> {
+    fn rule_named(&mut self, rule: &ast::Ident, help: &str) -> Option<String> {
         if self.rule_names.contains(&rule.name) {
             return Some(rule.name.clone());
         }
+        let default = (help == OR_DEFAULT).then_some("default");
+        let names = self.rule_names.iter().map(String::as_str).chain(default);
         let finding = Diagnostic::error("unknown-rule", format!("there is no rule `{}`", rule.name))
             .at(rule.span, "not a rule")
-            .near(&rule.name, rule.span, self.rule_names.iter().map(String::as_str))
-            .or_help("name a rule of the pack, or `default`");
+            .near(&rule.name, rule.span, names)
+            .or_help(help);
         self.unknown(&rule.name, finding);
         None
     }
+}
+
+/// Where a rule may have decided, or none.
+const OR_DEFAULT: &str = "name a rule of the pack, or `default`";
+
+/// Where a rule is meant, and nothing that decides without one.
+const NO_DEFAULT: &str = "name a rule of the pack; that no rule decides is `expect allow by default`";
+
+/// How a test says what is no field of its event.
+fn said_otherwise(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "time" | "now" => "when it happens is said by the test: `at 2026-03-01T10:00:00Z`",
+        "action" => "it is the name behind `event`",
+        path if path.starts_with("geo.") => {
+            "say where it is as one: `geo: NZ`, or `geo: { lat: -36.8, lon: 174.8, country: NZ, city: \"Auckland\" }`"
+        }
+        path if path.starts_with("last_verified.") || path.starts_with("previous.") => {
+            "it comes from the events before this one: write them as `history 1 x …`"
+        }
+        _ => return None,
+    })
 }
 
 /// What a test can say about an event besides its own fields.
