@@ -1,7 +1,7 @@
 //! Where one item ends and the next begins, and what can be saved of an item with an error in it.
 
 use crate::ast::{EventDef, Item, Policy, PolicyMember, Rule as RuleNode, Test};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Applicability, Diagnostic};
 use crate::expected::is_reserved;
 use crate::lower::{Rule, judge_policy, judge_rule};
 use crate::nearest;
@@ -64,8 +64,13 @@ fn item_starts(scan: &Scan, item: usize, index: usize) -> bool {
 
 /// Whether an item's keyword is followed by what only that item has. No expression has two operands side by side.
 fn declares(scan: &Scan, index: usize) -> bool {
+    declares_as(scan, scan.word(index), index)
+}
+
+/// The same, were this the keyword.
+fn declares_as(scan: &Scan, keyword: &str, index: usize) -> bool {
     let (first, second) = (scan.kind(index + 1), scan.word(index + 2));
-    match scan.word(index) {
+    match keyword {
         "import" | "test" | "prove" => first == Some(TokenKind::Text),
         "rates" => scan.word(index + 1) == "from",
         "event" => first == Some(TokenKind::Word) && (second == "{" || second == "requires" || second.starts_with('"')),
@@ -145,10 +150,20 @@ pub(crate) fn unknown_item(scan: &Scan, region: &Range<usize>) -> Option<Option<
         None if matches!(word, "const" | "var" | "set" | "define") && scan.word(region.start + 2) == "=" => {
             finding.correct("to name a value, write `let name = …`", span, "let")
         }
-        None => finding
-            .near(word, span, ITEM_WORDS)
+        None => surely_an_item(scan, region.start, finding.near(word, span, ITEM_WORDS))
             .or_help(format!("a file is made of {} and `prove`", listed(&ITEM_WORDS))),
     }))
+}
+
+/// Leaves the keyword that is nearly the word for certain only where that is followed by what such an item has.
+fn surely_an_item(scan: &Scan, index: usize, mut finding: Diagnostic) -> Diagnostic {
+    let sure = |keyword: &str| scan.word(index).eq_ignore_ascii_case(keyword) || declares_as(scan, keyword, index);
+    if let Some(fix) = &mut finding.fix
+        && !fix.edits.iter().all(|edit| sure(&edit.replacement))
+    {
+        fix.applicability = Applicability::Likely;
+    }
+    finding
 }
 
 /// Where a word stands that starts no item.
@@ -193,6 +208,10 @@ fn listed(words: &[&str]) -> String {
 /// The names a region declares that could not be read: its own, and those of the members in it.
 pub(crate) fn declared<'a>(scan: &Scan<'a>, region: &Range<usize>) -> Vec<&'a str> {
     let mut names = Vec::new();
+    if scan.word(region.start) == "combine" {
+        // Its scale is the only one of the policy.
+        names.push("combine");
+    }
     for index in region.clone() {
         let word = scan.word(index);
         let first = index == region.start;
@@ -422,8 +441,10 @@ fn member_starts(scan: &Scan, index: usize, depth: usize, words: &[&str], strang
         return true;
     }
     let word = scan.text(token);
+    // `expect not rule r` begins with `expect`.
+    let asks = |scan: &Scan, next: usize| is_operator(scan, next) && !(word == "expect" && scan.word(next) == "not");
     let colon = scan.word(index + 1) == ":" && !words.contains(&word);
-    if token.kind != TokenKind::Word || goes_on(scan, index - 1) || is_operator(scan, index + 1) || colon {
+    if token.kind != TokenKind::Word || goes_on(scan, index - 1) || asks(scan, index + 1) || colon {
         return false;
     }
     if strangers.contains(&word) && token.starts_line && !words.contains(&word) {

@@ -16,7 +16,7 @@ mod foreign;
 mod pattern;
 
 pub(crate) use brackets::Brackets;
-pub(crate) use characters::{meant_unit, twelve_hours};
+pub(crate) use characters::{in_short, is_currency, meant_unit, twelve_hours};
 pub(crate) use depth::too_deep;
 pub(crate) use pattern::in_a_text;
 

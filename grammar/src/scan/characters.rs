@@ -7,8 +7,17 @@ use crate::source::{SourceFile, Span};
 /// The units a number may carry, glued to it.
 pub(crate) const UNITS: [&str; 8] = ["ms", "s", "m", "h", "d", "w", "km", "%"];
 
+/// Whether three letters are a currency, written in capitals or not.
+pub(crate) fn is_currency(word: &str) -> bool {
+    iso_currency::Currency::from_code(&word.to_ascii_uppercase()).is_some()
+}
+
 /// What people write for a unit, and the unit they mean.
 pub(crate) fn meant_unit(word: &str) -> Option<&'static str> {
+    // Minutes, months or millions: nobody knows.
+    if word == "M" {
+        return None;
+    }
     Some(match word.to_ascii_lowercase().as_str() {
         "millis" | "millisecond" | "milliseconds" | "msec" => "ms",
         "s" | "sec" | "secs" | "second" | "seconds" => "s",
@@ -80,6 +89,14 @@ impl<'a> Here<'a> {
         end.is_some() && end == self.tokens.get(self.index + 1).map(|token| token.start)
     }
 
+    fn same_line_as_next(&self) -> bool {
+        self.tokens.get(self.index + 1).is_some_and(|next| !next.starts_line)
+    }
+
+    fn same_line_as_last(&self) -> bool {
+        self.tokens.get(self.index).is_some_and(|token| !token.starts_line)
+    }
+
     fn touches_last(&self) -> bool {
         let last = self.index.checked_sub(1).and_then(|index| self.tokens.get(index));
         last.is_some() && last.map(|token| token.end) == self.tokens.get(self.index).map(|token| token.start)
@@ -140,7 +157,7 @@ fn wrong_symbol(here: &Here, inside: Inside) -> Option<Diagnostic> {
         "=>" | "->" if outcome_follows => "then",
         "&&" | "&" => "and",
         "||" | "|" => "or",
-        "!" => "not ",
+        "!" if here.after(1) != "=" => "not ",
         "===" => "==",
         "!==" | "<>" => "!=",
         "..." => "..",
@@ -151,6 +168,20 @@ fn wrong_symbol(here: &Here, inside: Inside) -> Option<Diagnostic> {
         ":=" => "==",
         // A name that is none is somebody else's finding.
         "=" if names || here.before(1) == "let" || here.before(3) == "let" => return None,
+        // `let x: bool =`: that it has a type is the parser's finding.
+        "=" if here.before(2) == ":" && here.before(4) == "let" => return None,
+        "=" if here.before(1) == ">" && here.before(3) == "<" && here.before(4) == "list" => return None,
+        // `> =`, said once.
+        "=" | "!" if here.after(1) == "=" && here.same_line_as_next() => return None,
+        "=" if matches!(here.before(1), "=" | "<" | ">" | "!") && here.same_line_as_last() => {
+            let meant = format!("{}=", here.before(1));
+            let both = here.span(here.index - 1).to(span);
+            return Some(
+                Diagnostic::error("wrong-operator", format!("`{} =` is not an operator", here.before(1)))
+                    .at(both, "a blank inside of an operator")
+                    .correct(format!("write `{meant}`"), both, meant),
+            );
+        }
         "=" if inside == Inside::Entries => {
             return Some(
                 Diagnostic::error("single-equals", "`=` does not stand between a key and its value")
@@ -256,13 +287,47 @@ fn wrong_unit(source: &SourceFile, token: &Token) -> Option<Diagnostic> {
         );
     }
     let finding = Diagnostic::error("unknown-unit", format!("there is no unit `{unit}`")).at(unit_span, "not a unit");
-    Some(if unit.len() == 3 && unit.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    let behind = source.text.get(token.end..).unwrap_or_default().trim_start_matches(' ');
+    if let Some(help) = in_short(number, unit, behind) {
+        return Some(finding.help(help));
+    }
+    if NEXT_WORDS.contains(&unit) {
+        return Some(
+            Diagnostic::error("unexpected-token", format!("a blank is missing before `{unit}`"))
+                .at(span, "a number and a word")
+                .correct(format!("write `{number} {unit}`"), span, format!("{number} {unit}")),
+        );
+    }
+    Some(if unit.len() == 3 && unit.bytes().all(|byte| byte.is_ascii_uppercase()) && is_currency(unit) {
         let spaced = format!("{number} {unit}");
         finding.correct(format!("an amount of money has a space before its currency: `{spaced}`"), span, spaced)
     } else if let Some(meant) = meant_unit(unit) {
         finding.correct(format!("did you mean `{number}{meant}`?"), unit_span, meant)
     } else {
         finding.near(unit, unit_span, UNITS).or_help("units are `ms`, `s`, `m`, `h`, `d`, `w`, `%`, `km` and `km/h`")
+    })
+}
+
+/// Words that may stand right behind a number, where a blank is forgotten: `5then`.
+const NEXT_WORDS: [&str; 5] = ["and", "or", "then", "unless", "reason"];
+
+/// `10k`, `5M`, `1.5h`: what is said in short and has no short form here; `behind` is the text that follows.
+pub(crate) fn in_short(number: &str, unit: &str, behind: &str) -> Option<String> {
+    let zeros = match unit {
+        "k" | "K" => "_000",
+        "M" | "mio" | "Mio" | "MIO" | "mln" | "million" => "_000_000",
+        _ => return None,
+    };
+    let whole = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let currency: String = behind.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let currency = if currency.len() == 3 && is_currency(&currency) { format!(" {currency}") } else { String::new() };
+    let all =
+        if whole { format!("write all digits: `{number}{zeros}{currency}`") } else { "write all digits".to_owned() };
+    Some(match unit {
+        "M" if currency.is_empty() => {
+            format!("minutes are `{number}m`, and months are days: `90d`; if millions are meant, {all}")
+        }
+        _ => all,
     })
 }
 

@@ -1,9 +1,10 @@
 //! Conditions: comparisons and what connects them.
 
 use super::Stop;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
 use crate::scan::{Scan, Token, TokenKind};
+use crate::source::Span;
 
 /// `when x > 5 block`
 pub(super) fn missing_then(stop: &Stop) -> Option<Diagnostic> {
@@ -38,7 +39,8 @@ pub(super) fn chained_comparison(stop: &Stop) -> Option<Diagnostic> {
             continue;
         }
         let text = stop.scan.text(token);
-        if token.depth < again.depth || matches!(text, "and" | "or" | "not" | "when" | "unless" | "where" | "," | "let")
+        if token.depth < again.depth
+            || matches!(text, "and" | "or" | "&&" | "||" | "not" | "when" | "unless" | "where" | "," | "let")
         {
             return None;
         }
@@ -152,4 +154,66 @@ fn capital(scan: &Scan, token: &Token) -> Option<&'static str> {
         "IS" => Some("is"),
         _ => None,
     }
+}
+
+/// `is true`, `is not false`
+pub(super) fn is_true(stop: &Stop) -> Option<Diagnostic> {
+    let word = stop.word();
+    (stop.expects(&[Rule::kw_missing, Rule::kw_known]) && matches!(word, "true" | "false")).then_some(())?;
+    let negated = stop.back(1) == "not";
+    let first = stop.found.checked_sub(if negated { 2 } else { 1 })?;
+    let is = stop.span_of(first)?.to(stop.scan.span(stop.before()?));
+    // What is absent is not false either: whether that is meant, nobody knows.
+    let (operator, sure) = if negated { ("!=", Applicability::Likely) } else { ("==", Applicability::Certain) };
+    Some(
+        Diagnostic::error("wrong-operator", format!("`{}` does not compare", stop.scan.source.slice(is)))
+            .at(is, "asks about absence")
+            .with_fix(format!("write `{operator} {word}`, or the condition alone"), is, operator, sure),
+    )
+}
+
+/// `not is missing`, `isnt missing`, `is not in [..]`
+pub(super) fn not_of_is(stop: &Stop) -> Option<Diagnostic> {
+    let (word, span) = (stop.word(), stop.span()?);
+    let finding = |what: &str, span: Span| {
+        Diagnostic::error("wrong-operator", format!("there is no `{what}`")).at(span, "not an operator")
+    };
+    if word == "is" && stop.back(1) == "not" {
+        let both = stop.scan.span(stop.before()?).to(span);
+        return Some(finding("not is", both).correct("write `is not`", both, "is not"));
+    }
+    if word == "in" && stop.back(1) == "not" && stop.back(2) == "is" {
+        let all = stop.span_of(stop.found - 2)?.to(span);
+        return Some(finding("is not in", all).correct("write `not in`", all, "not in"));
+    }
+    let asks = matches!(stop.ahead(1), "missing" | "known");
+    (matches!(word, "isnt" | "isn" | "aint") && stop.after_operand() && asks).then_some(())?;
+    Some(finding(word, span).correct("write `is not`", span, "is not"))
+}
+
+/// `ok == missing`
+pub(super) fn equals_missing(stop: &Stop) -> Option<Diagnostic> {
+    let asked = matches!(stop.word(), "missing" | "known") && matches!(stop.back(1), "==" | "!=" | "=");
+    asked.then_some(())?;
+    let meant = if stop.back(1) == "!=" { "is not" } else { "is" };
+    let operator = stop.scan.span(stop.before()?);
+    let blank = |touches: bool| if touches { " " } else { "" };
+    let before = blank(stop.found >= 2 && stop.touches_next(stop.found - 2));
+    let behind = blank(stop.touches_next(stop.found - 1));
+    Some(
+        Diagnostic::error("wrong-operator", format!("`{}` is no value to compare with", stop.word()))
+            .at(stop.span()?, "asked with `is`")
+            .correct(format!("write `{meant} {}`", stop.word()), operator, format!("{before}{meant}{behind}")),
+    )
+}
+
+/// `when { … }`, `when [ … ]`
+pub(super) fn condition_in_braces(stop: &Stop) -> Option<Diagnostic> {
+    (matches!(stop.back(1), "when" | "unless" | "and" | "or" | "not") && matches!(stop.word(), "{" | "["))
+        .then_some(())?;
+    Some(
+        Diagnostic::error("unexpected-token", "conditions are grouped with `(` and `)`")
+            .at(stop.span()?, "another bracket")
+            .help(format!("write `{} a > 3 and (b or c)`, without braces around it", stop.back(1))),
+    )
 }

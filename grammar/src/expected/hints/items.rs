@@ -131,10 +131,15 @@ pub(super) fn no_when(stop: &Stop) -> Option<Diagnostic> {
 /// `import lists.rules`, `test sign_in {`
 pub(super) fn quotes_missing(stop: &Stop) -> Option<Diagnostic> {
     let token = stop.token().filter(|token| token.kind == TokenKind::Word)?;
-    (stop.expects(&[Rule::string]) && stop.expected.len() == 1).then_some(())?;
+    let only = stop.expected.iter().all(|rule| matches!(rule, Rule::string | Rule::close_paren));
+    (stop.expects(&[Rule::string]) && only).then_some(())?;
     // All that is glued to it: `lists/office.csv`.
+    let separates = |index: usize| {
+        matches!(stop.scan.word(index), "," | ";")
+            || matches!(stop.scan.kind(index), Some(TokenKind::Open(_) | TokenKind::Close(_)))
+    };
     let last = (stop.found..stop.region.end)
-        .find(|index| !stop.touches_next(*index) || !stop.region.contains(&(index + 1)))?;
+        .find(|index| !stop.touches_next(*index) || !stop.region.contains(&(index + 1)) || separates(index + 1))?;
     let span = stop.scan.span(token).to(stop.span_of(last)?);
     let quoted = match stop.ahead(1).strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         // `r"\d"`: what other languages call raw.
@@ -148,4 +153,28 @@ pub(super) fn quotes_missing(stop: &Stop) -> Option<Diagnostic> {
             quoted,
         )
     })
+}
+
+/// `import "a.rules", "b.rules"`
+pub(super) fn second_import(stop: &Stop) -> Option<Diagnostic> {
+    (matches!(stop.word(), "," | "and") && stop.scan.word(stop.region.start) == "import" && stop.expects(&[Rule::EOI]))
+        .then_some(())?;
+    Some(
+        Diagnostic::error("unexpected-token", "an `import` names one file")
+            .at(stop.span()?, "a second one")
+            .help("write another `import` for it"),
+    )
+}
+
+/// `let big: bool = n > 3`
+pub(super) fn type_of_let(stop: &Stop) -> Option<Diagnostic> {
+    (stop.word() == ":" && stop.back(2) == "let" && stop.expects(&[Rule::equals])).then_some(())?;
+    let equals = (stop.found + 2..stop.region.end.min(stop.found + 6)).find(|at| stop.scan.word(*at) == "=")?;
+    let name = stop.scan.span(stop.before()?);
+    let ty = stop.span()?.to(stop.span_of(equals - 1)?);
+    Some(
+        Diagnostic::error("unexpected-token", "a `let` has no type of its own")
+            .at(ty, "its type is that of its value")
+            .correct(format!("write `let {} = …`", stop.back(1)), name.after().to(ty), ""),
+    )
 }

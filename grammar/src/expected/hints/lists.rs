@@ -47,6 +47,18 @@ pub(super) fn no_type_of_list(stop: &Stop) -> Option<Diagnostic> {
     }
     (named || behind_colon).then_some(())?;
     if named && stop.token()?.kind == TokenKind::Word && !matches!(stop.word(), "from" | "managed") {
+        // `list @vip of user`
+        let joint =
+            matches!(stop.word(), "of" | "is" | "as") && stop.scan.kind(stop.found + 1) == Some(TokenKind::Word);
+        if joint {
+            let written = format!("list {}: {}", stop.scan.word(name), stop.ahead(1));
+            let span = stop.span()?;
+            return Some(
+                Diagnostic::error("unexpected-token", "`:` stands before the type of the list")
+                    .at(span, "not expected here")
+                    .correct(format!("write `{written}`"), before.after().to(span), ":"),
+            );
+        }
         let written = format!("list {}: {}", stop.scan.word(name), stop.word());
         return Some(
             Diagnostic::error("unexpected-token", "`:` is missing before the type of the list")

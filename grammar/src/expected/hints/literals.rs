@@ -3,7 +3,7 @@
 use super::Stop;
 use crate::diagnostic::Diagnostic;
 use crate::lower::Rule;
-use crate::scan::{TokenKind, meant_unit, twelve_hours};
+use crate::scan::{TokenKind, in_short, is_currency, meant_unit, twelve_hours};
 
 /// `5 min`, `30 eur`, `15 m`: something after a number that is no operator.
 pub(super) fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
@@ -31,6 +31,21 @@ pub(super) fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
         };
         return Some(finding.at(span, "with a capital it is a name").correct(format!("write `{lower}`"), span, lower));
     }
+    if let Some(help) = metres(stop, number_at, word) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{digits} {word}` is not a literal"))
+                .at(both, "not a unit")
+                .help(help),
+        );
+    }
+    let behind = stop.scan.source.text.get(token.end..).unwrap_or_default().trim_start_matches(' ');
+    if let Some(help) = in_short(digits, word, behind) {
+        return Some(
+            Diagnostic::error("unknown-unit", format!("`{digits} {word}` is not a literal"))
+                .at(both, "not a unit")
+                .help(help),
+        );
+    }
     if let Some(unit) = meant_unit(word) {
         let meant = format!("{digits}{unit}");
         return Some(
@@ -47,12 +62,23 @@ pub(super) fn spaced_unit(stop: &Stop) -> Option<Diagnostic> {
         );
     }
     let currency = word.to_ascii_uppercase();
-    let letters = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic()) && currency != word;
-    letters.then(|| {
+    // It may be another word misspelt: `3 amd n < 5`.
+    (word.len() == 3 && currency != word && is_currency(word)).then(|| {
         Diagnostic::error("lower-case-currency", format!("`{word}` is not a currency"))
             .at(span, "currencies are three capitals")
-            .correct(format!("did you mean `{digits} {currency}`?"), span, currency)
+            .suggest(format!("did you mean `{digits} {currency}`?"), span, currency)
     })
+}
+
+/// `distance(geo, previous.geo) > 200 m`: a length in a unit that is none, and that of a time in the language.
+fn metres(stop: &Stop, number: usize, word: &str) -> Option<&'static str> {
+    matches!(word.to_ascii_lowercase().as_str(), "m" | "metre" | "metres" | "meter" | "meters").then_some(())?;
+    let ends = |word: &str| matches!(word, "and" | "or" | "&&" | "||" | "when" | "unless");
+    let operand = (stop.region.start..number).rev().map(|index| stop.scan.word(index)).take_while(|word| !ends(word));
+    match operand.into_iter().find(|word| matches!(*word, "distance" | "speed"))? {
+        "distance" => Some("a distance is in kilometres: `0.2 km`, `200 km`"),
+        _ => Some("a speed is in kilometres an hour: `1000 km/h`"),
+    }
 }
 
 /// Whether a word is a keyword that may follow a number.
@@ -78,26 +104,100 @@ fn keyword_word(word: &str) -> bool {
     )
 }
 
-/// `10,000` and `30,50 EUR`: a comma inside a number.
+/// `10,000`, `1,234.50 EUR` and `30,50 EUR`: a comma inside a number.
 pub(super) fn grouped_digits(stop: &Stop) -> Option<Diagnostic> {
-    let comma = stop.found;
-    (stop.word() == "," && stop.scan.kind(comma.checked_sub(1)?) == Some(TokenKind::Number)).then_some(())?;
-    (stop.scan.kind(comma + 1) == Some(TokenKind::Number) && stop.touches_next(comma - 1) && stop.touches_next(comma))
-        .then_some(())?;
-    let (before, after) = (stop.back(1), stop.ahead(1));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(before) && digits(after)).then_some(())?;
-    let both = stop.span_of(comma - 1)?.to(stop.span_of(comma + 1)?);
-    let (message, written) = if after.len() == 3 {
-        ("digits are grouped by `_`", format!("{before}_{after}"))
-    } else {
-        ("decimals stand behind a point", format!("{before}.{after}"))
+    let comma = (stop.word() == ",").then_some(stop.found)?;
+    let (first, last) = comma_run(stop, comma)?;
+    let both = stop.span_of(first)?.to(stop.span_of(last)?);
+    let read = read_commas(stop.scan.source.slice(both), stop.scan.word(last + 1))?;
+    let finding = Diagnostic::error("unexpected-token", read.message).at(both, "a comma separates things");
+    let written = read.written;
+    Some(match read.other {
+        Some(other) => finding.suggest(format!("write `{written}`, or `{other}`"), both, written),
+        None if read.sure => finding.correct(format!("write `{written}`"), both, written),
+        None => finding.suggest(format!("write `{written}`"), both, written),
+    })
+}
+
+/// The numbers around this comma that are glued together by commas: the first token and the last.
+pub(super) fn comma_run(stop: &Stop, comma: usize) -> Option<(usize, usize)> {
+    let glued = |comma: usize| {
+        let number = |at: usize| {
+            stop.scan.kind(at) == Some(TokenKind::Number)
+                && stop.scan.word(at).bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        };
+        comma > stop.region.start
+            && stop.scan.word(comma) == ","
+            && number(comma - 1)
+            && number(comma + 1)
+            && stop.touches_next(comma - 1)
+            && stop.touches_next(comma)
     };
-    Some(Diagnostic::error("unexpected-token", message).at(both, "a comma separates things").correct(
-        format!("write `{written}`"),
-        both,
+    glued(comma).then_some(())?;
+    let (mut first, mut last) = (comma - 1, comma + 1);
+    while first > stop.region.start + 1 && glued(first - 1) {
+        first -= 2;
+    }
+    while glued(last + 1) {
+        last += 2;
+    }
+    Some((first, last))
+}
+
+/// Whether the comma it stopped at groups the digits of one number, as what follows that shows: a currency, or one of these.
+pub(super) fn comma_in_number(stop: &Stop, behind: &[&str]) -> bool {
+    let Some((first, last)) = comma_run(stop, stop.found) else { return false };
+    let next = stop.scan.word(last + 1);
+    let grouped = (first + 2..=last).step_by(2).all(|at| stop.scan.word(at).len() >= 3);
+    grouped && (behind.contains(&next) || (next.len() == 3 && is_currency(next)))
+}
+
+/// How a number with commas is meant.
+struct Commas {
+    message: &'static str,
+    written: String,
+    sure: bool,
+    /// What else it may be.
+    other: Option<String>,
+}
+
+/// Nothing, where the commas are not those of one number. `unit` is the word that follows.
+fn read_commas(text: &str, unit: &str) -> Option<Commas> {
+    let groups = |parts: &[&str]| parts.iter().skip(1).all(|part| part.len() == 3 && !part.contains('.'));
+    let commas: Vec<&str> = text.split(',').collect();
+    let points: Vec<&str> = text.split('.').collect();
+    let decimal =
+        |written: String| Commas { message: "decimals stand behind a point", written, sure: true, other: None };
+    let grouped = |written: String, sure: bool, other: Option<String>| Commas {
+        message: "digits are grouped by `_`",
         written,
-    ))
+        sure,
+        other,
+    };
+    match (commas.as_slice(), points.as_slice()) {
+        // `1.000,50`
+        ([whole, decimals], [_, _, ..]) if groups(&whole.split('.').collect::<Vec<_>>()) && !decimals.contains('.') => {
+            whole.contains('.').then(|| grouped(format!("{}.{decimals}", whole.replace('.', "_")), true, None))
+        }
+        // `1,234.50`
+        (_, [whole, decimals]) if groups(&whole.split(',').collect::<Vec<_>>()) && !decimals.contains(',') => {
+            Some(grouped(format!("{}.{decimals}", whole.replace(',', "_")), true, None))
+        }
+        ([_, ..], [_, _, ..]) => None,
+        ([whole, decimals], _) if decimals.len() != 3 => Some(decimal(format!("{whole}.{decimals}"))),
+        ([whole, decimals], _) if whole.starts_with('0') => {
+            Some(Commas { sure: false, ..decimal(format!("{whole}.{decimals}")) })
+        }
+        // Three digits may be decimals, but not of an amount that has two at most.
+        ([whole, decimals], _) => {
+            let two = iso_currency::Currency::from_code(unit).and_then(iso_currency::Currency::exponent);
+            let sure = two.is_some_and(|decimals| decimals < 3);
+            let other = (!sure).then(|| format!("{whole}.{decimals}"));
+            Some(grouped(format!("{whole}_{decimals}"), sure, other))
+        }
+        (parts, _) if groups(parts) => Some(grouped(text.replace(',', "_"), true, None)),
+        _ => None,
+    }
 }
 
 /// `9:00`, `11pm`, `23:00-05:00`
@@ -144,6 +244,10 @@ pub(super) fn other_date(stop: &Stop) -> Option<Diagnostic> {
     let end = start + 4;
     let span = stop.span_of(start)?.to(stop.span_of(end)?);
     let written = format!("{year:0>4}-{month:0>2}-{day:0>2}");
+    // A right one is in the way of something else.
+    if stop.scan.source.slice(span) == written {
+        return None;
+    }
     // `01/02/2026` is two days.
     let sure = stop.scan.word(start).len() == 4;
     let finding =

@@ -1,6 +1,7 @@
 //! Ranges and sets, as they are said aloud.
 
 use super::Stop;
+use super::literals::{comma_in_number, comma_run};
 use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
 use crate::scan::TokenKind;
@@ -102,11 +103,19 @@ pub(super) fn set_without_brackets(stop: &Stop) -> Option<Diagnostic> {
         last += 2;
     }
     (last > first).then_some(())?;
+    if comma_in_number(stop, &["..", "..."]) {
+        return None;
+    }
+    // `100,200` may be one number.
+    let glued = (stop.found..last)
+        .step_by(2)
+        .any(|comma| comma_run(stop, comma).is_some() && stop.scan.word(comma + 1).len() == 3);
+    let sure = if glued { Applicability::Likely } else { Applicability::Certain };
     let (first, last) = (stop.span_of(first)?, stop.span_of(last)?);
     Some(
         Diagnostic::error("unexpected-token", "a set stands in square brackets")
             .at(first.to(last), "without them")
-            .with_edits("write `[…]`", [(first.before(), "["), (last.after(), "]")], Applicability::Certain),
+            .with_edits("write `[…]`", [(first.before(), "["), (last.after(), "]")], sure),
     )
 }
 

@@ -55,6 +55,12 @@ pub(super) fn unit_in_words(stop: &Stop) -> Option<Diagnostic> {
 /// `amount > 10 EUR and < 20 EUR`
 pub(super) fn nothing_compared(stop: &Stop) -> Option<Diagnostic> {
     let (word, joint) = (stop.word(), stop.back(1));
+    // `&&` was read as `and`, and still stands in the source.
+    let joint = match joint {
+        "&&" => "and",
+        "||" => "or",
+        _ => joint,
+    };
     (matches!(joint, "and" | "or") && matches!(word, "==" | "!=" | "<" | "<=" | ">" | ">=")).then_some(())?;
     Some(
         Diagnostic::error("unexpected-token", format!("nothing is compared by this `{word}`"))

@@ -2,6 +2,7 @@
 
 use super::super::{Stop, is_reserved, keyword, list};
 use super::conditions::condition_start;
+use super::literals::comma_in_number;
 use crate::diagnostic::Diagnostic;
 use crate::lower::Rule;
 use crate::nearest::meant;
@@ -14,7 +15,9 @@ pub(super) fn other_words(stop: &Stop) -> Option<Diagnostic> {
     // What was found, and what should stand in its place.
     let instead = match word {
         "to" | "until" | ".." | "-" | ","
-            if stop.expects(&[Rule::kw_and]) && [2, 3].into_iter().any(|back| stop.back(back) == "between") =>
+            if !comma_in_number(stop, &["and"])
+                && stop.expects(&[Rule::kw_and])
+                && [2, 3].into_iter().any(|back| stop.back(back) == "between") =>
         {
             Some("and")
         }
@@ -28,13 +31,16 @@ pub(super) fn other_words(stop: &Stop) -> Option<Diagnostic> {
         "allowed" | "permitted" | "approved" if stop.expects(&[Rule::expected, Rule::outcome, Rule::kw_allow]) => {
             Some("allow")
         }
+        "for" | "of" | "in" | "at" | "to" | "against" if stop.expects(&[Rule::kw_on]) && stop.back(2) == "policy" => {
+            Some("on")
+        }
         "challenged" if stop.expects(&[Rule::expected, Rule::outcome, Rule::kw_challenge]) => Some("challenge qr"),
         "?" if stop.expects(&[Rule::type_ref]) && stop.scan.kind(stop.found + 1) == Some(TokenKind::Word) => None,
         "not" if stop.back(1) == "in" => None,
         _ => {
             // What is missing before this, or at the end.
             let missing = match stop.expected.as_slice() {
-                [Rule::arrow] => "->",
+                [Rule::arrow] if !matches!(stop.word(), "from" | "budget" | "") => "->",
                 [Rule::kw_ops] => "ops",
                 [Rule::kw_this] => "this",
                 [Rule::kw_ago] => "ago",
@@ -57,10 +63,11 @@ pub(super) fn other_words(stop: &Stop) -> Option<Diagnostic> {
         (Some(meant), _) => {
             // A comma stands right behind what is before it.
             let blank = if word == "," { " " } else { "" };
+            let behind = if stop.touches_next(stop.found) { " " } else { "" };
             Some(
                 Diagnostic::error("unexpected-token", format!("expected `{meant}`, found `{word}`"))
                     .at(span, "not expected here")
-                    .correct(format!("write `{meant}`"), span, format!("{blank}{meant}")),
+                    .correct(format!("write `{meant}`"), span, format!("{blank}{meant}{behind}")),
             )
         }
         (None, "?") => {

@@ -245,3 +245,69 @@ pub(super) fn negative_length(stop: &Stop) -> Option<Diagnostic> {
         "",
     ))
 }
+
+/// `first_seen(device) over 30d`, `times_seen(device) by user over 30d`
+pub(super) fn window_of_seen(stop: &Stop) -> Option<Diagnostic> {
+    matches!(stop.word(), "over" | "in" | "within" | "for" | "during" | "last").then_some(())?;
+    let from = stop.found.saturating_sub(12).max(stop.region.start);
+    let seen = (from..stop.found)
+        .rev()
+        .find(|at| matches!(stop.scan.word(*at), "first_seen" | "last_seen" | "times_seen"))
+        .filter(|at| stop.scan.word(at + 1) == "(")?;
+    let close = stop.scan.brackets.close_of(seen + 1)?;
+    let length = ast::Duration::millis_of(stop.ahead(1)).is_some();
+    let asked = stop.scan.source.slice(stop.span_of(seen)?.to(stop.span_of(close)?));
+    let span = stop.span()?;
+    if close + 1 == stop.found && length {
+        let finding = Diagnostic::error("unexpected-token", format!("`by` is missing behind `{asked}`"));
+        let help = format!("write `{asked} by user within {}`", stop.ahead(1));
+        return Some(finding.at(span, "seen by whom?").suggest(help, span, "by user within"));
+    }
+    (stop.scan.word(close + 1) == "by"
+        && stop.expects(&[Rule::within, Rule::kw_within])
+        && stop.word() != "within"
+        && length)
+        .then_some(())?;
+    Some(
+        Diagnostic::error("unexpected-token", format!("expected `within`, found `{}`", stop.word()))
+            .at(span, "not expected here")
+            .correct(format!("write `within {}`", stop.ahead(1)), span, "within"),
+    )
+}
+
+/// `count() of e by user where (n > 3) over 1h`: the filter behind the key, or behind the window.
+pub(super) fn late_where(stop: &Stop) -> Option<Diagnostic> {
+    (stop.word() == "where").then_some(())?;
+    let from = stop.found.saturating_sub(24).max(stop.region.start);
+    let by = (from..stop.found).rev().find(|at| stop.scan.word(*at) == "by")?;
+    (from..by).rev().any(|at| stop.scan.word(at) == "of").then_some(())?;
+    let finding = Diagnostic::error("unexpected-token", "`where (…)` stands before `by`").at(stop.span()?, "too late");
+    let close = stop.scan.brackets.close_of(stop.found + 1).filter(|close| *close < stop.region.end);
+    let Some(close) = close.filter(|_| stop.ahead(1) == "(") else {
+        return Some(finding.help("write `of event where (…) by user over 1h`"));
+    };
+    let filter = stop.span()?.to(stop.span_of(close)?);
+    let gone = stop.scan.span(stop.before()?).after().to(filter);
+    Some(finding.with_edits(
+        format!("write `{} by …`", stop.scan.source.slice(filter)),
+        [(stop.span_of(by)?.before(), format!("{} ", stop.scan.source.slice(filter))), (gone, String::new())],
+        Applicability::Certain,
+    ))
+}
+
+/// `count(e) by user over 1h`: the event in the parentheses of `count`.
+pub(super) fn event_in_count(stop: &Stop) -> Option<Diagnostic> {
+    (matches!(stop.word(), "by" | "over" | "where")
+        && stop.back(1) == ")"
+        && stop.back(3) == "("
+        && stop.back(4) == "count")
+        .then_some(())?;
+    let event = stop.back(2);
+    let written = format!("count() of {event}");
+    let all = stop.span_of(stop.found - 4)?.to(stop.scan.span(stop.before()?));
+    Some(Diagnostic::error("unexpected-token", "what is counted follows `of`").at(all, "of which events?").suggest(
+        format!("write `{written} {} …`", stop.word()),
+        all,
+        written,
+    ))
+}
