@@ -164,9 +164,15 @@ fn better(
     } else {
         counted(fixes).iter().all(|(key, fixed)| count(&has, key) + fixed <= count(&had, key))
     };
+    // What stands where another error was is read otherwise now.
+    let made: HashSet<&Diagnostic> = fixes.iter().collect();
+    let errors = before.iter().filter(|finding| finding.is_error() && !made.contains(finding));
+    let wrong: HashSet<Span> = errors.filter_map(|finding| moved(start(finding), &written)).collect();
     let no_worse = after.iter().filter(|finding| finding.is_error()).all(|finding| {
         let key = key(finding);
-        count(&has, &key) <= count(&had, &key) || was_hidden(finding, &written, cut_off)
+        count(&has, &key) <= count(&had, &key)
+            || was_hidden(finding, &written, cut_off)
+            || (wrong.contains(&start(finding)) && !touches(finding, &written))
     });
     (gone && no_worse).then_some((changed, after))
 }

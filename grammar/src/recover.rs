@@ -7,6 +7,7 @@ use crate::lower::{Rule, judge_policy, judge_rule};
 use crate::nearest;
 use crate::parse::Parser;
 use crate::scan::{Scan, TokenKind};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 const ITEM_WORDS: [&str; 10] =
@@ -305,9 +306,18 @@ fn rule(parser: &mut Parser, region: Range<usize>, whole: Option<Box<Diagnostic>
     let head = parser.read_or_report(Rule::rule_head_only, block.head, |lower, pair| lower.rule_head(pair));
     let mut members = Vec::new();
     let mut complete = true;
-    for member in block.members {
+    let mut left: VecDeque<Range<usize>> = block.members.into();
+    while let Some(mut member) = left.pop_front() {
         let said = parser.diagnostics.len();
-        let read = parser.read_or_report(Rule::rule_member_only, member.clone(), |lower, pair| lower.rule_member(pair));
+        let mut read =
+            parser.read_or_report(Rule::rule_member_only, member.clone(), |lower, pair| lower.rule_member(pair));
+        if read.is_none()
+            && let Some(next) = hidden_clause(parser, &member)
+        {
+            left.push_front(next..member.end);
+            member = member.start..next;
+            read = parser.read_or_report(Rule::rule_member_only, member.clone(), |lower, pair| lower.rule_member(pair));
+        }
         if read.is_none() && matches!(parser.word(member.start), "when" | "unless") {
             rest_of_condition(parser, member, said);
         }
@@ -324,6 +334,15 @@ fn rule(parser: &mut Parser, region: Range<usize>, whole: Option<Box<Diagnostic>
         parser.judge(|problems| judge_rule(problems, &rule));
     }
     Some(rule)
+}
+
+/// Where in a clause the next one begins with a word that was misspelt: `when n > 3 thn block`.
+fn hidden_clause(parser: &Parser, member: &Range<usize>) -> Option<usize> {
+    let depth = |index: usize| parser.scan.tokens.get(index).map(|token| token.depth);
+    (member.start + 1..member.end).find(|index| {
+        let (written, meant) = (parser.scan.word(*index), parser.word(*index));
+        depth(*index) == depth(member.start) && written != meant && RULE_WORDS.contains(&meant)
+    })
 }
 
 /// Reads what stands behind the part of a condition that could not be read: each further operand of `and` and `or` that

@@ -3,6 +3,7 @@
 use super::Stop;
 use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
+use crate::nearest;
 use crate::scan::{Scan, Token, TokenKind};
 use crate::source::Span;
 
@@ -23,7 +24,9 @@ pub(super) fn missing_then(stop: &Stop) -> Option<Diagnostic> {
 pub(super) fn condition_start(stop: &Stop) -> Option<usize> {
     // Read on behind a capital, what was corrected still stands in the source.
     let begins = |word: &str| ["when", "unless"].iter().any(|clause| word.eq_ignore_ascii_case(clause));
-    (stop.region.start..stop.found).rev().find(|index| begins(stop.scan.word(*index)))
+    let slip =
+        |index: usize| index == stop.region.start && nearest(stop.scan.word(index), ["when", "unless"]).is_some();
+    (stop.region.start..stop.found).rev().find(|index| begins(stop.scan.word(*index)) || slip(*index))
 }
 
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
