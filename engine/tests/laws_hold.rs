@@ -244,7 +244,7 @@ fn evidence_that_lies_across_a_constant_is_unknown_and_no_other_rule_changes_tha
     for (condition, holds) in [
         (format!("{count} == 1"), None),
         (format!("{count} != 1"), None),
-        (format!("{count} between 2 and 0"), None),
+        (format!("{count} >= 2 and {count} <= 0"), None),
         (format!("{count} in [1, 7]"), None),
         (format!("{count} in [3, 7]"), Some(false)),
         (format!("{count} not in [3, 7]"), Some(true)),

@@ -1,6 +1,6 @@
 //! Expressions: types, operators, and the conditions they make.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use grammar::{Applicability, Diagnostic, Span, ast};
 use regex::RegexBuilder;
@@ -439,6 +439,7 @@ impl<'a> Checker<'a> {
         scope: &Scope,
     ) -> Option<Checked> {
         let mut currencies = Vec::new();
+        let mut constants = Vec::new();
         let mut bound = |bound: &'a ast::Expr, op: Comparison, symbol: &str| {
             let mark = self.begin_atom();
             let value_typed = self.value(value, scope, money_of(bound));
@@ -456,6 +457,9 @@ impl<'a> Checker<'a> {
             self.no_grouping_point(&value_typed, bound)?;
             self.same_currency(&value_typed, &bound_typed, bound.span)?;
             currencies.push(bound_typed.currency);
+            if let Expr::Const(constant) = &bound_typed.expr {
+                constants.push(constant.clone());
+            }
             let text = format!("{} {symbol} {}", value_typed.text, bound_typed.text);
             Some(self.atom(mark, Ask::Compare(op, value_typed.expr, bound_typed.expr), text))
         };
@@ -463,6 +467,17 @@ impl<'a> Checker<'a> {
         let upper = bound(high, Comparison::AtMost, "<=");
         let (lower, upper) = (lower?, upper?);
         self.meet(currencies.first().copied().flatten(), currencies.last().copied().flatten(), high.span)?;
+        if let [least, most] = constants.as_slice()
+            && least.compare(most) == Some(Ordering::Greater)
+        {
+            let (low, high) = (self.trimmed(low.span), self.trimmed(high.span));
+            self.report(
+                Diagnostic::error("number-out-of-range", "the range is empty: it ends before it begins")
+                    .at(low.to(high), "nothing lies in it")
+                    .help(format!("the smaller one comes first: `{}`, `{}`", self.slice(high), self.slice(low))),
+            );
+            return None;
+        }
         let text = format!("({} and {})", lower.text, upper.text);
         Some(Checked { cond: Cond::All(vec![lower.cond, upper.cond]), text })
     }

@@ -346,7 +346,7 @@ impl Writer<'_> {
             12 | 13 => {
                 let ty = self.dice.pick(&ORDERED);
                 let value = self.value_in(ty, 1, "EUR");
-                let (low, high) = (self.simple(ty), self.simple(ty));
+                let (low, high) = ascending(ty, self.simple(ty), self.simple(ty));
                 if self.dice.once_in(2) {
                     format!("{value} between {low} and {high}")
                 } else {
@@ -437,7 +437,7 @@ impl Writer<'_> {
                 format!("{field} {} {}", self.dice.pick(&COMPARISONS), self.constant(ty, currency))
             }
             (Type::Int | Type::Money | Type::Decimal | Type::Duration, _) => {
-                let (low, high) = (self.constant(ty, currency), self.constant(ty, currency));
+                let (low, high) = ascending(ty, self.constant(ty, currency), self.constant(ty, currency));
                 format!("{field} between {low} and {high}")
             }
             (Type::Ip, 0..=3) => {
@@ -766,4 +766,20 @@ impl Writer<'_> {
         }
         format!("({function} of {event}{filter} by {keys} {window}{this})")
     }
+}
+
+/// The ends of a range in an order in which it is one, if both are constants; of what fields hold nobody knows.
+fn ascending(ty: Type, low: String, high: String) -> (String, String) {
+    let number = |text: &str| {
+        let digits = text.trim_end_matches('%').split(' ').next().unwrap_or(text);
+        digits.parse::<f64>().ok()
+    };
+    let after = match ty {
+        Type::Timestamp => low.starts_with('2') && high.starts_with('2') && low > high,
+        Type::Duration => grammar::ast::Duration::millis_of(&low)
+            .zip(grammar::ast::Duration::millis_of(&high))
+            .is_some_and(|(low, high)| low > high),
+        _ => number(&low).zip(number(&high)).is_some_and(|(low, high)| low > high),
+    };
+    if after { (high, low) } else { (low, high) }
 }
