@@ -377,6 +377,13 @@ impl Program {
         self.events.get(usize::from(self.actions.get(action)?.0))
     }
 
+    /// What the pack says a rule is for.
+    #[must_use]
+    pub fn description_of(&self, rule: &str) -> Option<&str> {
+        let rules = self.policies.iter().flat_map(|policy| &policy.rules);
+        rules.into_iter().find(|other| *other.name == *rule)?.description.as_deref()
+    }
+
     /// Whether a challenge that answers this event is one of its own. That of a claim is the challenge being claimed: to
     /// ask for the number on the screen issues nothing, so `challenge.issued` and the like do not count it.
     #[must_use]

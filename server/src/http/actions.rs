@@ -76,8 +76,15 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     let key = key(&caller, &ids)?;
     let decision =
         app.store.decision_by_key(&key).await.map_err(refuse)?.ok_or_else(|| ApiError::not_found("action"))?;
-    let rules: Vec<Value> =
-        decision.rules.iter().map(|rule| json!({"ruleId": rule, "name": rule, "description": ""})).collect();
+    // What a rule is for is said by the pack that decided, if it is still the one in force.
+    let program = app.policies.of(&caller.tenant).program();
+    let same = program.version() == decision.policy_version;
+    let description = |rule: &String| program.description_of(rule).filter(|_| same).unwrap_or_default();
+    let rules: Vec<Value> = decision
+        .rules
+        .iter()
+        .map(|rule| json!({"ruleId": rule, "name": rule, "description": description(rule)}))
+        .collect();
     let mut action = summary(&decision);
     action["rules"] = Value::from(rules);
     action["ruleIds"] = json!(decision.rules);

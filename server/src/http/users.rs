@@ -44,7 +44,7 @@ pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Re
     Ok(Json(Value::Object(body)))
 }
 
-/// `PATCH /v1/users/{userId}` (and POST): sets the attributes that are given.
+/// `PATCH /v1/users/{userId}` (and POST): sets the attributes that are given; `""` empties one, null leaves it as it is.
 #[utoipa::path(patch, path = "/users/{userId}", tag = "users", params(("userId" = String, Path)),
     request_body(content = Object, description = "`email emailVerified phoneNumber phoneNumberVerified username displayName locale custom`"),
     responses((status = 200, description = "the user's attributes", body = Object)))]
@@ -65,7 +65,7 @@ pub(super) async fn update(
 }
 
 /// `DELETE /v1/users/{userId}`: forgets the user, revokes their devices, takes open challenges back and makes the tokens that were
-/// given out for them worthless. A stranger is forgotten already.
+/// given out for them worthless. Decisions stay, with what they rested on. A stranger is forgotten already.
 #[utoipa::path(delete, path = "/users/{userId}", tag = "users", params(("userId" = String, Path)),
     responses((status = 200, description = "the user is forgotten", body = Object)))]
 pub(super) async fn delete(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {

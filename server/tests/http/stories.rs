@@ -58,6 +58,11 @@ async fn london_and_an_hour_later_sydney_is_impossible_travel() {
     assert_eq!(answer["ruleIds"], json!(["travel"]));
     let shown = answer["challenge"]["show"].as_array().expect("fields");
     assert!(shown.iter().any(|field| field["field"] == "geo.country" && field["value"] == "AU"), "{answer:#}");
+    let read = format!("/v1/users/ada/actions/signIn/{}", answer["idempotencyKey"].as_str().expect("a key"));
+    assert_eq!(
+        world.get(&read).await.ok()["rules"][0],
+        json!({"ruleId": "travel", "name": "travel", "description": "could not have flown there"})
+    );
     // Somebody else who was never in London may be in Sydney.
     assert_eq!(sign_in(&world, "bob", SYDNEY, "succeeded").await["outcome"], "allow");
 }
