@@ -26,11 +26,20 @@ pub struct Limits {
     pub rules: usize,
     /// Entries in one list.
     pub list_entries: usize,
+    /// Findings of one file that are kept.
+    pub findings: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { files: 1_000, file_bytes: 1 << 20, pack_bytes: 64 << 20, rules: 20_000, list_entries: 1_000_000 }
+        Limits {
+            files: 1_000,
+            file_bytes: 1 << 20,
+            pack_bytes: 64 << 20,
+            rules: 20_000,
+            list_entries: 1_000_000,
+            findings: 1_000,
+        }
     }
 }
 

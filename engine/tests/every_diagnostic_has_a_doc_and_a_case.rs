@@ -245,7 +245,14 @@ fn a_pack_over_a_limit_is_refused_with_the_limit_named() {
         assert!(found, "{named}: {:?}", compilation.diagnostics);
     }
     // What is as large as it may be is taken; less is refused for that one limit.
-    let all = Limits { files: 1, file_bytes: rules.len(), pack_bytes: rules.len(), rules: 2, list_entries: 3 };
+    let all = Limits {
+        files: 1,
+        file_bytes: rules.len(),
+        pack_bytes: rules.len(),
+        rules: 2,
+        list_entries: 3,
+        ..Limits::default()
+    };
     let refused = |limits: Limits| {
         let compilation = compile_within(&PackSource::of_rules(rules), limits);
         let codes: Vec<&str> = compilation.diagnostics.iter().filter(|d| d.is_error()).map(|d| d.code).collect();

@@ -33,7 +33,7 @@ pub use expected::{RESERVED, keywords};
 pub use format::format;
 pub use mend::{Fixed, Mended, mend};
 pub use nearest::{meant, nearest};
-pub use parse::{Parsed, parse, parse_bytes};
+pub use parse::{Parsed, parse, parse_bytes, parse_bytes_within};
 pub use source::{FileId, Position, SourceFile, SourceMap, Span};
 
 /// How many brackets and `not`s may be around one place in rule text.

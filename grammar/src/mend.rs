@@ -126,9 +126,11 @@ fn without_overlaps<'a>(findings: impl Iterator<Item = &'a Diagnostic>) -> Vec<D
         let free = |edit: &Edit| {
             let place = edits.partition_point(|other| other.span < edit.span);
             let touches = |other: &&Edit| {
+                // Nothing may be written where another edit begins or ends, unless both replace something.
+                let beside = u32::from([other.span, edit.span].iter().all(|span| span.start < span.end));
                 other.span.file == edit.span.file
-                    && other.span.start <= edit.span.end
-                    && edit.span.start <= other.span.end
+                    && other.span.start + beside <= edit.span.end
+                    && edit.span.start + beside <= other.span.end
             };
             !place.checked_sub(1).and_then(|place| edits.get(place)).is_some_and(touches)
                 && !edits.get(place).is_some_and(touches)

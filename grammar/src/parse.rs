@@ -3,7 +3,7 @@
 use crate::MAX_FILE_BYTES;
 use crate::amend::{Amended, Change, lies_in, stand_in};
 use crate::ast;
-use crate::diagnostic::{Diagnostic, Findings, Fix};
+use crate::diagnostic::{Diagnostic, Findings, Fix, MOST_FINDINGS};
 use crate::expected;
 use crate::lower::{Grammar, Lower, Pair, Rule};
 use crate::recover;
@@ -29,6 +29,10 @@ pub struct Parsed {
 /// Reads a file. Never fails: what does not parse is left out and has a diagnostic, the rest is there.
 /// Takes time in proportion to the length of the text.
 pub fn parse(source: &SourceFile) -> Parsed {
+    parse_within(source, MOST_FINDINGS)
+}
+
+fn parse_within(source: &SourceFile, most: usize) -> Parsed {
     if source.text.len() > MAX_FILE_BYTES {
         let message = format!("`{}` is larger than 1 MiB", source.name);
         let finding = Diagnostic::error("file-too-large", message)
@@ -36,11 +40,16 @@ pub fn parse(source: &SourceFile) -> Parsed {
             .help("split it into several files; a pack is compiled as a whole");
         return Parsed { diagnostics: vec![finding], ..Parsed::nothing() };
     }
-    parse_scan(&Scan::of(source))
+    parse_scan(&Scan::within(source, most))
 }
 
 /// Reads a file as it lies on the disk. One that is not UTF-8 is read as far as it can be, with a finding about that.
 pub fn parse_bytes(id: FileId, name: &str, bytes: &[u8]) -> (SourceFile, Parsed) {
+    parse_bytes_within(id, name, bytes, MOST_FINDINGS)
+}
+
+/// Like [`parse_bytes`], with at most so many findings kept; the others are counted.
+pub fn parse_bytes_within(id: FileId, name: &str, bytes: &[u8], most: usize) -> (SourceFile, Parsed) {
     let (text, finding) = match std::str::from_utf8(bytes) {
         Ok(text) => (text.to_owned(), None),
         Err(_) if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) => {
@@ -69,7 +78,7 @@ pub fn parse_bytes(id: FileId, name: &str, bytes: &[u8]) -> (SourceFile, Parsed)
         }
     };
     let source = SourceFile::new(id, name, text);
-    let mut parsed = parse(&source);
+    let mut parsed = parse_within(&source, most);
     if let Some(finding) = finding {
         // That it is no letter has been said.
         let said = |other: &Diagnostic| {

@@ -4,7 +4,7 @@
 //! begin, so that each is parsed alone, and refuses what nests too deep. On the way it meets the mistakes people make with
 //! characters (quotes, operators of other languages, units) and reports them better than a grammar could.
 
-use crate::diagnostic::{Applicability, Diagnostic, Findings};
+use crate::diagnostic::{Applicability, Diagnostic, Findings, MOST_FINDINGS};
 use crate::source::{SourceFile, Span};
 use std::ops::Range;
 
@@ -73,13 +73,18 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub fn of(source: &'a SourceFile) -> Self {
+        Self::within(source, MOST_FINDINGS)
+    }
+
+    /// The scan with at most so many problems.
+    pub fn within(source: &'a SourceFile, most: usize) -> Self {
         let mut scanner = Scanner {
             source,
             at: 0,
             line_start: 0,
             tokens: Vec::new(),
             comments: Vec::new(),
-            problems: Findings::default(),
+            problems: Findings::up_to(most),
             muted: Vec::new(),
             foreign_names: Vec::new(),
             returns: Vec::new(),
@@ -91,8 +96,8 @@ impl<'a> Scan<'a> {
         if scanner.has_nulls
             && let Some(finding) = foreign::two_byte_text(source)
         {
-            let brackets = Brackets::of(source, &mut [], &mut Findings::default());
-            let mut problems = Findings::default();
+            let brackets = Brackets::of(source, &mut [], &mut Findings::up_to(most));
+            let mut problems = Findings::up_to(most);
             problems.push(finding);
             return Scan {
                 source,
@@ -378,13 +383,14 @@ impl Scanner<'_> {
         let length = long.map_or(1, |symbol| symbol.len());
         match self.peek(0) {
             Some(b';') => {
-                let span = self.span(self.at, self.at + 1);
+                let many = rest.bytes().take_while(|byte| *byte == b';').count();
+                let span = self.span(self.at, self.at + many);
                 self.problems.push(
                     Diagnostic::error("unexpected-character", "`;` has no meaning here")
                         .at(span, "not part of the language")
                         .correct("leave it out; nothing needs a separator at the end", span, ""),
                 );
-                self.at += 1;
+                self.at += many;
             }
             // Nothing is divided by a division, and nothing is negated twice: both start comments elsewhere.
             Some(b'/') if length == 2 && !self.closes_more(2) => self.foreign_comment("//"),

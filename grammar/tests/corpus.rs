@@ -134,6 +134,29 @@ fn after_a_thousand_findings_the_rest_are_counted() {
     assert!(note.message.contains("5000 are not shown"), "{}", note.message);
 }
 
+#[test]
+fn what_was_reported_is_mended_however_much_there_is() {
+    let rules = |words: [&str; 3]| -> String {
+        let [when, then, block] = words;
+        (0..1_500)
+            .map(|n| format!("policy p{n} on e {{ default allow rule r{n} {{ {when} n > 0 {then} {block} }} }}\n"))
+            .collect()
+    };
+    for (wrong, right) in [
+        (rules(["whn", "thn", "blck"]), rules(["when", "then", "block"])),
+        ("policy p on e { default allow ; }\n".repeat(2_500), "policy p on e { default allow  }\n".repeat(2_500)),
+    ] {
+        let mut checks = 0;
+        let mended = grammar::mend(vec![source(&wrong)], |files| {
+            checks += 1;
+            files.iter().flat_map(|file| parse(file).diagnostics).collect()
+        });
+        assert_eq!(mended.left, [], "left to find");
+        assert!(mended.files.iter().all(|file| file.text == right), "mended otherwise");
+        assert!(checks < 20, "{checks} checks");
+    }
+}
+
 /// Every kind of nesting, from either side of the limit. What is 64 deep may be wrong otherwise, but not for that.
 #[test]
 fn sixty_four_levels_are_read_and_the_sixty_fifth_is_refused() {

@@ -18,6 +18,9 @@ pub struct MendedPack {
     pub compilation: Compilation,
 }
 
+/// How many findings of one file are fixed in one round.
+const MOST_AT_ONCE: usize = 20_000;
+
 /// Makes every certain fix of what is found in a pack, as long as that makes it better: see [`grammar::mend`].
 ///
 /// ```
@@ -29,7 +32,8 @@ pub struct MendedPack {
 /// ```
 #[must_use]
 pub fn mend(pack: &PackSource) -> MendedPack {
-    let limits = Limits::default();
+    // More at once, since each round reads the whole pack.
+    let limits = Limits { findings: MOST_AT_ONCE, ..Limits::default() };
     let before = compile_within(pack, limits);
     let mut current = pack.clone();
     let check = |files: &[SourceFile]| {
@@ -56,7 +60,7 @@ pub fn mend(pack: &PackSource) -> MendedPack {
             pack_after.files.insert(file.name, file.text.into_bytes());
         }
     }
-    let compilation = compile_within(&pack_after, limits);
+    let compilation = compile_within(&pack_after, Limits::default());
     MendedPack { pack: pack_after, changed, fixed: mended.fixed, compilation }
 }
 

@@ -87,7 +87,7 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
     let (mut files, mut lost) = (Vec::new(), BTreeSet::new());
     for (path, bytes) in rule_files(pack, limits, &mut diagnostics) {
         let id = FileId(u32::try_from(sources.files().len()).unwrap_or(u32::MAX));
-        let (source, parsed) = grammar::parse_bytes(id, path, bytes);
+        let (source, parsed) = grammar::parse_bytes_within(id, path, bytes, limits.findings);
         sources.add(source.name, source.text);
         diagnostics.extend(parsed.diagnostics);
         lost.extend(parsed.lost);
@@ -110,10 +110,11 @@ pub fn compile_within(pack: &PackSource, limits: Limits) -> Compilation {
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let program = (!failed).then(|| Arc::new(draft.finish(pack.version(), sources.clone())));
-    if diagnostics.len() > MOST_FINDINGS {
-        let more = diagnostics.len() - MOST_FINDINGS;
-        diagnostics.truncate(MOST_FINDINGS);
-        let text = format!("more than {MOST_FINDINGS} findings in the pack: {more} are not shown");
+    let most = limits.findings.saturating_mul(MOST_FILES_OF_FINDINGS);
+    if diagnostics.len() > most {
+        let more = diagnostics.len() - most;
+        diagnostics.truncate(most);
+        let text = format!("more than {most} findings in the pack: {more} are not shown");
         diagnostics.insert(0, Diagnostic::note("too-many-findings", text).help("mend the first ones and check again"));
     }
     Compilation { program, diagnostics, sources }
@@ -134,8 +135,8 @@ fn leave_to_the_parser(checked: &mut [Diagnostic], parsed: &[Diagnostic]) {
     }
 }
 
-/// More findings of one pack are counted and not shown.
-const MOST_FINDINGS: usize = 5_000;
+/// More findings of one pack than those of so many files are counted and not shown.
+const MOST_FILES_OF_FINDINGS: usize = 5;
 
 /// The rule files of the pack in the order of their paths, if the pack is not over its limits.
 fn rule_files<'a>(pack: &'a PackSource, limits: Limits, diagnostics: &mut Vec<Diagnostic>) -> Vec<(&'a str, &'a [u8])> {

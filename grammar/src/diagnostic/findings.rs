@@ -2,20 +2,31 @@
 
 use super::Diagnostic;
 
-/// More findings of one file are counted and not kept.
-const MOST_FINDINGS: usize = 1_000;
+/// More findings of one file are counted and not kept, where nothing else is said.
+pub(crate) const MOST_FINDINGS: usize = 1_000;
 
 /// The findings of one file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Findings {
     all: Vec<Diagnostic>,
+    /// How many are kept.
+    most: usize,
     /// How many more there were.
     uncounted: usize,
 }
 
 impl Findings {
+    pub fn up_to(most: usize) -> Self {
+        Findings { all: Vec::new(), most, uncounted: 0 }
+    }
+
+    /// How many are kept at most.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     pub fn push(&mut self, finding: Diagnostic) {
-        if self.all.len() < MOST_FINDINGS {
+        if self.all.len() < self.most {
             self.all.push(finding);
         } else {
             self.uncounted += 1;
@@ -56,7 +67,8 @@ impl Findings {
         self.all.sort();
         self.all.dedup();
         if self.uncounted > 0 {
-            let message = format!("more than {MOST_FINDINGS} findings in `{file}`: {} are not shown", self.uncounted);
+            let (most, more) = (self.most, self.uncounted);
+            let message = format!("more than {most} findings in `{file}`: {more} are not shown");
             self.all
                 .insert(0, Diagnostic::note("too-many-findings", message).help("mend the first ones and check again"));
         }

@@ -7,7 +7,7 @@ pub mod codes;
 mod findings;
 mod render;
 
-pub(crate) use findings::Findings;
+pub(crate) use findings::{Findings, MOST_FINDINGS};
 pub use render::{render_json, render_text};
 
 use crate::source::Span;

@@ -17,9 +17,9 @@ impl Brackets {
     pub(super) fn of(source: &SourceFile, tokens: &mut [Token], problems: &mut Findings) -> Self {
         // When something stays open to the end of the file, the item it is in has probably lost a bracket: look again,
         // and end an item where another one clearly starts.
-        let mut matching = Matching::of(source, tokens, false);
+        let mut matching = Matching::of(source, tokens, false, problems.most());
         if !matching.left_open.is_empty() {
-            matching = Matching::of(source, tokens, true);
+            matching = Matching::of(source, tokens, true, problems.most());
         }
         for (token, depth) in tokens.iter_mut().zip(&matching.depths) {
             token.depth = *depth;
@@ -57,11 +57,11 @@ struct Matching {
 }
 
 impl Matching {
-    fn of(source: &SourceFile, tokens: &[Token], recover: bool) -> Self {
+    fn of(source: &SourceFile, tokens: &[Token], recover: bool, most: usize) -> Self {
         let mut matching = Matching {
             closed_by: vec![None; tokens.len()],
             depths: Vec::new(),
-            problems: Findings::default(),
+            problems: Findings::up_to(most),
             left_open: Vec::new(),
         };
         let mut open = Stack::default();
