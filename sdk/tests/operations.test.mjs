@@ -54,7 +54,11 @@ test('devices are seen, remembered, forgotten and taken back', async () => {
 });
 
 test('policies are read and checked', async () => {
-  assert.match((await backend.getPolicies()).version, /^sha256:/);
+  const { version } = await backend.getPolicies();
+  assert.match(version, /^sha256:/);
+  const text = await backend.getPolicy({ policyVersion: version });
+  assert.equal(text.inForce, true);
+  assert.match(Object.values(text.files).join('\n'), /policy sign_in on sign_in/);
   const wrong = await backend.checkPolicies({ source: 'policy x on' });
   assert.deepEqual([wrong.ok, wrong.diagnostics.length > 0], [false, true]);
   const good = { 'a.rules': 'event sign_in {}\n\npolicy sign_in on sign_in {\n  default allow\n}\n' };

@@ -153,6 +153,11 @@ export class Stepup {
     return this.#call('GET', '/policies');
   }
 
+  /** The text of a pack that is in force or was, by the `policyVersion` of a decision. */
+  getPolicy({ policyVersion }: { policyVersion: string }): Promise<Wire.PolicyText> {
+    return this.#call('GET', `/policies/${segment(policyVersion)}`);
+  }
+
   /** What the compiler says of the text of policies. Nothing is changed. */
   checkPolicies(request: { source: string } | { files: Record<string, string> }): Promise<Wire.CheckPoliciesResponse> {
     return this.#call('POST', '/policies/check', request);

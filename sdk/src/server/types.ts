@@ -390,6 +390,17 @@ export interface TerminalPlace {
   longitude?: number;
 }
 
+/** A pack, byte by byte. */
+export interface PolicyText {
+  version: string;
+  /** Whether decisions are made by it now. */
+  inForce: boolean;
+  /** The text of each file, by its path. */
+  files: Record<string, string>;
+  /** Files that are no UTF-8, as base64. */
+  binary?: Record<string, string>;
+}
+
 export interface RegisterTerminalRequest {
   terminalId: string;
   /** Base64 of the SubjectPublicKeyInfo of its P-256 key: `publicKey` of `webTerminal`. */
