@@ -71,7 +71,8 @@ impl Check {
         if let Some(program) = &compilation.program {
             compilation.diagnostics.extend(expired(program, Timestamp::now()));
         }
-        let fixable = if mending.is_none() { fix::fixable(source, compilation) } else { 0 };
+        let fixable =
+            if mending.is_none() && self.format == CheckFormat::Text { fix::fixable(source, compilation) } else { 0 };
         let report = Report { pack: &self.pack, compilation, mending: mending.as_ref(), diff: self.diff, fixable };
         match self.format {
             CheckFormat::Text => report.text()?,

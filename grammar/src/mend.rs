@@ -2,7 +2,7 @@
 
 use crate::diagnostic::codes::CODES;
 use crate::diagnostic::{Diagnostic, Edit, Fix};
-use crate::source::{Position, SourceFile, Span};
+use crate::source::{FileId, Position, SourceFile, Span};
 use std::collections::{BTreeMap, HashSet};
 
 /// Fixes can uncover others; more rounds than this no text has needed, of which all findings were shown.
@@ -37,14 +37,20 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    fn of(finding: Diagnostic, files: &[SourceFile]) -> Self {
-        let span = finding.span().unwrap_or_default();
-        let file = files.iter().find(|file| file.id == span.file);
-        Fixed {
-            file: file.map(|file| file.name.clone()).unwrap_or_default(),
-            position: file.map_or(Position { line: 1, column: 1 }, |file| file.position(span.start)),
-            finding,
-        }
+    /// The findings, which are in order of place, as they were found in these files.
+    fn all(findings: &[Diagnostic], files: &[SourceFile]) -> Vec<Fixed> {
+        let begin = Position { line: 1, column: 1 };
+        // Counted on from the last one: a file can have as many as it has lines.
+        let mut last = (FileId(u32::MAX), 0, begin);
+        let fixed = findings.iter().map(|finding| {
+            let span = finding.span().unwrap_or_default();
+            let file = files.iter().find(|file| file.id == span.file);
+            let (from, known) = if last.0 == span.file && last.1 <= span.start { (last.1, last.2) } else { (0, begin) };
+            let position = file.map_or(begin, |file| file.position_behind(from, known, span.start));
+            last = (span.file, span.start, position);
+            Fixed { file: file.map(|file| file.name.clone()).unwrap_or_default(), position, finding: finding.clone() }
+        });
+        fixed.collect()
     }
 }
 
@@ -94,7 +100,7 @@ impl<C: FnMut(&[SourceFile]) -> Vec<Diagnostic>> Mending<C> {
             return;
         }
         if let Some((files, found)) = better(&self.files, &self.left, fixes, &mut self.check) {
-            self.fixed.extend(fixes.iter().map(|finding| Fixed::of(finding.clone(), &self.files)));
+            self.fixed.extend(Fixed::all(fixes, &self.files));
             (self.files, self.left) = (files, found);
             return;
         }

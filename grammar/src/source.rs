@@ -69,11 +69,16 @@ impl SourceFile {
 
     /// The line and column of a byte offset, both counted from 1, the column in characters.
     pub fn position(&self, offset: u32) -> Position {
+        self.position_behind(0, Position { line: 1, column: 1 }, offset)
+    }
+
+    /// The same, counted on from the byte `from`, which is before it and of which the place is known.
+    pub(crate) fn position_behind(&self, from: u32, known: Position, offset: u32) -> Position {
         let mut offset = (offset as usize).min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = self.text.get(..offset).unwrap_or_default();
+        let before = self.text.get(from as usize..offset).unwrap_or_default();
         // A carriage return alone ends a line too; with a line feed behind it, that one does.
         let follows = self.text.get(offset..).unwrap_or_default();
         let returns = || {
@@ -83,11 +88,12 @@ impl SourceFile {
             })
         };
         let last_return = returns().map(|(at, _)| at).max();
-        let line_start = before.rfind('\n').max(last_return).map_or(0, |end| end + 1);
+        let line_start = before.rfind('\n').max(last_return).map(|end| end + 1);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Position {
-            line: count(before.bytes().filter(|byte| *byte == b'\n').count() + returns().count() + 1),
-            column: count(before.get(line_start..).unwrap_or_default().chars().count() + 1),
+            line: known.line + count(before.bytes().filter(|byte| *byte == b'\n').count() + returns().count()),
+            column: count(before.get(line_start.unwrap_or(0)..).unwrap_or_default().chars().count())
+                + if line_start.is_some() { 1 } else { known.column },
         }
     }
 }
