@@ -378,6 +378,11 @@ impl<'a> Checker<'a> {
                 (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
                     finding.help("a length of time has a unit: write `15m`")
                 }
+                (Type::Timestamp, Type::Int) if date_of(&self.slice(compare.right.span)).is_some() => {
+                    let date = date_of(&self.slice(compare.right.span)).unwrap_or_default();
+                    let span = self.trimmed(compare.right.span);
+                    finding.suggest(format!("a date has two digits for its month and its day: `{date}`"), span, date)
+                }
                 (Type::Distance, Type::Duration) | (Type::Duration, Type::Distance) => {
                     finding.help("`m` are minutes; a distance is in kilometres: `0.2 km`, `200 km`")
                 }
@@ -569,9 +574,25 @@ impl Checker<'_> {
         let span = self.trimmed(span);
         match as_meant(&self.slice(span), value, wanted) {
             Some((help, written, sure)) => finding.with_fix(format!("{help}: write `{written}`"), span, written, sure),
-            None => finding,
+            None => match (wanted, value) {
+                (Type::Money, Value::Int(_) | Value::Decimal(_)) => {
+                    finding.or_help(format!("an amount has a currency: write `{} EUR`", self.slice(span)))
+                }
+                (Type::Duration, Value::Int(_)) => {
+                    finding.or_help(format!("a length of time has a unit: write `{}m`", self.slice(span)))
+                }
+                (_, _) => finding,
+            },
         }
     }
+}
+
+/// `2026-1-5`, which is a subtraction: the date that is meant.
+fn date_of(written: &str) -> Option<String> {
+    let mut parts = written.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let date = format!("{year:0>4}-{month:0>2}-{day:0>2}");
+    (parts.next().is_none() && year.len() == 4 && moment(&date).is_some()).then_some(date)
 }
 
 /// `"10.0.*"`: the network that is meant.

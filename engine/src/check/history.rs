@@ -215,8 +215,26 @@ impl<'a> Checker<'a> {
         names.extend(CHALLENGE_EVENTS.iter().map(|(name, _)| (*name).to_owned()));
         names.sort();
         let message = format!("there is no event `{text}`");
-        let finding = Diagnostic::error("unknown-event", message)
-            .at(path.span, "not an event")
+        let finding = Diagnostic::error("unknown-event", message).at(path.span, "not an event");
+        if let Some(step) = text.strip_prefix("challenge.") {
+            let steps = "the steps of a challenge are `issued`, `succeeded`, `declined` and `expired`";
+            let meant = match step {
+                "success" | "succeed" | "successful" | "passed" | "completed" | "approved" => "challenge.succeeded",
+                "failed" | "failure" | "denied" | "rejected" | "decline" => "challenge.declined",
+                "created" | "started" | "sent" | "issue" => "challenge.issued",
+                "timeout" | "timed_out" | "expire" => "challenge.expired",
+                _ => "",
+            };
+            self.unknown(
+                &text,
+                match meant {
+                    "" => finding.near(&text, path.span, CHALLENGE_EVENTS.iter().map(|(name, _)| *name)).or_help(steps),
+                    _ => finding.suggest(format!("{steps}: did you mean `{meant}`?"), path.span, meant),
+                },
+            );
+            return None;
+        }
+        let finding = finding
             .near(&text, path.span, names.iter().map(String::as_str))
             .or_help("declare it: `event name { field: type }`");
         self.unknown(&text, finding);

@@ -186,10 +186,16 @@ impl<'a> Checker<'a> {
         let mut names: Vec<String> = self.event_names.keys().cloned().collect();
         names.sort();
         let candidates = names.iter().map(String::as_str);
-        let finding = Diagnostic::error("unknown-event", text)
-            .at(name.span, "not an event")
-            .near(&name.name, name.span, candidates)
-            .or_help("declare it: `event name { field: type }`");
+        let finding = Diagnostic::error("unknown-event", text).at(name.span, "not an event");
+        let alias = self.draft.actions.get(name.name.as_str()).and_then(|id| self.draft.events.get(usize::from(id.0)));
+        let finding = match alias.map(|event| event.name.to_string()) {
+            Some(event) => {
+                let help = format!("`{}` is what callers say for `{event}`: write `{event}`", name.name);
+                finding.correct(help, name.span, event)
+            }
+            None => finding.near(&name.name, name.span, candidates),
+        };
+        let finding = finding.or_help("declare it: `event name { field: type }`");
         // What is certain is read as it was meant, so that mistakes behind it are found in the same run.
         let meant = finding.certain_fix().and_then(|fix| fix.edits.first()).map(|edit| edit.replacement.clone());
         self.unknown(&name.name, finding);

@@ -182,9 +182,20 @@ impl Checker<'_> {
         if let Some(ours) = named_here(text) {
             return self.report(finding.suggest(format!("here it is called `{ours}`"), path.span, ours));
         }
+        if let Some((Type::Country, _)) = &beside
+            && let Some(country) = Country::parse(&text.to_ascii_uppercase()).or_else(|| Country::named(text))
+        {
+            let help = format!("a country is the two capitals of its code: `{country}`");
+            return self.report(finding.correct(help, path.span, country.to_string()));
+        }
         let finding = finding.near(text, path.span, candidates.iter().map(String::as_str));
         if finding.fix.is_some() {
             return self.report(finding);
+        }
+        let texts = matches!(beside, Some((Type::Text | Type::User | Type::Device | Type::Status, _)));
+        if self.list_names.contains_key(text) && texts {
+            let help = format!("the name of a list begins with `@`: did you mean `in @{text}`?");
+            return self.report(finding.suggest(help, path.span, format!("@{text}")));
         }
         if let Some((Type::Text | Type::User | Type::Device | Type::Status, _)) = beside {
             let written = quoted(text);

@@ -23,7 +23,7 @@ use crate::source::Span;
 
 /// The first hint that speaks of another place than those `said`; the first of all, where there is no such.
 pub(super) fn hint(stop: &Stop, said: &[Diagnostic]) -> Option<Diagnostic> {
-    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 67] = [
+    const HINTS: [fn(&Stop) -> Option<Diagnostic>; 69] = [
         items::colon_of_yaml,
         effects::comma_between_effects,
         effects::step_otherwise,
@@ -64,6 +64,8 @@ pub(super) fn hint(stop: &Stop, said: &[Diagnostic]) -> Option<Diagnostic> {
         spoken::nothing_compared,
         spoken::calendar_without_zone,
         spoken::other_aggregate,
+        spoken::misspelt_function,
+        literals::blank_in_number,
         windows::window_of_seen,
         windows::late_where,
         windows::event_in_count,

@@ -2,7 +2,7 @@
 //! look like others, and what cannot be seen at all.
 
 use super::{Scanner, TokenKind, is_word};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Applicability, Diagnostic};
 use crate::source::{SourceFile, Span};
 
 /// The closing quotes that go with an opening one.
@@ -207,7 +207,21 @@ impl Scanner<'_> {
             Some(_) => {
                 finding.correct(format!("write `{currency}` behind the amount"), span, format!("{blank}{currency}"))
             }
-            None => finding.help(format!("write the amount first: `30 {currency}`")),
+            None => {
+                let rest = self.source.text.get(self.at + length..).unwrap_or_default();
+                let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(rest.len());
+                let ends = !rest.get(digits..).unwrap_or_default().starts_with(['.', ',', '\'']);
+                let amount = rest.get(..digits).unwrap_or_default();
+                let behind = self.span(self.at + length + digits, self.at + length + digits);
+                match amount.is_empty() || !ends {
+                    true => finding.help(format!("write the amount first: `30 {currency}`")),
+                    false => finding.with_edits(
+                        format!("write `{amount} {currency}`"),
+                        [(span, String::new()), (behind, format!(" {currency}"))],
+                        Applicability::Certain,
+                    ),
+                }
+            }
         });
         self.at += length;
     }

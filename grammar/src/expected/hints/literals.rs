@@ -119,6 +119,28 @@ pub(super) fn grouped_digits(stop: &Stop) -> Option<Diagnostic> {
     })
 }
 
+/// `1 000 EUR`: a blank inside a number.
+pub(super) fn blank_in_number(stop: &Stop) -> Option<Diagnostic> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let group = |at: usize| {
+        let word = stop.scan.word(at);
+        let (whole, decimals) = word.split_once('.').unwrap_or((word, "0"));
+        stop.region.contains(&at) && whole.len() == 3 && digits(whole) && digits(decimals)
+    };
+    (digits(stop.back(1)) && stop.back(1).len() <= 3 && group(stop.found)).then_some(())?;
+    let mut last = stop.found;
+    while group(last + 1) {
+        last += 1;
+    }
+    let span = stop.scan.span(stop.before()?).to(stop.span_of(last)?);
+    let written = (stop.found - 1..=last).map(|at| stop.scan.word(at)).collect::<Vec<_>>().join("_");
+    Some(Diagnostic::error("unexpected-token", "digits are grouped by `_`").at(span, "a blank ends a number").correct(
+        format!("write `{written}`"),
+        span,
+        written,
+    ))
+}
+
 /// The numbers around this comma that are glued together by commas: the first token and the last.
 pub(super) fn comma_run(stop: &Stop, comma: usize) -> Option<(usize, usize)> {
     let glued = |comma: usize| {

@@ -4,7 +4,9 @@ use super::Stop;
 use super::windows::{is_aggregate, is_of};
 use crate::diagnostic::{Applicability, Diagnostic};
 use crate::lower::Rule;
+use crate::nearest::meant;
 use crate::scan::TokenKind;
+use crate::source::Span;
 
 /// `EUR 10`
 pub(super) fn currency_first(stop: &Stop) -> Option<Diagnostic> {
@@ -169,4 +171,35 @@ pub(super) fn comparison_in_words(stop: &Stop) -> Option<Diagnostic> {
             .at(stop.span()?, "not an operator")
             .help(help),
     )
+}
+
+/// `cuont() of e`, `first_sen(ip) by user`, `count(distint payee) of e`: a function of history, misspelt.
+pub(super) fn misspelt_function(stop: &Stop) -> Option<Diagnostic> {
+    if stop.back(2) == "(" && is_aggregate(stop.back(3)) && stop.token()?.kind == TokenKind::Word {
+        let span = stop.scan.span(stop.before()?);
+        let (near, sure) = meant(stop.back(1), ["distinct"])?;
+        return Some(misspelt(stop.back(1), span, near, sure));
+    }
+    const AGGREGATES: [&str; 7] = ["count", "sum", "avg", "min", "max", "stddev", "p95"];
+    const SEEN: [&str; 3] = ["first_seen", "last_seen", "times_seen"];
+    let candidates: &[&'static str] = match stop.word() {
+        "of" => &AGGREGATES,
+        "by" => &SEEN,
+        _ => return None,
+    };
+    (stop.back(1) == ")").then_some(())?;
+    let depth = stop.before()?.depth;
+    let open = (stop.region.start..stop.found).rev().find(|at| {
+        let token = stop.scan.tokens.get(*at);
+        token.is_some_and(|token| token.kind == TokenKind::Open(b'(') && token.depth == depth)
+    })?;
+    let at = open.checked_sub(1).filter(|at| stop.region.contains(at))?;
+    let (near, sure) = meant(stop.scan.word(at), candidates.iter().copied())?;
+    Some(misspelt(stop.scan.word(at), stop.span_of(at)?, near, sure))
+}
+
+fn misspelt(word: &str, span: Span, near: &'static str, sure: Applicability) -> Diagnostic {
+    Diagnostic::error("misspelled-keyword", format!("there is no `{word}` here"))
+        .at(span, "not a word of the language")
+        .with_fix(format!("did you mean `{near}`?"), span, near, sure)
 }
