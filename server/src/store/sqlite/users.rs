@@ -62,7 +62,8 @@ pub(super) async fn upsert(
             }
             let was = user.seq;
             // Later than the deletion, which makes the user one that is there.
-            let updated_at = deleted_at.map_or(when, |deleted_at| when.max(deleted_at + MILLISECOND));
+            let after = |deleted_at: Timestamp| deleted_at.saturating_add(MILLISECOND).unwrap_or(Timestamp::MAX);
+            let updated_at = deleted_at.map_or(when, |deleted_at| when.max(after(deleted_at)));
             ("user.changed", User { attributes, updated_at, seq, ..user }, Some(was), deleted_at)
         }
         None => ("user.created", created(tenant, user, given.clone(), when, seq), None, None),
