@@ -168,20 +168,17 @@ fn given_attributes(body: &Map<String, Value>) -> Result<UserAttributes, ApiErro
 
 /// What rules read as `user.tz` and `user.home_country`: what is neither would be missing, unnoticed, in every decision.
 fn facts_of_rules(fields: &mut Fields<'_>, custom: Option<&Map<String, Value>>) {
-    let is_zone = |text: &str| jiff::tz::TimeZoneDatabase::bundled().get(text).is_ok();
-    let is_country = |text: &str| Country::parse(text).is_some();
-    let checks: [(&[&str], &dyn Fn(&str) -> bool, &str); 2] = [
-        (&enrich::TIME_ZONE, &is_zone, "a time zone of the IANA database such as Europe/Paris"),
-        (&enrich::HOME_COUNTRY, &is_country, "an ISO 3166-1 code such as FR"),
-    ];
-    for (names, good, expected) in checks {
+    let mut check = |names: [&str; 2], expected: &str, good: fn(&str) -> bool| {
         for name in names {
-            let given = custom.and_then(|custom| custom.get(*name)).filter(|value| !value.is_null());
+            let given = custom.and_then(|custom| custom.get(name)).filter(|value| !value.is_null());
             if given.is_some_and(|value| !value.as_str().is_some_and(good)) {
                 fields.issue_within("custom", name, "invalid", format!("expected {expected}"));
             }
         }
-    }
+    };
+    let zone = "a time zone of the IANA database such as Europe/Paris";
+    check(enrich::TIME_ZONE, zone, |text| jiff::tz::TimeZoneDatabase::bundled().get(text).is_ok());
+    check(enrich::HOME_COUNTRY, "an ISO 3166-1 code such as FR", |text| Country::parse(text).is_some());
 }
 
 /// A user as lists show them.
