@@ -41,6 +41,9 @@ pub fn explain(pack: &Path, file: &Path, geo: &GeoFiles, format: Format) -> anyh
                 stream.challenge(&user, &reference, end, at);
             }
             Step::Event { event, ip } => {
+                if let Some(error) = stream.contradiction(&event) {
+                    return Err(at(BadLine::from(error)));
+                }
                 let (signals, _) = stream.push(eval::located(event.clone(), ip, &geo));
                 last = Some((event, signals));
             }

@@ -86,6 +86,14 @@ fn an_event_that_cannot_be_read_is_named_with_its_line() {
     run("nonsense\n").complains(&["e.json:1"]);
     run("{\"time\":\"2026-03-01T10:00:00Z\",\"action\":\"sign_in\",\"userId\":\"ann\"}")
         .complains(&["e.json:1", "/ipAddress"]);
+    // A known key that says something else is refused, as `eval` refuses it.
+    let tried = |outcome: &str| {
+        format!(
+            "{{\"time\":\"2026-03-01T10:00:00Z\",\"action\":\"sign_in\",\"userId\":\"ann\",\"ipAddress\":\"203.0.113.9\",\
+             \"idempotencyKey\":\"k1\",\"custom\":{{\"outcome\":\"{outcome}\"}}}}\n"
+        )
+    };
+    run(&(tried("failed") + &tried("succeeded"))).complains(&["e.json:2", "[idempotency-conflict]", "/idempotencyKey"]);
 }
 
 #[test]
