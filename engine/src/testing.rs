@@ -151,21 +151,19 @@ fn run(
     for (located, kind) in &past {
         stream.remember(located, Some(*kind));
         // What a challenge came to is history of its own, as in live traffic.
-        let was_challenged = matches!(
-            (kind, located.event.status),
-            (EventKind::Action(_), Some(Status::Challenged | Status::Verified | Status::Declined | Status::Expired))
-        );
-        if was_challenged && program.has_own_challenge(&located.event) {
-            stream.remember(located, Some(EventKind::ChallengeIssued));
-        }
-        let end = match (kind, located.event.status) {
-            (EventKind::Action(_), Some(Status::Verified)) => Some(ChallengeEnd::Succeeded),
-            (EventKind::Action(_), Some(Status::Declined)) => Some(ChallengeEnd::Declined),
-            (EventKind::Action(_), Some(Status::Expired)) => Some(ChallengeEnd::Expired),
-            (_, _) => None,
+        let status = located.event.status.filter(|_| matches!(kind, EventKind::Action(_)));
+        let end = match status {
+            Some(Status::Challenged) => None,
+            Some(Status::Verified) => Some(ChallengeEnd::Succeeded),
+            Some(Status::Declined) => Some(ChallengeEnd::Declined),
+            Some(Status::Expired) => Some(ChallengeEnd::Expired),
+            Some(Status::Pending | Status::Allowed | Status::Blocked) | None => continue,
         };
-        if let Some(end) = end.filter(|_| program.has_own_challenge(&located.event)) {
-            stream.remember(located, Some(end.kind()));
+        if program.has_own_challenge(&located.event) {
+            stream.remember(located, Some(EventKind::ChallengeIssued));
+            if let Some(end) = end {
+                stream.remember(located, Some(end.kind()));
+            }
         }
     }
     let event = test.event.as_ref()?;

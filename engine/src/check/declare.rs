@@ -47,12 +47,17 @@ impl<'a> Checker<'a> {
         self.draft.by_event = vec![Vec::new(); self.draft.events.len()];
     }
 
-    fn duplicate(&mut self, what: &str, name: &str, span: Span, first: Span) {
+    pub(super) fn duplicate(&mut self, what: &str, name: &str, span: Span, first: Span) {
+        let text = format!("there are two {what} named `{name}`");
+        self.named_again(text, span, first, "names are unique in a pack: rename one");
+    }
+
+    pub(super) fn named_again(&mut self, text: String, span: Span, first: Span, help: &str) {
         self.report(
-            Diagnostic::error("duplicate-name", format!("there are two {what} named `{name}`"))
+            Diagnostic::error("duplicate-name", text)
                 .at(span, "named again here")
                 .also(first, "first named here")
-                .help("names are unique in a pack: rename one"),
+                .help(help),
         );
     }
 

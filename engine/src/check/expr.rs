@@ -378,8 +378,7 @@ impl<'a> Checker<'a> {
                 (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
                     finding.help("a length of time has a unit: write `15m`")
                 }
-                (Type::Timestamp, Type::Int) if date_of(&self.slice(compare.right.span)).is_some() => {
-                    let date = date_of(&self.slice(compare.right.span)).unwrap_or_default();
+                (Type::Timestamp, Type::Int) if let Some(date) = date_of(&self.slice(compare.right.span)) => {
                     let span = self.trimmed(compare.right.span);
                     finding.suggest(format!("a date has two digits for its month and its day: `{date}`"), span, date)
                 }
@@ -391,19 +390,15 @@ impl<'a> Checker<'a> {
                 }
                 (Type::Ip, Type::Cidr) => {
                     let is_in = if compare.op == ast::CompareOp::NotEqual { "not in" } else { "in" };
-                    let finding = finding.or_help(format!("write `{} {is_in} {}`", left.text, right.text));
+                    let help = format!("write `{} {is_in} {}`", left.text, right.text);
                     match op {
-                        Comparison::Equal => finding.with_fix(
-                            format!("an address is in a network: write `{} {is_in} {}`", left.text, right.text),
-                            compare.op_span,
-                            is_in,
-                            Applicability::Certain,
-                        ),
-                        _ => finding,
+                        Comparison::Equal => {
+                            finding.correct(format!("an address is in a network: {help}"), compare.op_span, is_in)
+                        }
+                        _ => finding.help(help),
                     }
                 }
-                (Type::Ip, Type::Text) if network_of(&right.expr).is_some() => {
-                    let network = network_of(&right.expr).unwrap_or_default();
+                (Type::Ip, Type::Text) if let Some(network) = network_of(&right.expr) => {
                     let is_in = if compare.op == ast::CompareOp::NotEqual { "not in" } else { "in" };
                     let help = format!("a part of the addresses is a network: write `{} {is_in} {network}`", left.text);
                     finding.help(help)

@@ -206,16 +206,18 @@ impl<'a> Checker<'a> {
 
     /// `[1,500, 2,000]`: commas that stand for decimals or thousands would be four numbers.
     fn no_grouping_comma(&mut self, set: &ast::SetLiteral) -> Option<()> {
-        let number = |element: &ast::Expr| matches!(element.kind, ast::ExprKind::Literal(ast::Literal::Number(_)));
-        let pairs = || set.elements.iter().zip(set.elements.iter().skip(1));
-        let apart: Vec<bool> =
-            pairs().map(|(one, next)| self.trimmed(one.span).end + 1 < self.trimmed(next.span).start).collect();
-        let joined = pairs().zip(&apart).filter(|((one, next), apart)| !**apart && number(one) && number(next));
+        let is_number = |element: &ast::Expr| matches!(element.kind, ast::ExprKind::Literal(ast::Literal::Number(_)));
         let noughts = |text: &str| text.len() > 1 && text.starts_with('0') && !text.contains('.');
-        let wrong = joined
-            .map(|(pair, _)| pair)
-            .find(|(_, next)| apart.contains(&true) || noughts(&self.slice(self.trimmed(next.span))))
-            .map(|(one, next)| (self.trimmed(one.span), self.trimmed(next.span)));
+        let (mut glued, mut spaced) = (Vec::new(), false);
+        for (one, next) in set.elements.iter().zip(set.elements.iter().skip(1)) {
+            let (first, second) = (self.trimmed(one.span), self.trimmed(next.span));
+            if first.end + 1 < second.start {
+                spaced = true;
+            } else if is_number(one) && is_number(next) {
+                glued.push((first, second));
+            }
+        }
+        let wrong = glued.into_iter().find(|(_, next)| spaced || noughts(&self.slice(*next)));
         let Some((one, next)) = wrong else { return Some(()) };
         let (whole, rest) = (self.slice(one), self.slice(next));
         let grouped = if whole != "0" && rest.len() == 3 { format!("`{whole}_{rest}` or ") } else { String::new() };

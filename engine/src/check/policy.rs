@@ -30,13 +30,13 @@ impl<'a> Checker<'a> {
         let mut count = 0;
         for (index, policy) in policies.iter().enumerate() {
             if let Some(first) = names.insert(&policy.name.name, policy.name.span) {
-                self.twice("policies", &policy.name, first);
+                self.duplicate("policies", &policy.name.name, policy.name.span, first);
             }
             for rule in policy.rules() {
                 count += 1;
                 self.rule_names.insert(rule.name.name.clone());
                 if let Some(first) = rules.insert(&rule.name.name, rule.name.span) {
-                    self.twice("rules", &rule.name, first);
+                    self.duplicate("rules", &rule.name.name, rule.name.span, first);
                 }
                 if matches!(rule.name.name.as_str(), "default" | "unknown" | "score") {
                     let text = format!("`{}` says what decided when no rule did", rule.name.name);
@@ -78,26 +78,13 @@ impl<'a> Checker<'a> {
         findings.into_iter().for_each(|finding| self.report(finding));
     }
 
-    fn twice(&mut self, what: &str, name: &ast::Ident, first: Span) {
-        self.report(
-            Diagnostic::error("duplicate-name", format!("there are two {what} named `{}`", name.name))
-                .at(name.span, "named again here")
-                .also(first, "first named here")
-                .help("names are unique in a pack: rename one"),
-        );
-    }
-
     /// A policy that names an event twice would judge it twice.
     fn events_once(&mut self, names: &[ast::Ident]) {
         let mut found: HashMap<&str, Span> = HashMap::new();
         for name in names {
             if let Some(first) = found.insert(&name.name, name.span) {
-                self.report(
-                    Diagnostic::error("duplicate-name", format!("the policy names `{}` twice", name.name))
-                        .at(name.span, "named again here")
-                        .also(first, "first named here")
-                        .help("name each event once"),
-                );
+                let text = format!("the policy names `{}` twice", name.name);
+                self.named_again(text, name.span, first, "name each event once");
             }
         }
     }

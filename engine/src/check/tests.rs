@@ -27,12 +27,9 @@ impl<'a> Checker<'a> {
             match item {
                 ast::Item::Test(test) => {
                     if let Some(first) = names.insert((test.span.file, &test.name.value), test.name.span) {
-                        self.report(
-                            Diagnostic::error("duplicate-name", format!("there are two tests \"{}\"", test.name.value))
-                                .at(test.name.span, "named again here")
-                                .also(first, "first named here")
-                                .help("names of tests are unique in a file: say what is different here"),
-                        );
+                        let text = format!("there are two tests \"{}\"", test.name.value);
+                        let help = "names of tests are unique in a file: say what is different here";
+                        self.named_again(text, test.name.span, first, help);
                     }
                     if let Some(case) = self.test(test) {
                         self.draft.tests.push(case);

@@ -140,6 +140,13 @@ impl<'a> Stop<'a> {
         self.scan.tokens.get(index).map(|token| token.end) == self.scan.tokens.get(index + 1).map(|token| token.start)
     }
 
+    /// What is to be written in the place of a token, with blanks where that is glued to its neighbours.
+    fn spaced(&self, index: usize, written: &str) -> String {
+        let blank = |glued: bool| if glued { " " } else { "" };
+        let before = index.checked_sub(1).is_some_and(|before| self.touches_next(before));
+        format!("{}{written}{}", blank(before), blank(self.touches_next(index)))
+    }
+
     fn expects(&self, rules: &[Rule]) -> bool {
         self.expected.iter().any(|rule| rules.contains(rule))
     }

@@ -200,13 +200,10 @@ pub(super) fn equals_missing(stop: &Stop) -> Option<Diagnostic> {
     asked.then_some(())?;
     let meant = if stop.back(1) == "!=" { "is not" } else { "is" };
     let operator = stop.scan.span(stop.before()?);
-    let blank = |touches: bool| if touches { " " } else { "" };
-    let before = blank(stop.found >= 2 && stop.touches_next(stop.found - 2));
-    let behind = blank(stop.touches_next(stop.found - 1));
     Some(
         Diagnostic::error("wrong-operator", format!("`{}` is no value to compare with", stop.word()))
             .at(stop.span()?, "asked with `is`")
-            .correct(format!("write `{meant} {}`", stop.word()), operator, format!("{before}{meant}{behind}")),
+            .correct(format!("write `{meant} {}`", stop.word()), operator, stop.spaced(stop.found - 1, meant)),
     )
 }
 

@@ -13,11 +13,8 @@ pub(super) fn step_otherwise(stop: &Stop) -> Option<Diagnostic> {
     let span = stop.span()?;
     let sign = |word: &str| matches!(word, ":" | "=" | "==" | ">=" | ">" | "->" | "=>" | "from" | "over");
     if is_outcome(stop.back(1)) && sign(stop.word()) {
-        // In the place of what is glued to the outcome.
-        let blank = if stop.touches_next(stop.found - 1) { " " } else { "" };
-        let behind = if stop.touches_next(stop.found) { " " } else { "" };
         let written = format!("write `{} at {}`", stop.back(1), stop.ahead(1));
-        return Some(finding.at(span, "not `at`").correct(written, span, format!("{blank}at{behind}")));
+        return Some(finding.at(span, "not `at`").correct(written, span, stop.spaced(stop.found, "at")));
     }
     if is_outcome(stop.back(1)) && points(stop, stop.found) && stop.expects(&[Rule::kw_at]) {
         let written = format!("write `{} at {}`", stop.back(1), stop.word());
@@ -110,9 +107,7 @@ pub(super) fn comma_between_effects(stop: &Stop) -> Option<Diagnostic> {
             finding.correct("leave it out", gone, blank)
         }
         (_, "flag") if stop.scan.kind(stop.found + 1) == Some(TokenKind::Word) => {
-            let blank = if stop.touches_next(stop.found - 1) { " " } else { "" };
-            let behind = if stop.touches_next(stop.found) { " " } else { "" };
-            finding.correct(format!("write `flag {next}`"), span, format!("{blank}flag{behind}"))
+            finding.correct(format!("write `flag {next}`"), span, stop.spaced(stop.found, "flag"))
         }
         _ => finding.help("the effects are `reason`, `severity`, `flag` and `add`, one behind the other"),
     })
