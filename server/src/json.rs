@@ -357,19 +357,19 @@ impl<'a> Fields<'a> {
 
     /// Complains of every field but these: a misspelt one would say nothing, where it was to say something.
     pub fn only(&mut self, known: &[&str]) {
-        self.spelt(known);
-        let strange = self.map.keys().filter(|name| !known.contains(&name.as_str()) && meant(name, known).is_none());
-        for name in strange.collect::<Vec<_>>() {
-            self.issue(name, "unknown-field", format!("there is no such field; there are: {}", known.join(", ")));
-        }
+        self.judge_names(known, true);
     }
 
     /// Complains of fields that are nearly one of these. Others are let be, where SDKs may send more than we read.
     pub fn spelt(&mut self, known: &[&str]) {
-        let misspelt: Vec<(&String, &str)> =
-            self.map.keys().filter_map(|name| Some((name, meant(name, known)?))).collect();
-        for (name, meant) in misspelt {
-            self.issue(name, "unknown-field", format!("there is no such field; is `{meant}` meant?"));
+        self.judge_names(known, false);
+    }
+
+    fn judge_names(&mut self, known: &[&str], strictly: bool) {
+        for name in self.map.keys() {
+            if let Some(detail) = strange("field", name, known, strictly) {
+                self.issue(name, "unknown-field", detail);
+            }
         }
     }
 
@@ -398,9 +398,15 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The known name that one that is none probably stands for.
-fn meant<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    grammar::nearest(name, known.iter().copied()).filter(|_| !known.contains(&name))
+/// What to say of a name that is none of those known, of what there is; nothing of one that is far from all, unless `strictly`.
+pub fn strange(what: &str, name: &str, known: &[&str], strictly: bool) -> Option<String> {
+    if known.contains(&name) {
+        return None;
+    }
+    match grammar::nearest(name, known.iter().copied()) {
+        Some(meant) => Some(format!("there is no such {what}; is `{meant}` meant?")),
+        None => strictly.then(|| format!("there is no such {what}; there are: {}", known.join(", "))),
+    }
 }
 
 #[cfg(test)]

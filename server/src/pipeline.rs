@@ -32,7 +32,7 @@ use crate::policies::{Judging, When};
 use crate::store::{
     DecisionId, DecisionKey, NewChallenge, NewDecision, NewDevice, RecordError, TenantId, UserAttributes, UserId,
 };
-pub use recorded::{Remembered, recorded};
+pub use recorded::{Remembered, archived, recorded};
 
 /// What a caller of `track` is told.
 pub struct Tracked {

@@ -1,7 +1,7 @@
 //! What follows a committed step: the screen hears of it, and history learns how the event ended.
 
 use challenge::state::{Rejection, State, Subject};
-use challenge::{Challenge, ChallengeId, Effect, TenantId};
+use challenge::{Challenge, ChallengeId, Effect, TenantId, UserId};
 use engine::status::Status;
 use jiff::Timestamp;
 
@@ -22,6 +22,14 @@ pub fn step(app: &App, step: &Transitioned, now: Timestamp) {
     if let Some(claim) = &step.claim_decision {
         app.policies.settle(&claim.tenant, &claim.user, &claim.action, &claim.idempotency_key, status, now);
     }
+}
+
+/// After everything was taken from a user, by a reset or a deletion: what was read of them and the tokens of before are forgotten, and
+/// the screens hear that their challenges were taken back.
+pub fn taken(app: &App, tenant: &TenantId, user: &UserId, cancelled: &[Transitioned], now: Timestamp) {
+    app.caches.forget_user(tenant, user);
+    app.caches.forget_tokens();
+    cancelled.iter().for_each(|cancelled| step(app, cancelled, now));
 }
 
 /// Tells the screen.

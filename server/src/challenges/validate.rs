@@ -13,7 +13,7 @@ use super::{refusals, wire_method};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::json::Fields;
-use crate::store::{ActionState, Decision, DecisionKey, NewUse, RECOVERY_CODE, Use, UseKind};
+use crate::store::{ActionState, Decision, DecisionKey, NewUse, RECOVERY_CODE, Use, UseKind, is_outdated};
 
 /// What the backend expects of the token.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Expectation {
         fields.spelt(&["token", "action", "actionCode", "userId", "expect"]);
         let token = fields.required_text("token", 16 * 1024);
         // The answer has both names.
-        let action = [fields.text("action", 100), fields.text("actionCode", 100)].into_iter().flatten().next();
+        let (action, code) = (fields.text("action", 100), fields.text("actionCode", 100));
         let user = fields.text("userId", 255);
         let expected = fields.object("expect").cloned().unwrap_or_default();
         for (name, value) in &expected {
@@ -45,7 +45,7 @@ impl Expectation {
             }
         }
         fields.finish()?;
-        Ok(Expectation { token, action, user, fields: expected })
+        Ok(Expectation { token, action: action.or(code), user, fields: expected })
     }
 }
 
@@ -119,9 +119,9 @@ pub async fn check(
     if decision.state != ActionState::ChallengeSucceeded {
         return Ok(Err(refuse(told, "invalid_state", "the action was changed after the approval")));
     }
-    // Whoever it is to keep out may have given the approval. Tokens count in whole seconds.
+    // Whoever it is to keep out may have given the approval.
     let began_anew = app.store.began_anew(tenant, &decision.user).await.map_err(refusals::store)?;
-    if began_anew.is_some_and(|began_anew| claims.registered.iat < began_anew.as_second()) {
+    if is_outdated(claims.registered.iat, began_anew) {
         let why = "the user was reset or deleted after the approval; track the action again";
         return Ok(Err(refuse(told, "token_outdated", why)));
     }

@@ -85,10 +85,9 @@ pub(super) async fn list(State(app): State<App>, caller: Caller, mut query: Quer
 
 /// An action under all its names: which of them it was tracked by does not matter.
 fn names_of(program: &Program, action: ActionCode) -> Vec<ActionCode> {
-    let event = program.event(action.as_str());
-    let names = event.into_iter().flat_map(|event| std::iter::once(&event.name).chain(&event.aliases));
-    let others = names.filter_map(|name| ActionCode::parse(name.to_string()).ok()).filter(|name| *name != action);
-    std::iter::once(action.clone()).chain(others.collect::<Vec<_>>()).collect()
+    let Some(event) = program.event(action.as_str()) else { return vec![action] };
+    let names = std::iter::once(&event.name).chain(&event.aliases);
+    names.filter_map(|name| ActionCode::parse(name.to_string()).ok()).collect()
 }
 
 fn outcome(word: &str) -> Option<Outcome> {

@@ -9,6 +9,7 @@ use challenge::{ActionCode, IdempotencyKey, UserId};
 use jiff::Timestamp;
 
 use crate::error::{ApiError, FieldIssue, Problem};
+use crate::json::strange;
 
 /// The ids of a path by their names, percent-decoded. `|` and spaces are welcome raw or encoded.
 pub struct Ids(BTreeMap<String, String>);
@@ -139,27 +140,26 @@ impl Query {
 
     /// All complaints as one refusal, or nothing. Whatever was not asked for is a complaint too: for what no SDK calls.
     pub fn finish_strictly(mut self) -> Result<(), ApiError> {
-        let known = self.asked.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let is_strange = |name: &&String| !self.asked.contains(*name) && self.meant(name).is_none();
-        let strange: Vec<String> = self.values.keys().filter(is_strange).cloned().collect();
-        for name in strange {
-            self.issue(&name, "unknown-parameter", &format!("there is no such parameter; there are: {known}"));
-        }
-        self.finish()
-    }
-
-    /// The parameter that was meant by one that nobody asked for.
-    fn meant(&self, name: &str) -> Option<&str> {
-        grammar::nearest(name, self.asked.iter().map(String::as_str)).filter(|_| !self.asked.contains(name))
+        self.judge_names(true);
+        self.refused()
     }
 
     /// All complaints as one refusal, or nothing.
     pub fn finish(mut self) -> Result<(), ApiError> {
-        let misspelt: Vec<(String, String)> =
-            self.values.keys().filter_map(|name| Some((name.clone(), self.meant(name)?.to_owned()))).collect();
-        for (name, meant) in misspelt {
-            self.issue(&name, "unknown-parameter", &format!("there is no such parameter; is `{meant}` meant?"));
+        self.judge_names(false);
+        self.refused()
+    }
+
+    fn judge_names(&mut self, strictly: bool) {
+        let known: Vec<&str> = self.asked.iter().map(String::as_str).collect();
+        let complaint = |name: &String| Some((name.clone(), strange("parameter", name, &known, strictly)?));
+        let complaints: Vec<(String, String)> = self.values.keys().filter_map(complaint).collect();
+        for (name, detail) in complaints {
+            self.issue(&name, "unknown-parameter", &detail);
         }
+    }
+
+    fn refused(self) -> Result<(), ApiError> {
         if self.issues.is_empty() { Ok(()) } else { Err(ApiError::fields(Problem::InvalidField, self.issues)) }
     }
 }

@@ -13,13 +13,12 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::auth::{Caller, Right};
-use crate::caches::refuse;
 use crate::decode::Target;
 use crate::error::ApiError;
 use crate::http::body::{self, JsonObject};
 use crate::http::params::Ids;
 use crate::json::{self, Fields};
-use crate::{packs, pipeline};
+use crate::pipeline;
 
 /// Largest pack that can be sent for checking, in bytes of its JSON form.
 const MAX_PACK: usize = 1024 * 1024;
@@ -111,9 +110,8 @@ fn texts(names: &[std::sync::Arc<str>]) -> Vec<&str> {
 pub(super) async fn read(State(app): State<App>, caller: Caller, ids: Ids) -> Result<Json<Value>, ApiError> {
     caller.must(Right::Read)?;
     let version = ids.text("policyVersion");
-    let archive = app.store.pack_archive(&caller.tenant, version).await.map_err(refuse)?;
-    let archive = archive.ok_or_else(|| ApiError::not_found("version of the policies"))?;
-    let pack = packs::unarchive("archived", &archive).map_err(ApiError::internal)?;
+    let pack = pipeline::archived(&app, &caller.tenant, version).await?;
+    let pack = pack.ok_or_else(|| ApiError::not_found("version of the policies"))?;
     let (mut files, mut binary) = (Map::new(), Map::new());
     for (path, bytes) in pack.files {
         match String::from_utf8(bytes) {

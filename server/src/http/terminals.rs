@@ -62,9 +62,16 @@ pub(super) async fn register(
     let id = id(&ids)?;
     let mut fields = Fields::of(&body);
     // An answer may be sent back as it came.
-    let known = ["publicKey", "name", "place"];
-    let answered = ["terminalId", "keyThumbprint", "registeredBy", "registeredAt", "cancelledChallenges"];
-    fields.only(&[&known[..], &answered[..]].concat());
+    fields.only(&[
+        "publicKey",
+        "name",
+        "place",
+        "terminalId",
+        "keyThumbprint",
+        "registeredBy",
+        "registeredAt",
+        "cancelledChallenges",
+    ]);
     let key = fields.required_text("publicKey", 1024);
     let name = shown_text(&mut fields, "name");
     if name.is_none() && fields.value("name").is_none() {

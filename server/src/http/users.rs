@@ -77,11 +77,7 @@ pub(super) async fn delete(State(app): State<App>, caller: Caller, ids: Ids) -> 
         Err(DeleteUserError::NotFound) => Vec::new(),
         Err(DeleteUserError::Store(error)) => return Err(refuse(error)),
     };
-    app.caches.forget_user(&caller.tenant, &user);
-    app.caches.forget_tokens();
-    for step in &cancelled {
-        follow::step(&app, step, now);
-    }
+    follow::taken(&app, &caller.tenant, &user, &cancelled, now);
     Ok(Json(json!({"success": true})))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::pack::PackSource;
 use engine::program::Program;
 use engine::signals::Signals;
 use serde_json::Value;
@@ -40,6 +41,12 @@ pub async fn recorded(app: &App, decision: &Decision) -> Result<Option<Remembere
     Ok(Some(Remembered { signals, verdict, trace }))
 }
 
+/// The files of a pack that is or was in force.
+pub async fn archived(app: &App, tenant: &TenantId, version: &str) -> Result<Option<PackSource>, ApiError> {
+    let archive = app.store.pack_archive(tenant, version).await.map_err(refuse)?;
+    archive.map(|archive| packs::unarchive("archived", &archive)).transpose().map_err(ApiError::internal)
+}
+
 /// The pack of this version: the one in force, or one that was.
 async fn program(app: &App, tenant: &TenantId, version: &str) -> Result<Option<Arc<Program>>, ApiError> {
     let current = app.policies.of(tenant).program();
@@ -49,8 +56,7 @@ async fn program(app: &App, tenant: &TenantId, version: &str) -> Result<Option<A
     if let Some(program) = app.caches.program(version) {
         return Ok(Some(program));
     }
-    let Some(archive) = app.store.pack_archive(tenant, version).await.map_err(refuse)? else { return Ok(None) };
-    let pack = packs::unarchive("archived", &archive).map_err(ApiError::internal)?;
+    let Some(pack) = archived(app, tenant, version).await? else { return Ok(None) };
     let compilation = tokio::task::spawn_blocking(move || engine::compile(&pack)).await.map_err(ApiError::internal)?;
     if let Some(program) = &compilation.program {
         app.caches.remember_program(version, program.clone());

@@ -66,13 +66,7 @@ pub async fn reset(app: &App, wish: Wish) -> Result<ResetDone, ApiError> {
         event::judge(app, recovery).await?;
     }
     let done = app.store.reset_user(new).await.map_err(refuse)?;
-    app.caches.forget_user(tenant, user);
-    app.caches.forget_tokens();
-    if !done.repeated {
-        for step in &done.cancelled {
-            follow::step(app, step, now);
-        }
-    }
+    follow::taken(app, tenant, user, &done.cancelled, now);
     Ok(done)
 }
 

@@ -42,7 +42,7 @@ pub use page::{Cursor, Page, PageRequest};
 pub use policy::{ActivePack, ListChange, ListEntry, ListEntryId, NewListEntry, NewPack};
 pub use recovery::{
     NewRecoveryCodes, NewReset, RECOVERY_CODE, RecoveryCode, RecoveryCodeError, RecoveryCodeId, RecoveryCodeUse,
-    RecoveryCodeUsed, RecoveryPurpose, RecoveryStanding, Reset, ResetDone,
+    RecoveryCodeUsed, RecoveryPurpose, RecoveryStanding, Reset, ResetDone, is_outdated,
 };
 pub use session::{Begun, NewSession, Refresh, Refreshed, Session, SessionId};
 pub use tenant::{ApiKey, ApiKeyId, NewApiKey, NewTenant, Tenant};

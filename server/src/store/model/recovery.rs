@@ -185,3 +185,9 @@ impl RecoveryStanding {
         }
     }
 }
+
+/// Whether a token made in this second is from before everything was last taken from its user. Tokens count in whole seconds: one of
+/// the same second is let be.
+pub fn is_outdated(made_at_s: i64, began_anew: Option<Timestamp>) -> bool {
+    began_anew.is_some_and(|began_anew| made_at_s < began_anew.as_second())
+}

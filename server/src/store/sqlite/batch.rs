@@ -120,14 +120,18 @@ impl Entry {
     }
 
     /// Inserts a row.
-    pub fn made(mut self, row: Row) -> Self {
-        self.changes.push((row, None));
-        self
+    pub fn made(self, row: Row) -> Self {
+        self.written(row, None)
     }
 
     /// Replaces a row, provided entry `was` is still the last that described it.
-    pub fn changed(mut self, row: Row, was: Seq) -> Self {
-        self.changes.push((row, Some(was)));
+    pub fn changed(self, row: Row, was: Seq) -> Self {
+        self.written(row, Some(was))
+    }
+
+    /// Replaces a row that an entry has described, or inserts it.
+    pub fn written(mut self, row: Row, was: Option<Seq>) -> Self {
+        self.changes.push((row, was));
         self
     }
 

@@ -89,9 +89,8 @@ async fn admit(batch: &mut Batch, new: &NewCredential) -> Result<Result<Admitted
 /// Judged in the transaction that enrols: of two phones that come at once, the second is the second (T-22).
 async fn door(batch: &mut Batch, new: &NewCredential) -> Result<Result<Door, EnrolError>, Fault> {
     let (tenant, user) = (&new.credential.tenant, &new.credential.user);
-    // A reset and a deletion take everything away, the tokens of whoever they are to keep out too. Tokens count in whole seconds.
-    let began_anew = recovery::began_anew(batch.conn(), tenant, user).await?;
-    if began_anew.is_some_and(|began_anew| new.token_at.as_second() < began_anew.as_second()) {
+    // A reset and a deletion take everything away, the tokens of whoever they are to keep out too.
+    if is_outdated(new.token_at.as_second(), recovery::began_anew(batch.conn(), tenant, user).await?) {
         return Ok(Err(EnrolError::TokenOutdated));
     }
     if is_of_the_phone_that_is_in(batch.conn(), new).await? {

@@ -37,11 +37,7 @@ impl Verb for CountGuess {
                 ],
             };
             let entry = Entry::new(&guess.tenant, "recovery.code_typed", guess.at).fact("by", pseudonym.to_string());
-            let entry = match was {
-                Some(was) => entry.changed(row, was),
-                None => entry.made(row),
-            };
-            batch.append(entry).await?;
+            batch.append(entry.written(row, was)).await?;
             Ok(Ok(()))
         })
     }

@@ -44,11 +44,7 @@ impl Verb for ActivatePack {
             if !known {
                 entry = entry.made(pack_row(new));
             }
-            entry = match held {
-                Some(held) => entry.changed(active_row(&activated), held.seq),
-                None => entry.made(active_row(&activated)),
-            };
-            batch.append(entry).await?;
+            batch.append(entry.written(active_row(&activated), held.map(|held| held.seq))).await?;
             Ok(Ok(activated))
         })
     }

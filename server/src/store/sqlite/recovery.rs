@@ -431,7 +431,6 @@ async fn reset_by_key(
     row.as_ref().map(reset_from).transpose()
 }
 
-/// The newest reset.
 /// When everything was last taken from a user, by a reset or a deletion: what was given out before is worth nothing.
 pub(super) async fn began_anew(
     conn: &mut SqliteConnection,
@@ -442,6 +441,7 @@ pub(super) async fn began_anew(
     Ok(reset.max(users::deleted_at(conn, tenant, user).await?))
 }
 
+/// The newest reset.
 async fn last_reset(conn: &mut SqliteConnection, tenant: &TenantId, user: &UserId) -> Result<Option<Reset>, Fault> {
     let row = sqlx::query("SELECT * FROM resets WHERE tenant = ? AND user = ? ORDER BY rowid DESC LIMIT 1")
         .bind(tenant.as_str())

@@ -63,12 +63,7 @@ impl Verb for PutApiKey {
             let entry = Entry::new(&new.tenant, kind, new.created_at)
                 .fact("key", new.id.as_str())
                 .fact("role", new.role.as_str());
-            batch
-                .append(match held {
-                    Some(held) => entry.changed(key_row(&key), held.seq),
-                    None => entry.made(key_row(&key)),
-                })
-                .await?;
+            batch.append(entry.written(key_row(&key), held.map(|held| held.seq))).await?;
             Ok(Ok(key))
         })
     }

@@ -69,13 +69,7 @@ pub(super) async fn upsert(
         None => ("user.created", created(tenant, user, given.clone(), when, seq), None, None),
     };
     let entry = Entry::new(tenant, kind, at).fact("user", user.pseudonym.to_string());
-    let row = to_row(&user, deleted_at);
-    batch
-        .append(match was {
-            Some(was) => entry.changed(row, was),
-            None => entry.made(row),
-        })
-        .await?;
+    batch.append(entry.written(to_row(&user, deleted_at), was)).await?;
     Ok(user)
 }
 
@@ -107,19 +101,14 @@ impl Verb for DeleteUser {
             }
             let when = whole_ms(at);
             let entry = Entry::new(tenant, "user.deleted", at).fact("challenges", cancelled.len().to_string());
-            let entry = match held {
-                Some(Held { user, .. }) => {
-                    let was = user.seq;
-                    let gone = User { attributes: UserAttributes::default(), updated_at: when, ..user };
-                    let entry = entry.fact("user", gone.pseudonym.to_string());
-                    entry.changed(to_row(&gone, Some(when)), was)
-                }
-                None => {
-                    let gone = created(tenant, user, UserAttributes::default(), when, batch.next_seq());
-                    entry.fact("user", gone.pseudonym.to_string()).made(to_row(&gone, Some(when)))
-                }
+            let was = held.as_ref().map(|held| held.user.seq);
+            let gone = match held {
+                Some(Held { user, .. }) => User { attributes: UserAttributes::default(), updated_at: when, ..user },
+                None => created(tenant, user, UserAttributes::default(), when, batch.next_seq()),
             };
-            batch.append(entry).await?;
+            batch
+                .append(entry.fact("user", gone.pseudonym.to_string()).written(to_row(&gone, Some(when)), was))
+                .await?;
             Ok(Ok(cancelled))
         })
     }
