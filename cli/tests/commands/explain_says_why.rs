@@ -93,7 +93,11 @@ fn an_event_that_cannot_be_read_is_named_with_its_line() {
              \"idempotencyKey\":\"k1\",\"custom\":{{\"outcome\":\"{outcome}\"}}}}\n"
         )
     };
-    run(&(tried("failed") + &tried("succeeded"))).complains(&["e.json:2", "[idempotency-conflict]", "/idempotencyKey"]);
+    run(&[tried("failed"), tried("succeeded")].concat()).complains(&[
+        "e.json:2",
+        "[idempotency-conflict]",
+        "/idempotencyKey",
+    ]);
 }
 
 #[test]
